@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# One Makefile, no recursion. Sources are found by folder, so a new file needs no line here.
+#
+#   make                 every program and classic name in build/bin
+#   make check           set-up (deps), build, every test, through prove
+#   make check T='tests/glue/img-*.tcl unit/qcow2'   only these
+#   make SAN=address,undefined check                 the same under sanitizers (objects in build/san)
+#   make CC=clang        another compiler (objects in build/clang)
+#   make fuzz | soak | bench | demo | install | deps | clean
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+SAN     ?=
+PREFIX  ?= /usr/local
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+BUILD   := build$(if $(SAN),/san)$(if $(filter clang%,$(notdir $(CC))),/clang)
+OPT     ?= $(if $(SAN),-O1 -fno-omit-frame-pointer,-O2)
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+CFLAGS  ?= -g
+ALLCFLAGS = $(CFLAGS) $(OPT) -std=gnu11 -fPIE $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -I$(BUILD)/gen \
+            -pthread $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined) $(PKGCFLAGS)
+ALLLDFLAGS = $(LDFLAGS) -pie -pthread $(if $(SAN),-fsanitize=$(SAN))
+
+# ---- libraries that are found with pkg-config; each optional one defines HAVE_NAME -----------------------
+pkg      = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
+need     = $(eval PKGCFLAGS += $(shell pkg-config --cflags $(1) 2>/dev/null))$(eval LIBS_$(2) += $(shell pkg-config --libs $(1) 2>/dev/null))
+optional = $(if $(call pkg,$(1)),$(eval PKGCFLAGS += -DHAVE_$(3)=1)$(call need,$(1),$(2)))
+
+$(call need,libseccomp,base)
+$(call need,libcap,base)
+$(call need,jansson,base)
+$(call need,gnutls,crypto)
+$(call need,nettle hogweed,crypto)
+$(call need,zlib,block)
+$(call optional,libzstd,block,ZSTD)
+$(call optional,liblzma,block,LZMA)
+LIBS_block += $(if $(wildcard /usr/include/bzlib.h),-lbz2)
+PKGCFLAGS  += $(if $(wildcard /usr/include/bzlib.h),-DHAVE_BZIP2=1)
+$(call optional,liburing,block,URING)
+$(call optional,capstone,isa,CAPSTONE)
+$(call optional,slirp,net,SLIRP)
+$(call optional,libpng,display,PNG)
+
+# ---- the parts, and who links what (DESIGN.md section 2) ---------------------------------------------------
+LIBDIRS := base proto fpu jit isa crypto nbd block char
+PROGS   := $(notdir $(wildcard cmd/emu-*))
+
+USES_emu-user := isa jit fpu base
+USES_emu-cpu  := nbd crypto isa jit fpu base
+USES_emu-img  := block nbd crypto base
+USES_emu-nbd  := block nbd crypto base
+USES_emu-net  := crypto base
+USES_emu-vnc  := crypto base
+USES_emu-mon  := char crypto base
+USES_emu-ga   := base
+EXTLIBS_emu-net := $(LIBS_net)
+EXTLIBS_emu-cpu := $(LIBS_display)
+
+# ---- the classic names, links beside the programs ---------------------------------------------------------
+NAMES_emu-user := qemu-x86_64 qemu-i386
+NAMES_emu-img  := qemu-img
+NAMES_emu-nbd  := qemu-nbd
+NAMES_emu-ga   := qemu-ga
+
+csources = $(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort)
+$(foreach l,$(LIBDIRS),$(eval SRC_$(l) := $(call csources,lib/$(l))))
+$(foreach p,$(PROGS),$(eval SRC_$(p) := $(call csources,cmd/$(p))))
+objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIVELIBS := $(foreach l,$(LIBDIRS),$(if $(SRC_$(l)),$(l)))
+LIVEPROGS := $(foreach p,$(PROGS),$(if $(filter %/main.c,$(SRC_$(p))),$(p)))
+archive  = $(BUILD)/lib/lib$(1).a
+# A format or device registers itself in a linker section: such archives are linked whole.
+WHOLE   := block
+linklib  = $(if $(filter $(1),$(WHOLE)),-Wl$(comma)--whole-archive $(call archive,$(1)) -Wl$(comma)--no-whole-archive,$(call archive,$(1)))
+comma   := ,
+
+UNITS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all check deps demo bench fuzz soak install clean units build-fuzz
+
+ALLBINS := $(foreach p,$(LIVEPROGS),$(BUILD)/bin/$(p))
+all: $(ALLBINS)
+
+$(BUILD)/obj/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLCFLAGS) $(CFLAGS_$*) -MMD -MP -c $< -o $@
+
+# Per-file flags: CFLAGS_lib/isa/x86/name = -mavx2 and the like, one line each, with the reason.
+
+define lib_rule
+$$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach l,$(LIVELIBS),$(eval $(call lib_rule,$(l))))
+
+define prog_rule
+$(BUILD)/lib/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1))))
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+$(BUILD)/bin/$(1): $$(call objects,$$(SRC_$(1))) $$(foreach l,$$(filter $$(LIVELIBS),$$(USES_$(1))),$$(call archive,$$(l)))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALLLDFLAGS) -o $$@ $$(call objects,$$(SRC_$(1))) $$(foreach l,$$(filter $$(LIVELIBS),$$(USES_$(1))),$$(call linklib,$$(l))) \
+	    $$(foreach l,$$(USES_$(1)),$$(LIBS_$$(l))) $$(EXTLIBS_$(1)) -lm
+	@for n in $$(NAMES_$(1)); do ln -sf $(1) $$(@D)/$$$$n; done
+endef
+$(foreach p,$(LIVEPROGS),$(eval $(call prog_rule,$(p))))
+
+# A unit test links every library, and the objects of the programs it names: UNITPROG_name = emu-user
+ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
+$(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(LIVEPROGS),$(BUILD)/lib/lib$(p).a)
+	$(call say,UNIT,$*)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLCFLAGS) -Itests -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< \
+	    $(foreach p,$(UNITPROG_$*),$(BUILD)/lib/lib$(p).a) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
+	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) -lm
+units: $(UNITS:%=$(BUILD)/unit/%)
+
+# libFuzzer needs clang; the objects live in a tree of their own.
+build-fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='-O1 -fsanitize=fuzzer-no-link' FUZZ=1 $(FUZZERS:%=build/san/clang/fuzz/%)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(LIVEPROGS),$(BUILD)/lib/lib$(p).a)
+	$(call say,FUZZ,$*)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -o $@ $< $(ALLLDFLAGS) \
+	    $(foreach p,$(UNITPROG_$*),$(BUILD)/lib/lib$(p).a) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
+	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) -lm
+
+deps:
+	@sh share/deps
+
+T ?=
+check:
+	@sh share/deps
+	@$(MAKE) --no-print-directory -j2 all units
+	@BUILD=$(BUILD) CC=$(CC) SAN=$(SAN) sh tests/run $(T)
+
+demo:
+	@sh share/deps
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(BUILD) sh share/demo
+
+fuzz: build-fuzz
+	@BUILD=build/san/clang sh tests/fuzz/run
+
+soak: all units
+	@BUILD=$(BUILD) sh tests/soak
+
+bench: all
+	@BUILD=$(BUILD) sh tests/bench/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
+	for p in $(LIVEPROGS); do install -m755 $(BUILD)/bin/$$p $(DESTDIR)$(PREFIX)/bin/; done
+	$(foreach p,$(LIVEPROGS),$(foreach n,$(NAMES_$(p)),ln -sf $(p) $(DESTDIR)$(PREFIX)/bin/$(n);)):
+	for m in man/*.1; do [ ! -e $$m ] || install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; done
+	for m in man/*.7; do [ ! -e $$m ] || install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man7/; done
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
