@@ -12,7 +12,7 @@
 
 static int tap_count, tap_failed;
 
-__attribute__((format(printf, 2, 3), unused)) static int ok(int good, const char *fmt, ...)
+__attribute__((format(printf, 2, 3), unused)) static int tap_ok(int good, const char *fmt, ...)
 {
 	va_list ap;
 	printf("%sok %d - ", good ? "" : "not ", ++tap_count);
@@ -25,6 +25,8 @@ __attribute__((format(printf, 2, 3), unused)) static int ok(int good, const char
 		tap_failed++;
 	return good;
 }
+
+#define ok(good, ...) tap_ok(!!(good), __VA_ARGS__)
 
 /* Equality of integers, with both values shown when they differ. */
 #define ok_eq(got, want, ...)                                                                                  \

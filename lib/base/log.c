@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+unsigned log_mask;
+
+static FILE *stream;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const struct log_item {
+	const char *name;
+	unsigned bit;
+	const char *help;
+} items[] = {
+	{"out_asm", LOG_OUT_ASM, "show generated host assembly code for each compiled region"},
+	{"in_asm", LOG_IN_ASM, "show target assembly code for each compiled region"},
+	{"op", LOG_OP, "show micro ops for each compiled region"},
+	{"op_opt", LOG_OP_OPT, "show micro ops after optimization"},
+	{"op_ind", LOG_OP_IND, "show micro ops before indirect lowering"},
+	{"int", LOG_INT, "show interrupts/exceptions in short format"},
+	{"exec", LOG_EXEC, "show trace before each executed region"},
+	{"cpu", LOG_CPU, "show CPU registers before entering a region"},
+	{"fpu", LOG_FPU, "include FPU registers in the 'cpu' logging"},
+	{"mmu", LOG_MMU, "log MMU-related activities"},
+	{"pcall", LOG_PCALL, "x86 only: show protected mode far calls/returns/exceptions"},
+	{"cpu_reset", LOG_CPU_RESET, "show CPU state before CPU resets"},
+	{"unimp", LOG_UNIMP, "log unimplemented functionality"},
+	{"guest_errors", LOG_GUEST_ERROR, "log when the guest does something invalid"},
+	{"page", LOG_PAGE, "dump pages at beginning of user mode emulation"},
+	{"nochain", LOG_NOCHAIN, "do not chain compiled regions so that \"exec\" and \"cpu\" show complete traces"},
+	{"strace", LOG_STRACE, "log every user-mode system call, its input, and its result"},
+};
+
+static void list_items(void)
+{
+	puts("Log items (comma separated):");
+	for (unsigned i = 0; i < sizeof items / sizeof *items; i++)
+		printf("%-15s %s\n", items[i].name, items[i].help);
+	printf("%-15s %s\n", "trace:PATTERN", "enable trace points");
+}
+
+static int set_one(const char *name, struct err *e)
+{
+	if (!strcmp(name, "help") || !strcmp(name, "?")) {
+		list_items();
+		return -ECANCELED;
+	}
+	if (!strcmp(name, "all")) {
+		for (unsigned i = 0; i < sizeof items / sizeof *items; i++)
+			log_mask |= items[i].bit;
+		return 0;
+	}
+	if (!strncmp(name, "trace:", 6))
+		return trace_set(name + 6, e);
+	for (unsigned i = 0; i < sizeof items / sizeof *items; i++)
+		if (!strcmp(items[i].name, name)) {
+			log_mask |= items[i].bit;
+			return 0;
+		}
+	err_set(e, EINVAL, "-d: '%s' is not a log item", name);
+	return err_hint(e, "'-d help' lists them.");
+}
+
+int log_set(const char *list, struct err *e)
+{
+	char *copy = strdup(list), *save = NULL;
+	int r = 0;
+
+	if (!copy)
+		return err_set(e, ENOMEM, "out of memory");
+	for (char *name = strtok_r(copy, ",", &save); name && r == 0; name = strtok_r(NULL, ",", &save))
+		r = set_one(name, e);
+	free(copy);
+	return r;
+}
+
+int log_file(const char *path, struct err *e)
+{
+	const char *percent = strchr(path, '%');
+	char name[4096];
+	FILE *f;
+
+	if (percent && (strncmp(percent, "%d", 2) || strchr(percent + 1, '%')))
+		return err_set(e, EINVAL, "-D: '%s': only one %%d (the process id) may stand in the name", path);
+	if (percent)
+		snprintf(name, sizeof name, "%.*s%d%s", (int)(percent - path), path, (int)getpid(), percent + 2);
+	else
+		snprintf(name, sizeof name, "%s", path);
+	f = fopen(name, "we");
+	if (!f)
+		return err_errno(e, errno, "-D: cannot write %s", name);
+	setvbuf(f, NULL, _IOLBF, 0);
+	if (stream)
+		fclose(stream);
+	stream = f;
+	return 0;
+}
+
+FILE *log_stream(void)
+{
+	return stream ? stream : stderr;
+}
+
+void log_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void log_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void log_printf(unsigned item, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!(log_mask & item))
+		return;
+	va_start(ap, fmt);
+	log_lock();
+	vfprintf(log_stream(), fmt, ap);
+	log_unlock();
+	va_end(ap);
+}
