@@ -54,6 +54,7 @@ struct jit_config {
 	enum jit_accel accel;
 	uint64_t guest_base;  /* added to every guest address (user mode); 0 wherever the layout allows */
 	size_t cache_size;    /* bytes of code cache, 0: default (64 MiB, touched only when used) */
+	uint64_t cache_hint;  /* preferred host address of the cache (near the guest's code), 0: anywhere */
 	bool one_insn;        /* -singlestep: one guest instruction a region */
 	struct jit_host host;
 };

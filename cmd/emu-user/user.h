@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * emu-user: one foreign Linux program run as a host process. This header is the contract between its files.
+ *
+ * Theory of operation
+ *
+ * One host process holds one guest process, one host thread (a pthread) each guest thread. A guest address G is
+ * the host address G + guest_base; guest_base is 0 wherever the layout allows, always for x86. The emulator's own
+ * mappings are never handed to the guest: every guest mapping is in the tree of mmap.c, and a MAP_FIXED request
+ * that would touch anything else is refused.
+ *
+ * thread_loop(): isa->run() → TRAP_SYSCALL → sys_dispatch() → handler → result into the guest's register; then pending
+ * signals are delivered; then run() again. A handler gets the six raw register values and returns a result or -errno.
+ *
+ * Signals. The host's mask of a guest thread is the guest's mask (less the signals that user_signal_never_blocked()
+ * names), so queueing, order and counts are the kernel's. The host handler of an asynchronous signal stores it in the
+ * thread, has *all* signals blocked on its return, and asks the engine to leave at the next instruction; the loop
+ * builds the guest's frame and restores the mask. So at most one signal is ever between kernel and guest.
+ *
+ * Blocking calls. A handler that may sleep uses user_blocking(): it issues the host call with the guarantee that
+ * a signal that came before the call began makes it return without sleeping. Its result -ERESTARTSYS (512) means
+ * "the kernel would have restarted this call", -EINTR "this call is never restarted". A handler passes both on unchanged; the loop
+ * restarts (pc back onto the system-call instruction) or turns 512 into EINTR, as SA_RESTART of the guest's handler says.
+ */
+#ifndef EMU_USER_H
+#define EMU_USER_H
+#include <elf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "base/log.h"
+#include "base/opt.h"
+#include "jit/isa.h"
+
+#define ERESTARTSYS 512 /* never reaches the guest */
+/* A handler that changed the whole register state (sigreturn, execve that failed late) returns this: no result is stored. */
+#define USER_NO_RESULT INT64_MIN
+
+struct thread;
+struct process;
+struct abi;
+
+/* ---- system calls ------------------------------------------------------------------------------------- */
+
+typedef int64_t sys_handler(struct thread *t, const uint64_t *arg);
+
+/*
+ * One call of one guest architecture. `args` describes the six arguments, one letter each, for conversion and -strace;
+ * the letters are defined in linux/linux.h. handler NULL: known by name, answered with ENOSYS and one log line.
+ */
+struct sys_row {
+	uint32_t number;
+	const char *name;
+	sys_handler *handler;
+	const char *args;
+};
+
+struct sys_table {
+	const struct sys_row *rows; /* sorted by number */
+	unsigned count;
+};
+
+/* linux/: finds the row, prints the -strace lines, calls the handler. Unknown numbers: logged once, -ENOSYS. */
+int64_t sys_dispatch(struct thread *t, const struct sys_table *table, uint32_t number, const uint64_t *arg);
+extern const struct sys_table sys_table_x86_64, sys_table_i386;
+
+/*
+ * Hooks that linux/ calls.
+ *   user_proc_open: openat's /proc/self/… as the guest would see it. Returns an fd >= 0, -errno, or -ENOTSUP: "not mine".
+ *   user_proc_readlink: the same for readlink (exe, cwd is not ours). Length, -errno or -ENOTSUP.
+ *   user_fd_reserved: the emulator's own descriptor (log file, gdb socket): close, dup2 onto it, close_range must spare it.
+ */
+int user_proc_open(struct thread *t, const char *path, int flags, int mode);
+int64_t user_proc_readlink(struct thread *t, const char *path, char *buf, size_t size);
+bool user_fd_reserved(int fd);
+
+/*
+ * A host system call that may sleep (see above). nr is the host's number. Result or -errno, -ERESTARTSYS included.
+ * Pointers are host addresses. Where the call changes the signal mask while it waits (ppoll, pselect6, rt_sigsuspend,
+ * epoll_pwait …) bracket it: user_temp_mask() gives the host mask to pass and remembers the guest's for the frame.
+ */
+#define user_blocking(t, nr, ...) USER_BLOCKING_(t, nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define USER_BLOCKING_(t, nr, a, b, c, d, e, f, ...)                                                                   \
+	user_blocking_call(t, nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+int64_t user_blocking_call(struct thread *t, long nr, long a, long b, long c, long d, long e, long f);
+uint64_t user_temp_mask(struct thread *t, uint64_t guest_mask);
+
+/* ---- guest memory --------------------------------------------------------------------------------------- */
+
+/* All return 0 or -EFAULT; nothing crashes on a bad address, and a store to translated code is noticed. */
+int user_read(struct thread *t, void *to, uint64_t from, size_t n);
+int user_write(struct thread *t, uint64_t to, const void *from, size_t n);
+int user_zero(struct thread *t, uint64_t to, size_t n);
+/* A NUL-terminated string. Length without the NUL, -EFAULT, or -ENAMETOOLONG when no NUL is among the first size bytes. */
+int64_t user_read_string(struct thread *t, char *to, uint64_t from, size_t size);
+/* A copy in malloc'ed memory, at most max bytes with the NUL; NULL with *error = -EFAULT, -E2BIG or -ENOMEM. */
+char *user_dup_string(struct thread *t, uint64_t from, size_t max, int *error);
+/* Guest-order integers. */
+int user_read_u32(struct thread *t, uint32_t *to, uint64_t from);
+int user_write_u32(struct thread *t, uint64_t to, uint32_t value);
+int user_read_u64(struct thread *t, uint64_t *to, uint64_t from);
+int user_write_u64(struct thread *t, uint64_t to, uint64_t value);
+/* A guest `unsigned long` or pointer: 4 or 8 bytes as the ABI has it. */
+int user_read_word(struct thread *t, uint64_t *to, uint64_t from);
+int user_write_word(struct thread *t, uint64_t to, uint64_t value);
+
+/*
+ * The host address of a guest range, for handing to the host kernel, which checks it (EFAULT). NULL for guest 0.
+ * Before a call that lets the *kernel* store there, user_will_write() makes pages that are write-protected only because
+ * they hold translated code writable again and drops their translations. One compare in the common case.
+ */
+void *user_host(struct thread *t, uint64_t addr);
+uint64_t user_guest(struct thread *t, const void *host);
+void user_will_write_slow(struct thread *t, uint64_t addr, size_t n);
+
+/* ---- the process ------------------------------------------------------------------------------------------ */
+
+struct user_options {
+	const char *prefix;        /* -L; NULL: none given */
+	const char *cpu_model;     /* -cpu */
+	uint64_t stack_size;       /* -s; 0: RLIMIT_STACK */
+	uint64_t guest_base;       /* -B */
+	uint64_t reserved_va;      /* -R */
+	uint64_t page_size;        /* -p; 0: the guest's own */
+	const char *log_items;     /* -d */
+	const char *log_path;      /* -D */
+	const char *argv0;         /* -0 */
+	const char *release;       /* -r */
+	const char *gdb;           /* -g */
+	const char *trace;         /* -trace */
+	const char *seed;          /* -seed */
+	bool have_base;
+	bool strace;               /* -strace */
+	bool one_insn;             /* -singlestep */
+	int accel;                 /* enum jit_accel */
+	int exec_fd;               /* -execfd (internal): the program's descriptor, -1 */
+	struct opt_list set_env, unset_env; /* -E, -U */
+};
+
+struct vma; /* mmap.c */
+
+struct process {
+	const struct abi *abi;
+	struct jit *jit;
+	struct user_options options;
+	char **emu_argv;           /* words that start this emulator again with the same options (exec.c) */
+	char *exe_path;            /* absolute, as /proc/self/exe shows it */
+	uint64_t guest_base;
+	uint64_t page_size;        /* of the guest, >= the host's */
+
+	/* address space: mm_lock guards these and the tree */
+	pthread_mutex_t mm_lock;
+	struct vma *vma_root;
+	uint64_t mmap_base, mmap_min, task_size;
+	uint64_t brk_start, brk;
+	volatile uint32_t protected_pages; /* pages write-protected because of translations */
+
+	uint64_t start_code, end_code, start_data, end_data, start_stack, stack_low;
+	uint64_t arg_start, arg_end, env_start, env_end, entry, vdso;
+	uint8_t auxv[512];         /* as on the guest's stack */
+	size_t auxv_size;
+
+	/* threads */
+	pthread_mutex_t thread_lock;
+	struct thread *threads;    /* list */
+	unsigned thread_count, next_index;
+	bool exiting;
+
+	/* signal actions, guarded by action_lock; [1..64] */
+	pthread_mutex_t action_lock;
+	struct user_action {
+		uint64_t handler;      /* 0 SIG_DFL, 1 SIG_IGN */
+		uint64_t flags, restorer;
+		uint64_t mask;         /* bit n-1: signal n */
+	} action[65];
+};
+
+struct user_altstack {
+	uint64_t sp, size;
+	uint32_t flags;
+};
+
+struct user_pending {
+	siginfo_t si;
+	bool set;
+};
+
+struct thread {
+	struct process *process;
+	struct cpu *cpu;
+	struct thread *next, *prev;
+	pid_t tid;                      /* host and guest number */
+	volatile uint32_t signal_ready; /* a captured signal waits for delivery (read by user_blocking's stub) */
+	bool vfork_child;               /* shares the parent's memory until execve or exit */
+	bool exiting;
+	uint64_t mask;                  /* the guest's blocked signals, bit n-1: signal n */
+	uint64_t saved_mask;            /* mask to go into the frame after a call with a mask of its own */
+	bool saved_mask_set;
+	struct user_altstack altstack;
+	uint64_t clear_child_tid;
+	uint64_t robust_list, robust_size;
+	struct user_pending pending;    /* the one captured signal */
+	struct user_pending held[8];    /* never-host-blocked signals that the guest blocks */
+	uint32_t syscall_number;        /* of the call in progress; restart needs it */
+	const uint64_t *syscall_arg;
+	void *host_stack;               /* sigaltstack of the host thread */
+	size_t host_stack_size;
+	void *strace;                   /* linux/strace.c's own */
+};
+
+static inline void user_will_write(struct thread *t, uint64_t addr, size_t n)
+{
+	if (__builtin_expect(t->process->protected_pages != 0, 0))
+		user_will_write_slow(t, addr, n);
+}
+
+extern struct process *the_process; /* for host signal handlers only */
+struct thread *user_current(void);  /* async-signal-safe; NULL on a thread that runs no guest */
+
+/* ---- handlers that live outside linux/ -------------------------------------------------------------------- */
+
+/* mmap.c */
+sys_handler sys_mmap, sys_mmap2, sys_old_mmap, sys_munmap, sys_mprotect, sys_pkey_mprotect, sys_mremap, sys_brk, sys_madvise,
+	sys_msync, sys_mlock, sys_mlock2, sys_munlock, sys_mlockall, sys_munlockall, sys_mincore, sys_shmat, sys_shmdt,
+	sys_remap_file_pages;
+/* signal.c */
+sys_handler sys_rt_sigaction, sys_rt_sigprocmask, sys_rt_sigpending, sys_rt_sigsuspend, sys_rt_sigreturn, sys_sigaltstack,
+	sys_rt_sigtimedwait, sys_rt_sigtimedwait_time64, sys_rt_sigqueueinfo, sys_rt_tgsigqueueinfo, sys_kill, sys_tkill,
+	sys_tgkill, sys_pause, sys_sigaction, sys_signal, sys_sigprocmask, sys_sigpending, sys_sigsuspend, sys_sigreturn,
+	sys_ssetmask, sys_sgetmask;
+/* thread.c */
+sys_handler sys_clone, sys_clone3, sys_fork, sys_vfork, sys_exit, sys_exit_group, sys_set_tid_address, sys_set_robust_list,
+	sys_get_robust_list, sys_gettid, sys_set_thread_area, sys_get_thread_area, sys_modify_ldt, sys_arch_prctl;
+/* exec.c */
+sys_handler sys_execve, sys_execveat;
+/* prctl calls that concern memory or signals (PR_SET_MM, PR_SET_VMA, …): -ENOTSUP means "pass it to the host". */
+int64_t user_prctl(struct thread *t, const uint64_t *arg);
+
+/* ---- signals and threads, for linux/ --------------------------------------------------------------------- */
+
+bool user_signal_never_blocked(int sig);
+/* The guest's mask as the host shall have it. */
+uint64_t user_host_mask(uint64_t guest_mask);
+/* guest siginfo ↔ host siginfo at a guest address (waitid, sigtimedwait, signalfd): the ABI's layout. 0 or -EFAULT. */
+int user_write_siginfo(struct thread *t, uint64_t to, const siginfo_t *si);
+int user_read_siginfo(struct thread *t, siginfo_t *si, uint64_t from);
+/* Ends the process as the guest asked. Flushes logs. */
+_Noreturn void user_exit_group(struct thread *t, int status);
+/* The guest process dies of sig: report, core dump, the same signal for the host process. */
+_Noreturn void user_die(struct thread *t, int sig, const siginfo_t *si);
+
+/* ---- one guest architecture (abi/NAME.c) ------------------------------------------------------------------- */
+
+struct user_clone_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+
+struct abi {
+	const char *name;             /* "x86_64" */
+	const struct isa *isa;
+	uint16_t machine;             /* EM_… */
+	uint8_t elf_class, elf_data;  /* ELFCLASS64, ELFDATA2LSB */
+	const struct sys_table *calls;
+	unsigned word;                /* bytes of a long: 4 or 8 */
+	const char *platform;         /* AT_PLATFORM and uname's machine */
+	uint64_t page_size;
+	/* layout of a fresh address space */
+	uint64_t task_size, stack_top, mmap_top, pie_base;
+	uint64_t cache_hint; /* where the code cache should be, so that most guest code is within 2 GB of it; 0: anywhere */
+
+	void (*init)(struct cpu *c, uint64_t entry, uint64_t sp);
+	uint32_t (*syscall_args)(struct cpu *c, uint64_t arg[6]); /* returns the number */
+	void (*syscall_result)(struct cpu *c, int64_t value);
+	void (*syscall_restart)(struct cpu *c, uint32_t number);  /* pc back, number register restored */
+	uint64_t (*get_sp)(struct cpu *c);
+	void (*clone_regs)(struct cpu *child, uint64_t sp);       /* result 0, new stack unless sp is 0 */
+	int (*set_tls)(struct thread *t, struct cpu *child, uint64_t tls);
+	/* Builds the frame of sig at the right stack; 0 or -EFAULT (→ SIGSEGV). mask: the one to restore at return. */
+	int (*signal_frame)(struct thread *t, const struct user_action *a, const siginfo_t *si, uint64_t mask);
+	int64_t (*sigreturn)(struct thread *t, bool rt);
+	/* A TRAP_EXCEPTION as the kernel of that architecture would report it. Returns the signal. */
+	int (*exception)(struct thread *t, const struct trap *trap, siginfo_t *si);
+	int (*write_siginfo)(struct thread *t, uint64_t to, const siginfo_t *si);
+	int (*read_siginfo)(struct thread *t, siginfo_t *si, uint64_t from);
+	/* hwcaps for the auxiliary vector */
+	void (*hwcap)(struct cpu *c, uint64_t *hwcap, uint64_t *hwcap2);
+	/* the image of the guest's vdso, NULL: none */
+	const void *(*vdso)(struct process *p, size_t *size);
+	/* After the vdso is mapped at base: addresses that signal frames need. */
+	void (*vdso_mapped)(struct process *p, uint64_t base);
+	/* Core dump: general registers as NT_PRSTATUS has them; returns bytes. Then the floating-point notes. */
+	size_t (*core_gregs)(struct cpu *c, void *buf, size_t size);
+	size_t (*core_fpregs)(struct cpu *c, void *buf, size_t size);
+	size_t (*core_xstate)(struct cpu *c, void *buf, size_t size);
+};
+
+extern const struct abi abi_x86_64, abi_i386;
+/* The record for an ELF header, or NULL. */
+const struct abi *abi_find(uint16_t machine, uint8_t elf_class, uint8_t elf_data);
+
+#endif
