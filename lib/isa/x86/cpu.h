@@ -86,6 +86,7 @@ struct x86_cpu {
 	union x86_vec ymm[16];
 	uint64_t xcr0;
 	const struct x86_features *feat;
+	void *fault_return; /* T0: where a fault in a guest access goes back to (jmp_buf *), NULL outside (interp.h) */
 	/* user mode: the descriptor tables that modify_ldt and set_thread_area fill */
 	struct x86_seg_table *ldt, *gdt;
 };
