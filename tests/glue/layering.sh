@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# No part includes a part above it, an instruction set includes no other, and every file has its licence line (DESIGN.md, section 2).
+cd "$(dirname "$0")/../.." || exit 1
+n=0 failed=0
+result() { # 0|1 TEXT DETAILS
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+        echo "not ok $n - $2"; failed=1
+        printf '%s\n' "$3" | sed 's/^/# /'
+    fi
+}
+empty() { result "$([ -z "$2" ]; echo $?)" "$1" "$2"; }
+# The folders of lib/ that a folder may include, itself among them.
+declare -A may=(
+    [lib/proto]="proto"
+    [lib/base]="base proto"
+    [lib/crypto]="crypto base proto"
+    [lib/nbd]="nbd crypto base proto"
+    [lib/block]="block nbd crypto base proto"
+    [lib/char]="char crypto base proto"
+    [lib/fpu]="fpu base proto"
+    [lib/jit]="jit fpu base proto"
+    [lib/isa]="isa jit fpu base proto"
+    [cmd/emu-user]="isa jit fpu base proto"
+    [cmd/emu-cpu]="isa jit fpu nbd crypto base proto"
+    [cmd/emu-img]="block nbd crypto base proto"
+    [cmd/emu-nbd]="block nbd crypto base proto"
+    [cmd/emu-net]="crypto base proto"
+    [cmd/emu-vnc]="crypto base proto"
+    [cmd/emu-mon]="char crypto base proto"
+    [cmd/emu-ga]="base proto"
+)
+for dir in $(printf '%s\n' "${!may[@]}" | sort); do
+    [ -d "$dir" ] || continue
+    bad=$(grep -rHoP '^\s*#\s*include\s*"\K[^"]+' --include='*.[chS]' "$dir" | while IFS=: read -r file inc; do
+        top=${inc%%/*}
+        case " base proto crypto nbd block char fpu jit isa " in *" $top "*) ;; *) continue ;; esac
+        case " ${may[$dir]} " in *" $top "*) ;; *) echo "$file includes $inc" ;; esac
+    done)
+    empty "$dir includes only what stands below it" "$bad"
+done
+bad=$(for isa in lib/isa/*/; do
+    [ -d "$isa" ] || continue
+    isa=${isa%/}
+    grep -rHoP '^\s*#\s*include\s*"isa/(?!'"${isa##*/}"'/)[^"/]+/[^"]+' --include='*.[ch]' "$isa"
+done)
+empty "no instruction set includes another" "$bad"
+bad=$(grep -rHnP '^\s*#\s*include\s*"isa/' --include='*.[ch]' lib/jit 2>/dev/null)
+empty "lib/jit includes no guest" "$bad"
+bad=$(git ls-files '*.c' '*.h' '*.S' '*.sh' '*.tcl' | while read -r f; do
+    head -n 4 "$f" | grep -q SPDX-License-Identifier || echo "$f"
+done)
+empty "every source file has an SPDX line" "$bad"
+echo "1..$n"
+exit $failed
