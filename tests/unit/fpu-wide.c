@@ -7,6 +7,9 @@
 #include "fpu-operands.h"
 #include "tap.h"
 #include <fenv.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static unsigned bad, cases;
 static const int host_round[4] = {FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO};
@@ -192,7 +195,9 @@ static void check_half(void)
 		ok(!bad, "%u cases of binary16 agree with binary64 rounded once more, rounding %u", cases, modes[m]);
 	}
 #if defined(__x86_64__)
-	if (__builtin_cpu_supports("f16c")) {
+	unsigned eax, ebx, ecx, edx;
+
+	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & bit_F16C) {
 		bad = cases = 0;
 		for (unsigned h = 0; h < 65536; h++) {
 			typedef unsigned short v8h __attribute__((vector_size(16)));
