@@ -50,22 +50,15 @@ struct abi;
 typedef int64_t sys_handler(struct thread *t, const uint64_t *arg);
 
 /*
- * One call of one guest architecture. `args` describes the six arguments, one letter each, for conversion and -strace;
- * the letters are defined in linux/linux.h. handler NULL: known by name, answered with ENOSYS and one log line.
+ * linux/calls.def has one row for each call of any architecture (name, handler, kinds of the arguments); a sys_table
+ * (abi/NAME-calls.c) has the numbers of one architecture. Both are linux/linux.h's business. A handler gets logical
+ * arguments: words of a 32-bit guest are widened by their kind, a 64-bit argument in two registers is one.
  */
-struct sys_row {
-	uint32_t number;
-	const char *name;
-	sys_handler *handler;
-	const char *args;
-};
+struct sys_table;
+struct call;
+struct linux_state;
 
-struct sys_table {
-	const struct sys_row *rows; /* sorted by number */
-	unsigned count;
-};
-
-/* linux/: finds the row, prints the -strace lines, calls the handler. Unknown numbers: logged once, -ENOSYS. */
+/* Finds the row, prints the -strace lines, calls the handler. `arg`: raw registers. Unknown numbers: logged once, -ENOSYS. */
 int64_t sys_dispatch(struct thread *t, const struct sys_table *table, uint32_t number, const uint64_t *arg);
 extern const struct sys_table sys_table_x86_64, sys_table_i386;
 
@@ -165,6 +158,8 @@ struct process {
 	uint8_t auxv[512];         /* as on the guest's stack */
 	size_t auxv_size;
 
+	struct linux_state *linux_state; /* linux/calls.c; NULL until the first call */
+
 	/* threads */
 	pthread_mutex_t thread_lock;
 	struct thread *threads;    /* list */
@@ -210,7 +205,7 @@ struct thread {
 	const uint64_t *syscall_arg;
 	void *host_stack;               /* sigaltstack of the host thread */
 	size_t host_stack_size;
-	void *strace;                   /* linux/strace.c's own */
+	const struct call *call;        /* linux/: row of the call in progress */
 };
 
 static inline void user_will_write(struct thread *t, uint64_t addr, size_t n)
