@@ -190,6 +190,14 @@ uint16_t x86_gprs_used(const struct x86_insn *in);
 /* General registers it may change. */
 uint16_t x86_gprs_written(const struct x86_insn *in);
 
+/*
+ * Status flags (and DF) it reads, and those it writes (undefined ones included). A flag that may also keep its value,
+ * as with a shift count of zero in CL, counts as read and written. Exact where the row, which does not know the
+ * immediate, is careful.
+ */
+uint16_t x86_flags_read(const struct x86_insn *in);
+uint16_t x86_flags_written(const struct x86_insn *in);
+
 /* All rows, for tests and tools: row i, NULL behind the last. */
 const struct x86_row *x86_row_at(unsigned i);
 
