@@ -37,7 +37,9 @@
 #include "base/opt.h"
 #include "jit/isa.h"
 
-#define ERESTARTSYS 512 /* never reaches the guest */
+/* These never reach the guest. */
+#define ERESTARTSYS 512    /* restart if the signal's handler says SA_RESTART, else EINTR */
+#define ERESTARTNOINTR 513 /* restart always: the signal comes first, then the call */
 /* A handler that changed the whole register state (sigreturn, execve that failed late) returns this: no result is stored. */
 #define USER_NO_RESULT INT64_MIN
 
@@ -71,6 +73,8 @@ extern const struct sys_table sys_table_x86_64, sys_table_i386;
 int user_proc_open(struct thread *t, const char *path, int flags, int mode);
 int64_t user_proc_readlink(struct thread *t, const char *path, char *buf, size_t size);
 bool user_fd_reserved(int fd);
+/* -L: PREFIX/path when path is absolute and that file is there, else path itself. `out` is scratch room. */
+const char *user_prefix_path(struct process *p, const char *path, char *out, size_t size);
 
 /*
  * A host system call that may sleep (see above). nr is the host's number. Result or -errno, -ERESTARTSYS included.
@@ -127,21 +131,33 @@ struct user_options {
 	const char *gdb;           /* -g */
 	const char *trace;         /* -trace */
 	const char *seed;          /* -seed */
-	bool have_base;
 	bool strace;               /* -strace */
 	bool one_insn;             /* -singlestep */
 	int accel;                 /* enum jit_accel */
-	int exec_fd;               /* -execfd (internal): the program's descriptor, -1 */
+	int64_t exec_fd;           /* -execfd (internal): the program's descriptor, -1 */
+	const char *initial_mask;  /* -sigmask (internal): the signal mask of a program that was run by execve */
 	struct opt_list set_env, unset_env; /* -E, -U */
 };
 
 struct vma; /* mmap.c */
 
+/* Signal actions, [1..64]. A vfork child has a copy of its own while it shares everything else. */
+struct user_sighand {
+	pthread_mutex_t lock;
+	struct user_action {
+		uint64_t handler;  /* 0 SIG_DFL, 1 SIG_IGN */
+		uint64_t flags, restorer;
+		uint64_t mask;     /* bit n-1: signal n */
+	} action[65];
+};
+
 struct process {
 	const struct abi *abi;
 	struct jit *jit;
 	struct user_options options;
-	char **emu_argv;           /* words that start this emulator again with the same options (exec.c) */
+	char *emu_path;            /* this emulator's own file, for execve */
+	char **emu_argv;           /* words that start it again with the same options (exec.c) */
+	const char *execfn;        /* the name given to execve (AT_EXECFN) */
 	char *exe_path;            /* absolute, as /proc/self/exe shows it */
 	uint64_t guest_base;
 	uint64_t page_size;        /* of the guest, >= the host's */
@@ -152,9 +168,13 @@ struct process {
 	uint64_t mmap_base, mmap_min, task_size;
 	uint64_t brk_start, brk;
 	volatile uint32_t protected_pages; /* pages write-protected because of translations */
+	bool read_implies_exec;    /* an old i386 program: readable memory is executable */
+	bool lock_future;          /* mlockall(MCL_FUTURE) */
+	struct shm_segment *shm;   /* attached System V segments */
 
 	uint64_t start_code, end_code, start_data, end_data, start_stack, stack_low;
-	uint64_t arg_start, arg_end, env_start, env_end, entry, vdso;
+	uint64_t arg_start, arg_end, env_start, env_end, entry, vdso, sysinfo;
+	uint64_t signal_return, rt_signal_return; /* in the vdso: where frames without SA_RESTORER return to */
 	uint8_t auxv[512];         /* as on the guest's stack */
 	size_t auxv_size;
 
@@ -163,16 +183,9 @@ struct process {
 	/* threads */
 	pthread_mutex_t thread_lock;
 	struct thread *threads;    /* list */
+	struct user_sighand sighand;
 	unsigned thread_count, next_index;
-	bool exiting;
-
-	/* signal actions, guarded by action_lock; [1..64] */
-	pthread_mutex_t action_lock;
-	struct user_action {
-		uint64_t handler;      /* 0 SIG_DFL, 1 SIG_IGN */
-		uint64_t flags, restorer;
-		uint64_t mask;         /* bit n-1: signal n */
-	} action[65];
+	volatile bool stop_request; /* the debugger wants every thread to come to gdb_stop() */
 };
 
 struct user_altstack {
@@ -188,6 +201,7 @@ struct user_pending {
 struct thread {
 	struct process *process;
 	struct cpu *cpu;
+	struct user_sighand *sighand;
 	struct thread *next, *prev;
 	pid_t tid;                      /* host and guest number */
 	volatile uint32_t signal_ready; /* a captured signal waits for delivery (read by user_blocking's stub) */
@@ -202,10 +216,13 @@ struct thread {
 	struct user_pending pending;    /* the one captured signal */
 	struct user_pending held[8];    /* never-host-blocked signals that the guest blocks */
 	uint32_t syscall_number;        /* of the call in progress; restart needs it */
-	const uint64_t *syscall_arg;
+	int restart;                    /* 0, ERESTARTSYS or ERESTARTNOINTR: the call waits for the decision */
+	bool host_is_main;              /* runs on the process's first host thread */
+	void *exit_jump;                /* where a created host thread ends (jmp_buf) */
 	void *host_stack;               /* sigaltstack of the host thread */
 	size_t host_stack_size;
 	const struct call *call;        /* linux/: row of the call in progress */
+	uint64_t last_fault[2];         /* pc and address of the last store fault that was retried */
 };
 
 static inline void user_will_write(struct thread *t, uint64_t addr, size_t n)
@@ -273,6 +290,7 @@ struct abi {
 	void (*syscall_result)(struct cpu *c, int64_t value);
 	void (*syscall_restart)(struct cpu *c, uint32_t number);  /* pc back, number register restored */
 	uint64_t (*get_sp)(struct cpu *c);
+	bool clone_tls_fourth; /* clone(flags, stack, ptid, tls, ctid), not (…, ctid, tls) */
 	void (*clone_regs)(struct cpu *child, uint64_t sp);       /* result 0, new stack unless sp is 0 */
 	int (*set_tls)(struct thread *t, struct cpu *child, uint64_t tls);
 	/* Builds the frame of sig at the right stack; 0 or -EFAULT (→ SIGSEGV). mask: the one to restore at return. */
@@ -286,6 +304,7 @@ struct abi {
 	void (*hwcap)(struct cpu *c, uint64_t *hwcap, uint64_t *hwcap2);
 	/* the image of the guest's vdso, NULL: none */
 	const void *(*vdso)(struct process *p, size_t *size);
+	bool vdso_is_host; /* it is the host's own, where it lies */
 	/* After the vdso is mapped at base: addresses that signal frames need. */
 	void (*vdso_mapped)(struct process *p, uint64_t base);
 	/* Core dump: general registers as NT_PRSTATUS has them; returns bytes. Then the floating-point notes. */
