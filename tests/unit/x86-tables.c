@@ -18,7 +18,7 @@ static unsigned row_total;
 
 static bool is_opreg(const struct x86_row *r)
 {
-	return x86_operand_info[r->operands[0]].where == X86_WHERE_OPREG;
+	return x86_operand_info[r->operands[0]].where == X86_WHERE_OPREG || r->operands[1] == X86_O_Zv;
 }
 
 static void fill_buckets(void)

@@ -179,6 +179,17 @@ bool x86_operand_is_mem(const struct x86_insn *in, unsigned n);
  */
 enum x86_file x86_operand_reg(const struct x86_insn *in, unsigned n, unsigned *reg, bool *high);
 
+/*
+ * Gathers: bytes in one index lane, and of the index register that are used. Lanes of index and data may differ; the
+ * count of elements is the lesser of (vector length / index lane) and (vector length / data element).
+ */
+static inline unsigned x86_vsib_index_lane(const struct x86_insn *in) { return in->opcode & 1 ? 8 : 4; }
+static inline unsigned x86_vsib_index_size(const struct x86_insn *in)
+{
+	unsigned length = 16u << in->vex_l;
+	return !(in->opcode & 1) && in->vex_w ? 16 : length;
+}
+
 /* Segment of the explicit memory operand or of rSI: the override, or SS for rBP/rSP bases, or DS. */
 unsigned x86_mem_segment(const struct x86_insn *in);
 

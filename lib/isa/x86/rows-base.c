@@ -85,7 +85,7 @@ const struct x86_row x86_rows_base[] = {
 	I(pop, 0x8F, W | D64 | P64, EXT(0), O1(Ev), RR(rSP), RWR(rSP), CP(STACK)),
 	I(pause, 0x90, 0, PF3, EX(X86_EX_B1)),
 	I(nop, 0x90, 0, EX(X86_EX_B1)),
-	I(xchg, 0x90, XX, O2(Zv, rAX)),
+	I(xchg, 0x90, XX, O2(rAX, Zv)),
 	ROW("cbw", cbw, 0x98, 0, EX(X86_EX_O32 | X86_EX_O64), RR(rA), RWR(rA)),
 	ROW("cwde", cbw, 0x98, 0, EX(X86_EX_O16 | X86_EX_O64), RR(rA), RWR(rA)),
 	ROW("cdqe", cbw, 0x98, 0, EX(X86_EX_O16 | X86_EX_O32), RR(rA), RWR(rA)),
