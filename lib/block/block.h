@@ -47,6 +47,8 @@ enum {
 	BLK_RESIZE = 1 << 12,       /* the opener wants to change the size */
 	BLK_NO_LOCK = 1 << 13,      /* locking=off below */
 	BLK_COPY_ON_READ = 1 << 14,
+	BLK_SHARE_WRITE = 1 << 15,    /* other processes may write too (share-rw=on) */
+	BLK_DETECT_ZEROES = 1 << 16,  /* detect-zeroes=on: zeros are written as zero ranges; with BLK_UNMAP for =unmap */
 };
 
 /* Permissions (bit = index of the lock byte; see file-lock.c). */
@@ -225,6 +227,9 @@ struct blk_format {
 	int (*vmstate_read)(struct blk *b, uint64_t pos, size_t length, void *buf);
 	int (*vmstate_write)(struct blk *b, uint64_t pos, size_t length, const void *buf);
 
+	/* A node becomes writable or read-only; b->flags and the file are changed already. NULL: nothing to do. */
+	int (*reopen)(struct blk *b, bool writable, struct err *e);
+
 	/* Persistent dirty bitmaps: op "add" "remove" "clear" "enable" "disable" "merge". */
 	int (*bitmap)(struct blk *b, const char *op, const char *name, uint32_t granularity, struct blk *source,
 		      const char *source_name, struct err *e);
@@ -277,6 +282,8 @@ struct blk {
 struct blk_graph *blk_graph_new(struct objects *objects); /* objects may be NULL (borrowed) */
 void blk_graph_free(struct blk_graph *g);                 /* every node must be closed */
 struct objects *blk_graph_objects(struct blk_graph *g);
+/* Descriptor sets: "/dev/fdset/ID" opens a duplicate of the member whose access mode fits. Takes over fd. */
+int blk_fdset_add(struct blk_graph *g, unsigned id, int fd);
 /* Warnings (missing backing format and the like): printed to stderr as "PROGRAM: warning: ..." unless turned off. */
 void blk_warn(struct blk_graph *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -310,6 +317,16 @@ char *blk_resolve_against(const char *base, const char *name);
 int blk_reopen(struct blk *b, bool writable, struct err *e);
 /* Replaces the backing node of an open overlay (takes over the reference; NULL: none). */
 void blk_set_backing(struct blk *b, struct blk *backing);
+
+/*
+ * What can be given to `create -o` for this format on this file name: the format's rows, then the protocol's. A new
+ * array (free() it) that ends with name == NULL; NULL with *e when the name's protocol cannot create.
+ */
+struct blk_option *blk_create_options(const struct blk_format *f, const char *filename, struct err *e);
+/* The protocol driver a file name belongs to ("file" without a prefix); NULL and *e: unknown or not built in. */
+const struct blk_format *blk_protocol_of(const char *filename, struct err *e);
+/* Shortest true name of a node for messages and `info`. */
+const char *blk_filename(const struct blk *b);
 
 /* ---- creating -------------------------------------------------------------------------------------------------- */
 /*
