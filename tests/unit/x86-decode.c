@@ -238,9 +238,10 @@ static void compare(csh cs, unsigned mode, const uint8_t *code, unsigned n)
 				(in.opcode & 0xFC) != 0x88; /* the size with 66 and REX.W or F3: printed from the last prefix */
 		bool late_rex = mode == 64 && has_rex(code, in.rex && !(in.prefixes & X86_PFX_VEX) ? in.rex_off : in.opcode_off);
 		bool f2_66 = in.prefixes & X86_PFX_OPSIZE && in.prefixes & (X86_PFX_REP | X86_PFX_REPNE);
+		bool named16 = mode == 16 && (in.opcode == 0x90 || in.opcode == 0x98 || in.opcode == 0x99);
 		bool branch66 = in.mode == 64 && in.prefixes & X86_PFX_OPSIZE && (in.row->copy == X86_COPY_BRANCH || in.row->copy == X86_COPY_INDIRECT || in.row->copy == X86_COPY_STACK);
 		/* 66 before near branches: Intel ignores it, capstone follows AMD; ud1 without modrm: older manuals */
-		if (known_elsewhere(cname) || branch66 || late_rex || f2_66 || (string66 && !same_name(mine, cname)) || in.row->op == X86_OP_ud1 || in.row->op == X86_OP_ud0) {
+		if (known_elsewhere(cname) || named16 || branch66 || late_rex || f2_66 || (string66 && !same_name(mine, cname)) || in.row->op == X86_OP_ud1 || in.row->op == X86_OP_ud0) {
 		} else if (in.length != theirs->size) {
 			lengths++;
 			show("length", mode, code, in.length, ours, theirs);
@@ -298,7 +299,7 @@ static void run(unsigned mode, cs_mode cm, unsigned rounds)
 		for (unsigned s = 0; s < 7; s++)
 			for (unsigned op = 0; op < 256; op++) {
 				unsigned n = make(code, mode, spaces[s], op);
-				if ((spaces[s] == 1 && op == 0x0F) || (mode == 16 && (s || op == 0x90 || op == 0x98 || op == 0x99)))
+				if ((spaces[s] == 1 && op == 0x0F) || (mode == 16 && s))
 					continue; /* capstone does not see mandatory prefixes in 16-bit code */
 				if (code[0] == 0x9B || (spaces[s] == 0 && (op == 0x62 || op == 0x8F || op == 0x0F)) ||
 				    (code[0] == 0x0F && code[1] == 0x0F))
