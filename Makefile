@@ -96,6 +96,11 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)$(CC) $(ALLCFLAGS) $(CFLAGS_$*) -MMD -MP -c $< -o $@
 
 # Per-file flags: CFLAGS_lib/isa/x86/name = -mavx2 and the like, one line each, with the reason.
+# Runs while the guest's vector registers are live: general registers only, no string functions of the C library
+# (tests/glue/jit-general-registers.sh looks).
+GENERAL := -mgeneral-regs-only
+$(foreach f,jit/cache jit/region jit/link isa/x86/copy isa/x86/copymem isa/x86/copyexit isa/x86/link isa/x86/decode \
+	isa/x86/operand,$(eval CFLAGS_lib/$(f) = $(GENERAL)))
 
 define lib_rule
 $$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))

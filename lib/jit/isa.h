@@ -44,6 +44,11 @@ struct jit_host {
 	void (*code_pages)(void *opaque, uint64_t start, uint64_t len);
 	/* May the guest fetch from this page? Returns the number of executable bytes from addr, 0: none (fault). */
 	size_t (*fetch_extent)(void *opaque, uint64_t addr, size_t want);
+	/*
+	 * Make the thread of this processor run isa->interrupt(c, ucontext) in a host signal handler, soon. Needed to
+	 * empty a full code cache while several threads run. Called under the translation lock.
+	 */
+	void (*kick)(void *opaque, struct cpu *c);
 	void *opaque;
 };
 
@@ -68,6 +73,14 @@ void jit_free(struct jit *j);
  * in end at their next exit.
  */
 void jit_invalidate(struct jit *j, uint64_t start, uint64_t len);
+
+/*
+ * In a host SIGSEGV handler, on the thread that owns c, for a store to a page that was protected because of
+ * code_pages(): drops the page's translations. Async-signal-safe. Afterwards the program makes the page writable and
+ * returns from the handler: true means that the context was changed, isa->run() goes on precisely at the storing
+ * instruction; false that the store is simply done again.
+ */
+bool jit_host_store_fault(struct jit *j, struct cpu *c, uint64_t addr, void *ucontext);
 
 /* Around fork(): before (takes the locks), after in the parent, after in the child (gives it a cache of its own). */
 void jit_fork_prepare(struct jit *j);
@@ -128,6 +141,9 @@ struct isa {
 	 * signal handler of the owning thread, which passes its ucontext (else NULL). Sets c->pending.
 	 */
 	void (*interrupt)(struct cpu *c, void *ucontext);
+
+	/* jit_host_store_fault()'s part for this ISA. */
+	bool (*store_fault)(struct cpu *c, uint64_t addr, void *ucontext);
 
 	uint64_t (*get_pc)(const struct cpu *c);
 	void (*set_pc)(struct cpu *c, uint64_t pc);

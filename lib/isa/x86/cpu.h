@@ -9,6 +9,7 @@
  */
 #ifndef ISA_X86_CPU_H
 #define ISA_X86_CPU_H
+#include "jit/engine.h"
 #include "jit/isa.h"
 
 enum { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
@@ -70,6 +71,21 @@ struct x86_fxsave {
 	uint8_t pad2[96];
 } __attribute__((aligned(64)));
 
+/* The copying engine's part (copy.h); translated code and its thunks reach it through gs. */
+struct x86_host {
+	struct jit_cpu jc;
+	uint64_t rsp;          /* the host's stack pointer while translated code runs */
+	uint64_t jump;         /* where a thunk goes next */
+	uint64_t target;       /* guest address of an indirect jump that missed */
+	uint64_t rflags;       /* the host's flags at exit and entry */
+	uint32_t exit;         /* number of the exit that was taken */
+	uint32_t reason;       /* enum x86_left */
+	uint32_t mxcsr;        /* the host's own */
+	uint32_t ahf;          /* status flags as LAHF and SETO give them, over a light exit */
+	volatile bool stepping;/* TF is set until the next instruction boundary (interrupt) */
+	bool step_over;        /* run one instruction without keeping or protecting its translation */
+};
+
 struct x86_features; /* cpuid.h: what this model shows, by leaf; tested by the decoder's feature check */
 
 struct x86_cpu {
@@ -87,6 +103,7 @@ struct x86_cpu {
 	uint64_t xcr0;
 	const struct x86_features *feat;
 	void *fault_return; /* T0: where a fault in a guest access goes back to (jmp_buf *), NULL outside (interp.h) */
+	struct x86_host h;
 	/* user mode: the descriptor tables that modify_ldt and set_thread_area fill */
 	struct x86_seg_table *ldt, *gdt;
 };

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The copying translator, 64-bit guests: one region. See copy.h for the theory; copymem.c rewrites memory operands,
+ * copyexit.c writes the ends of regions.
+ *
+ * Compiled for general registers only: it runs with the guest's vectors live.
+ */
+#include "isa/x86/copyint.h"
+
+/* A region has at most this many instructions; larger ones only cost when they are left early. */
+#define MAX_INSNS 128
+/* Regions that one call translates along unconditional jumps and calls. */
+#define MAX_CHAIN 24
+
+/* Fetches so that at least one whole instruction at pc is in the buffer if memory has it. */
+static unsigned fetch(struct x86_tr *t, uint64_t pc, bool next_page)
+{
+	uint64_t off = pc - t->buf_pc;
+	if (!next_page && off < t->have && t->have - off >= 15) {
+		t->bytes = t->buf + off;
+		return t->have - (unsigned)off;
+	}
+	bool step = t->g->flags & JIT_REGION_STEP;
+	size_t n = step ? jit_peekable(t->j, pc) : jit_fetchable(t->j, pc);
+	if (next_page && n == 4096 - (pc & 4095) && n < 15)
+		n += step ? jit_peekable(t->j, (pc | 4095) + 1) : jit_fetchable(t->j, (pc | 4095) + 1);
+	if (n > X86_FETCH)
+		n = X86_FETCH;
+	if (n)
+		n = jit_fetch(t->buf, pc, n);
+	t->buf_pc = pc;
+	t->have = (unsigned)n;
+	t->bytes = t->buf;
+	return t->have;
+}
+
+static enum x86_decode_status decode(struct x86_tr *t)
+{
+	unsigned have = fetch(t, t->pc, false);
+	enum x86_decode_status s = have ? x86_decode(&t->in, t->bytes, have, t->mode, t->c->feat) : X86_DECODE_SHORT;
+	if (s == X86_DECODE_SHORT && have < 15 && (t->pc & 4095) + have == 4096) {
+		have = fetch(t, t->pc, true);
+		s = have ? x86_decode(&t->in, t->bytes, have, t->mode, t->c->feat) : X86_DECODE_SHORT;
+	}
+	return s;
+}
+
+void x86_tr_note(struct x86_tr *t, uint8_t *start, unsigned fixup)
+{
+	unsigned host = (unsigned)(t->p - start);
+	if (host == t->in.length && fixup == X86_FIX_NONE) {
+		*t->d++ = (uint8_t)host;
+	} else {
+		*t->d++ = X86_DELTA_LONG | t->in.length;
+		*t->d++ = (uint8_t)host;
+		*t->d++ = (uint8_t)fixup;
+	}
+}
+
+/* Copies or rewrites an instruction that does not branch. False: it is for C. */
+static bool plain(struct x86_tr *t)
+{
+	struct x86_insn *in = &t->in;
+	uint8_t *start = t->p;
+	if (!in->has_mem) {
+		if (__builtin_expect(in->seg == X86_FS || in->seg == X86_GS, 0) &&
+		    (in->row->copy == X86_COPY_STRING || !x86_ignores_segment(in)))
+			return false;
+	} else if (__builtin_expect(in->base == X86_RIP_BASE || in->seg == X86_FS || in->seg == X86_GS, 0)) {
+		unsigned fixup = X86_FIX_NONE;
+		if (!x86_rewrite_mem(t, &fixup)) {
+			t->p = start;
+			return false;
+		}
+		x86_tr_note(t, start, fixup);
+		return true;
+	}
+	t->p = x86_copy_bytes(start, t->bytes, in->length);
+	*t->d++ = in->length;
+	return true;
+}
+
+/* The body of one region. Returns with its end written and in t->chain where translation may simply go on. */
+static void region_body(struct x86_tr *t, unsigned max)
+{
+	uint64_t first = t->pc;
+	t->chain = false;
+	for (unsigned n = 0;; n++) {
+		if (n == max || (n && (t->pc ^ first) >> 12)) {
+			x86_end_jump(t, t->pc);
+			return;
+		}
+		enum x86_decode_status s = decode(t);
+		if (s != X86_DECODE_OK) { /* #UD, #GP or a fetch fault: C finds out when it is reached */
+			x86_end_emulate(t);
+			return;
+		}
+		const struct x86_row *row = t->in.row;
+		switch (row->copy) {
+		case X86_COPY_PLAIN:
+		case X86_COPY_X87:
+		case X86_COPY_STRING:
+			break;
+		case X86_COPY_STACK:
+			if (!(row->flags & X86_ROW_PLAIN64)) {
+				x86_end_emulate(t);
+				return;
+			}
+			break;
+		case X86_COPY_BRANCH:
+			x86_end_branch(t);
+			t->insns++;
+			return;
+		case X86_COPY_INDIRECT:
+			if (!x86_end_indirect(t)) {
+				x86_end_emulate(t);
+				return;
+			}
+			t->insns++;
+			return;
+		case X86_COPY_SYSCALL:
+			if (t->in.map == 1 && t->in.opcode == 0x05) {
+				x86_end_syscall(t);
+				t->insns++;
+				return;
+			}
+			x86_end_emulate(t);
+			return;
+		default:
+			if (t->in.map == 0 && t->in.opcode == 0xd7 && t->in.seg != X86_FS && t->in.seg != X86_GS)
+				break; /* xlat */
+			x86_end_emulate(t);
+			return;
+		}
+		if (!plain(t)) {
+			x86_end_emulate(t);
+			return;
+		}
+		t->insns++;
+		t->pc += t->in.length;
+	}
+}
+
+static uint32_t one_region(struct x86_tr *t, uint8_t flags)
+{
+	struct jit *j = t->j;
+	uint32_t r = jit_region_new(j, t->pc, t->mode);
+	t->region = r;
+	t->g = &j->region[r];
+	t->g->flags = flags;
+	t->p = j->rw + j->hot;
+	t->d = j->delta + j->delta_used;
+	j->last = (struct jit_last){.region = r};
+	region_body(t, flags & JIT_REGION_STEP || j->config.one_insn ? 1 : MAX_INSNS);
+	*t->d++ = 0;
+	t->g->guest_len = (uint16_t)(t->pc - t->g->pc);
+	j->delta_used = (uint32_t)(t->d - j->delta);
+	j->hot = jit_offset(j, t->p);
+	j->last.hot_end = j->hot;
+	j->stats.host_bytes += j->hot - t->g->code;
+	return r;
+}
+
+uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t flags)
+{
+	struct x86_tr t;
+	t.j = j;
+	t.c = c;
+	t.mode = c->mode;
+	t.pc = pc;
+	t.buf_pc = 1;
+	t.have = 0;
+	t.insns = 0;
+	uint32_t first = one_region(&t, flags);
+	jit_region_commit(j, first);
+	for (unsigned n = 0; n < MAX_CHAIN && t.chain && !flags && !j->config.one_insn; n++) {
+		/* The end was a jump to code that has no translation: that follows in its place. */
+		uint64_t target = t.chain_target;
+		if (!jit_fetchable(j, target) || jit_region_find(j, target, t.mode))
+			break;
+		uint32_t exit = j->last.x_fall;
+		j->hot = j->last.tail;
+		t.pc = target;
+		uint32_t r = one_region(&t, 0);
+		jit_link_physical(j, exit, r);
+		jit_region_commit(j, r);
+	}
+	j->stats.guest_insns += t.insns;
+	return first;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside the copying translator: the region in the making. */
+#ifndef ISA_X86_COPYINT_H
+#define ISA_X86_COPYINT_H
+#include "isa/x86/copy.h"
+#include "isa/x86/decode.h"
+#include "jit/host/x86-64-emit.h"
+
+#define X86_FETCH 128
+
+struct x86_tr {
+	struct jit *j;
+	struct x86_cpu *c;
+	uint8_t *p;           /* where host code goes (rw view) */
+	uint8_t *d;           /* where the instruction table goes */
+	uint32_t region;
+	struct jit_region *g;
+	uint64_t pc;          /* of the instruction at hand; behind the last when the region is done */
+	uint8_t mode;
+	bool chain;           /* the region ended in a jump whose stub is the last thing written */
+	uint64_t chain_target;
+	unsigned insns;
+	struct x86_insn in;
+	const uint8_t *bytes; /* of the instruction, with 16 bytes readable */
+	uint64_t buf_pc;
+	unsigned have;
+	uint8_t buf[X86_FETCH + 32];
+};
+
+/* Notes the instruction whose host code began at start and ends at t->p. */
+void x86_tr_note(struct x86_tr *t, uint8_t *start, unsigned fixup);
+
+/* rx address of an rw cursor */
+static inline uint64_t x86_rx(const struct x86_tr *t, const uint8_t *p)
+{
+	return (uint64_t)(uintptr_t)t->j->rx + (uint64_t)(p - t->j->rw);
+}
+
+/* n bytes, at most 16; reads and writes 16. */
+static inline uint8_t *x86_copy_bytes(uint8_t *p, const uint8_t *from, unsigned n)
+{
+	uint64_t a, b;
+	__builtin_memcpy(&a, from, 8);
+	__builtin_memcpy(&b, from + 8, 8);
+	__builtin_memcpy(p, &a, 8);
+	__builtin_memcpy(p + 8, &b, 8);
+	return p + n;
+}
+
+/* copymem.c */
+/* Rewrites the instruction's rip-relative, fs: or gs: operand. False: it cannot. */
+bool x86_rewrite_mem(struct x86_tr *t, unsigned *fixup);
+/* Loads 8 bytes from the instruction's memory operand into r (rcx or rax; the other is free too). False: it cannot. */
+bool x86_load_target(struct x86_tr *t, unsigned r, unsigned other);
+/* Does an instruction without memory operand ignore a segment prefix? */
+bool x86_ignores_segment(const struct x86_insn *in);
+
+/* copyexit.c */
+void x86_end_jump(struct x86_tr *t, uint64_t target);
+void x86_end_branch(struct x86_tr *t);
+bool x86_end_indirect(struct x86_tr *t);
+void x86_end_emulate(struct x86_tr *t);
+void x86_end_syscall(struct x86_tr *t);
+#endif

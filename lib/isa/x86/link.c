@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From an exit to its target: find it, or translate it, and link. The light thunks call these with the guest's
+ * vector registers live; compiled for general registers only.
+ */
+#include "base/log.h"
+#include "isa/x86/copy.h"
+
+/* While it waits for the lock a thread must not keep others from flushing the cache. */
+static void lock_outside(struct jit *j, struct x86_cpu *c)
+{
+	if (jit_trylock(j))
+		return;
+	atomic_store(&c->h.jc.inside, 0);
+	jit_lock(j);
+	atomic_store(&c->h.jc.inside, 1);
+}
+
+static uint64_t host_address(const struct jit *j, uint32_t offset)
+{
+	return (uint64_t)(uintptr_t)(j->rx + offset);
+}
+
+/* Held: lock. c->rip is the target. exit: JIT_NONE or the one to link. 0: cannot be fetched. */
+static uint32_t find(struct jit *j, struct x86_cpu *c, uint32_t exit)
+{
+	uint64_t pc = c->rip;
+	uint32_t r = jit_region_find(j, pc, c->mode);
+	if (r) {
+		if (exit)
+			jit_link(j, exit, r);
+		return r;
+	}
+	if (!jit_fetchable(j, pc))
+		return JIT_NONE;
+	if (jit_reserve(j, &c->h.jc))
+		exit = JIT_NONE;
+	bool follows = exit && !(log_mask & LOG_NOCHAIN) && jit_rewind(j, exit);
+	r = x86_translate(j, c, pc, 0);
+	if (follows)
+		jit_link_physical(j, exit, r);
+	else if (exit)
+		jit_link(j, exit, r);
+	return r;
+}
+
+uint64_t x86_engine_link(struct x86_cpu *c)
+{
+	struct jit *j = c->cpu.jit;
+	uint32_t exit = c->h.exit, generation = atomic_load(&j->generation);
+	c->rip = jit_exit_target(j, exit);
+	lock_outside(j, c);
+	if (generation != atomic_load(&j->generation) || log_mask & LOG_NOCHAIN)
+		exit = JIT_NONE;
+	uint32_t r = find(j, c, exit);
+	uint64_t to = host_address(j, r ? j->region[r].code : j->thunk[T_RETRY]);
+	jit_unlock(j);
+	return to;
+}
+
+uint64_t x86_engine_miss(struct x86_cpu *c)
+{
+	struct jit *j = c->cpu.jit;
+	c->rip = c->h.target;
+	lock_outside(j, c);
+	j->stats.lookups_slow++;
+	uint32_t r = find(j, c, JIT_NONE);
+	uint64_t to = host_address(j, j->thunk[T_RETRY]);
+	if (r) {
+		to = host_address(j, j->region[r].code);
+		if (j->cold - j->hot > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN))
+			jit_table_set(j, c->rip, x86_verify_entry(j, r));
+	}
+	jit_unlock(j);
+	return to;
+}
+
+uint64_t x86_engine_find(struct x86_cpu *c, bool step)
+{
+	struct jit *j = c->cpu.jit;
+	uint32_t r;
+	atomic_store(&c->h.jc.inside, 1);
+	if (__builtin_expect(atomic_load(&j->stop), 0))
+		jit_enter_wait(j, &c->h.jc);
+	lock_outside(j, c);
+	if (!step) {
+		r = find(j, c, JIT_NONE);
+	} else if (!jit_peekable(j, c->rip)) {
+		r = JIT_NONE;
+	} else {
+		jit_reserve(j, &c->h.jc);
+		r = x86_translate(j, c, c->rip, JIT_REGION_STEP);
+	}
+	uint64_t to = r ? host_address(j, j->region[r].code) : 0;
+	jit_unlock(j);
+	return to;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The code cache: its memory, its lock, its processors, flushing, fork. See engine.h for the theory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "jit/engine.h"
+
+#define DEFAULT_CACHE ((size_t)128 << 20)
+#define SMALLEST_CACHE ((size_t)2 << 20)
+#define LARGEST_CACHE ((size_t)1 << 30) /* a rel32 reaches everywhere */
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value)
+{
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word, int n)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+}
+
+/* 0 free, 1 held, 2 held and waited for. errno is the interrupted code's. */
+void jit_lock(struct jit *j)
+{
+	uint32_t was = 0;
+	if (atomic_compare_exchange_strong_explicit(&j->lock, &was, 1, memory_order_acquire, memory_order_relaxed))
+		return;
+	int saved = errno;
+	for (int spin = 0; spin < 200 && was; spin++) {
+		__builtin_ia32_pause();
+		was = 0;
+		if (atomic_compare_exchange_strong_explicit(&j->lock, &was, 1, memory_order_acquire,
+							    memory_order_relaxed)) {
+			errno = saved;
+			return;
+		}
+	}
+	while (atomic_exchange_explicit(&j->lock, 2, memory_order_acquire))
+		futex_wait(&j->lock, 2);
+	errno = saved;
+}
+
+bool jit_trylock(struct jit *j)
+{
+	uint32_t was = 0;
+	return atomic_compare_exchange_strong_explicit(&j->lock, &was, 1, memory_order_acquire, memory_order_relaxed);
+}
+
+void jit_unlock(struct jit *j)
+{
+	if (atomic_exchange_explicit(&j->lock, 0, memory_order_release) == 2) {
+		int saved = errno;
+		futex_wake(&j->lock, 1);
+		errno = saved;
+	}
+}
+
+struct jit *jit_new(const struct jit_config *config, struct err *e)
+{
+	struct jit *j = calloc(1, sizeof *j);
+	if (!j) {
+		err_set(e, ENOMEM, "no memory for the translator");
+		return NULL;
+	}
+	j->config = *config;
+	j->fork_pipe[0] = j->fork_pipe[1] = -1;
+	j->size = config->cache_size ? config->cache_size : DEFAULT_CACHE;
+	if (j->size < SMALLEST_CACHE)
+		j->size = SMALLEST_CACHE;
+	if (j->size > LARGEST_CACHE)
+		j->size = LARGEST_CACHE;
+	j->size = (j->size + 4095) & ~(size_t)4095;
+	return j;
+}
+
+static void *reserve(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int cache_fd(size_t size)
+{
+	int fd = memfd_create("emu-code", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/*
+ * Maps both views of a new memfd at the given places (NULL: anywhere, rx near the hint). The descriptor does not stay
+ * open: a guest would find it among its own.
+ */
+static int map_views(struct jit *j, void *rx_at, void *rw_at, struct err *e)
+{
+	int fd = cache_fd(j->size);
+	if (fd < 0)
+		return err_errno(e, -fd, "cannot make the code cache");
+	void *hint = rx_at ? rx_at : (void *)(uintptr_t)(j->config.cache_hint & ~4095ull);
+	int error = 0;
+	uint8_t *rw = MAP_FAILED;
+	uint8_t *rx = mmap(hint, j->size, PROT_READ | PROT_EXEC, MAP_SHARED | (rx_at ? MAP_FIXED : 0), fd, 0);
+	if (rx == MAP_FAILED)
+		error = err_errno(e, errno, "cannot map the code cache for execution");
+	else
+		rw = mmap(rw_at, j->size, PROT_READ | PROT_WRITE, MAP_SHARED | (rw_at ? MAP_FIXED : 0), fd, 0);
+	if (!error && rw == MAP_FAILED) {
+		error = err_errno(e, errno, "cannot map the code cache for writing");
+		munmap(rx, j->size);
+	}
+	close(fd);
+	if (!error) {
+		j->rx = rx;
+		j->rw = rw;
+	}
+	return error;
+}
+
+int jit_cache_map(struct jit *j, struct err *e)
+{
+	if (j->rw)
+		return 0;
+	int error = map_views(j, NULL, NULL, e);
+	if (error)
+		return error;
+	j->page_bits = 8;
+	j->region = reserve(sizeof *j->region * JIT_MAX_REGIONS);
+	j->exit = reserve(sizeof *j->exit * JIT_MAX_EXITS);
+	j->delta = reserve(JIT_DELTA_BYTES);
+	j->hash = reserve(sizeof *j->hash << JIT_HASH_BITS);
+	j->page = reserve(sizeof *j->page << j->page_bits);
+	if (!j->region || !j->exit || !j->delta || !j->hash || !j->page)
+		return err_set(e, ENOMEM, "no address space for the translator's tables");
+	j->regions = j->exits = j->delta_used = 1;
+	j->floor = j->hot = JIT_TABLE_BYTES;
+	j->cold = (uint32_t)j->size;
+	return 0;
+}
+
+int jit_table_map(struct jit *j, void *at)
+{
+	/* An old size of 0 doubles a shared mapping (mremap(2)). */
+	if (mremap(j->rw, 0, JIT_TABLE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+void jit_cpu_add(struct jit *j, struct jit_cpu *c, struct cpu *cpu)
+{
+	c->cpu = cpu;
+	c->next = j->cpu_list;
+	c->prev = &j->cpu_list;
+	if (c->next)
+		c->next->prev = &c->next;
+	j->cpu_list = c;
+	c->table_mask = (1ull << j->table_bits) - 1;
+	j->cpus++;
+}
+
+void jit_cpu_remove(struct jit *j, struct jit_cpu *c)
+{
+	if (!c->prev)
+		return;
+	*c->prev = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	c->prev = NULL;
+	j->cpus--;
+}
+
+static void fill_table(struct jit *j)
+{
+	uint64_t *t = (uint64_t *)j->rw;
+	for (uint32_t i = 0; i < 1u << j->table_bits; i++)
+		__atomic_store_n(&t[i], j->miss, __ATOMIC_RELAXED);
+}
+
+void jit_table_init(struct jit *j, uint64_t miss, bool grows)
+{
+	j->miss = miss;
+	j->table_bits = grows ? 9 : JIT_TABLE_BITS;
+	j->table_grows = grows;
+	fill_table(j);
+}
+
+/* Called for a miss: `entry` is the offset of a verifying entry. The table is common to all processors. */
+void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry)
+{
+	uint64_t *t = (uint64_t *)j->rw;
+	j->table_misses++;
+	if (j->table_misses > 3u << (j->table_bits - 2) && j->table_bits < JIT_TABLE_BITS && j->table_grows) {
+		uint32_t old = 1u << j->table_bits;
+		j->table_bits = j->table_bits + 3 < JIT_TABLE_BITS ? j->table_bits + 3 : JIT_TABLE_BITS;
+		for (uint32_t i = old; i < 1u << j->table_bits; i++)
+			__atomic_store_n(&t[i], j->miss, __ATOMIC_RELAXED);
+		j->table_misses = 0;
+		for (struct jit_cpu *c = j->cpu_list; c; c = c->next)
+			__atomic_store_n(&c->table_mask, (1ull << j->table_bits) - 1, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&t[pc & ((1u << j->table_bits) - 1)], (uint64_t)(uintptr_t)(j->rx + entry), __ATOMIC_RELEASE);
+}
+
+void jit_enter_wait(struct jit *j, struct jit_cpu *self)
+{
+	while (atomic_load(&j->stop)) {
+		atomic_store(&self->inside, 0);
+		futex_wait(&j->stop, 1);
+		atomic_store(&self->inside, 1);
+	}
+}
+
+/* Waits until no other processor is in, or holds an offset into, the cache. The lock is held all the time. */
+static void stop_others(struct jit *j, struct jit_cpu *self)
+{
+	atomic_store(&j->stop, 1);
+	for (struct jit_cpu *c = j->cpu_list; c; c = c->next) {
+		unsigned turns = 0;
+		while (c != self && atomic_load(&c->inside)) {
+			if (turns++ % 64 == 0 && j->config.host.kick)
+				j->config.host.kick(j->config.host.opaque, c->cpu);
+			struct timespec nap = {0, 20000};
+			syscall(SYS_nanosleep, &nap, NULL);
+		}
+	}
+}
+
+void jit_flush(struct jit *j, struct jit_cpu *self)
+{
+	bool others = j->cpus > (self ? 1u : 0u);
+	if (others)
+		stop_others(j, self);
+	uint32_t regions = j->regions;
+	atomic_store(&j->regions, 1);
+	for (uint32_t i = 0; i < 1u << JIT_HASH_BITS; i++)
+		if (j->hash[i])
+			j->hash[i] = 0;
+	for (uint32_t i = 0; i < 1u << j->page_bits; i++)
+		j->page[i].regions = 0;
+	/* The next pages of the arrays are fresh zeros again and their memory is free. */
+	if (regions > 4096) {
+		madvise(j->region, sizeof *j->region * regions, MADV_DONTNEED);
+		madvise(j->exit, sizeof *j->exit * j->exits, MADV_DONTNEED);
+		madvise(j->delta, j->delta_used, MADV_DONTNEED);
+	}
+	j->exits = j->delta_used = 1;
+	j->hot = j->floor;
+	j->cold = (uint32_t)j->size;
+	fill_table(j);
+	j->stats.flushes++;
+	atomic_fetch_add(&j->generation, 1);
+	if (others) {
+		atomic_store(&j->stop, 0);
+		futex_wake(&j->stop, 1 << 30);
+	}
+}
+
+bool jit_reserve(struct jit *j, struct jit_cpu *self)
+{
+	if (j->cold - j->hot >= JIT_RESERVE && j->regions < JIT_MAX_REGIONS - 64 && j->exits < JIT_MAX_EXITS - 4096 &&
+	    j->delta_used < JIT_DELTA_BYTES - 65536)
+		return false;
+	jit_flush(j, self);
+	return true;
+}
+
+void jit_stats(struct jit *j, struct jit_stats *s)
+{
+	jit_lock(j);
+	*s = j->stats;
+	jit_unlock(j);
+}
+
+void jit_free(struct jit *j)
+{
+	if (!j)
+		return;
+	if (j->rw) {
+		munmap(j->rw, j->size);
+		munmap(j->rx, j->size);
+		munmap(j->region, sizeof *j->region * JIT_MAX_REGIONS);
+		munmap(j->exit, sizeof *j->exit * JIT_MAX_EXITS);
+		munmap(j->delta, JIT_DELTA_BYTES);
+		munmap(j->hash, sizeof *j->hash << JIT_HASH_BITS);
+		munmap(j->page, sizeof *j->page << j->page_bits);
+	}
+	free(j);
+}
+
+/*
+ * A shared mapping stays shared over fork(), so the child copies what is in use into a memfd of its own. Until it has done so
+ * the parent must not change the cache: it waits for the end of a pipe, which also comes when the child dies.
+ */
+void jit_fork_prepare(struct jit *j)
+{
+	jit_lock(j);
+	if (j->rw && pipe2(j->fork_pipe, O_CLOEXEC) < 0)
+		j->fork_pipe[0] = j->fork_pipe[1] = -1;
+}
+
+void jit_fork_parent(struct jit *j)
+{
+	if (j->fork_pipe[0] >= 0) {
+		char c;
+		close(j->fork_pipe[1]);
+		while (read(j->fork_pipe[0], &c, 1) < 0 && errno == EINTR)
+			;
+		close(j->fork_pipe[0]);
+		j->fork_pipe[0] = j->fork_pipe[1] = -1;
+	}
+	jit_unlock(j);
+}
+
+static bool copy_cache(struct jit *j, struct jit_cpu *self)
+{
+	struct jit old = *j;
+	size_t low = (j->hot + 4095) & ~(size_t)4095, high = j->cold & ~(size_t)4095;
+	uint8_t *keep = mremap(j->rw, 0, j->size, MREMAP_MAYMOVE);
+	if (keep == MAP_FAILED)
+		return false;
+	if (map_views(j, old.rx, old.rw, NULL))
+		return false;
+	size_t used = (size_t)8 << j->table_bits;
+	memcpy(j->rw, keep, used);
+	memcpy(j->rw + JIT_TABLE_BYTES, keep + JIT_TABLE_BYTES, low - JIT_TABLE_BYTES);
+	if (high < j->size)
+		memcpy(j->rw + high, keep + high, j->size - high);
+	munmap(keep, j->size);
+	return !self || !jit_table_map(j, self->table);
+}
+
+void jit_fork_child(struct jit *j, struct cpu *current)
+{
+	struct jit_cpu *self = current ? current->engine : NULL;
+	if (j->rw) {
+		/* The other threads are not here. */
+		j->cpu_list = NULL;
+		j->cpus = 0;
+		if (self)
+			jit_cpu_add(j, self, self->cpu);
+		if (!copy_cache(j, self)) {
+			static const char text[] = "emu-user: no memory for the code cache of a forked child\n";
+			if (write(2, text, sizeof text - 1) < 0)
+				_exit(127);
+			_exit(127);
+		}
+	}
+	if (j->fork_pipe[0] >= 0) {
+		close(j->fork_pipe[0]);
+		close(j->fork_pipe[1]);
+		j->fork_pipe[0] = j->fork_pipe[1] = -1;
+	}
+	atomic_store(&j->stop, 0);
+	atomic_store(&j->lock, 0);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The runtime that translators stand on: code cache, regions, exits and their links, pages of source code, the
+ * table for indirect jumps. It knows no guest and emits only jumps.
+ *
+ * Theory of operation
+ *
+ * The cache is one memfd mapped twice: `rw` for writing, `rx` for running. Everything in it is named by its offset, so that both
+ * views, and a forked child's copy, agree. Layout, ascending: indirect table, thunks, then region bodies ("hot", growing up);
+ * exit stubs and literals ("cold") grow down from the end.
+ *
+ * A region is translated guest code with one entry. It leaves through exits. An exit to a known guest address ends in a
+ * rel32 that at first leads to a stub; the stub names the exit and enters the link thunk, which finds or translates the
+ * target and patches the rel32. While only one thread runs and the exit's stubs are the last thing in the hot area, the target is
+ * translated right over them, so that code lies in the order of its first execution.
+ *
+ * Regions are numbered in the order of their bodies' addresses: host pc → region is a binary search without locks.
+ *
+ * Locks. One lock guards everything that changes. What readers without the lock use (number of regions, their
+ * immutable part) is written before it is published. The lock may be taken in a signal handler of a thread that
+ * does not hold it; the holder never touches guest memory except through jit_fetch().
+ *
+ * A dead region (its guest code changed) keeps its memory until the next flush: its entry becomes a trap, its incoming
+ * links go back to stubs, and it leaves the hash. A thread inside it goes on to its next exit.
+ *
+ * This code and the translators run with the guest's vector registers live: it is compiled for general registers
+ * only, and calls of the program's hooks go through jit_call_saving_vectors().
+ */
+#ifndef JIT_ENGINE_H
+#define JIT_ENGINE_H
+#include <pthread.h>
+#include <stdatomic.h>
+#include "jit/isa.h"
+
+#define JIT_TABLE_BITS 16
+#define JIT_TABLE_BYTES ((size_t)8 << JIT_TABLE_BITS)
+#define JIT_NONE 0u /* no region, no exit, no offset: index 0 is never used */
+
+enum jit_region_flags {
+	JIT_REGION_DEAD = 1,
+	JIT_REGION_STEP = 2,    /* one instruction, never linked, found by nobody */
+	JIT_REGION_CHECKED = 4, /* compares its source before it runs */
+};
+
+struct jit_region {
+	uint64_t pc;
+	uint32_t code;         /* offset of the body */
+	uint32_t hash_next;    /* region */
+	uint32_t incoming;     /* exit: list of linked exits that lead here */
+	uint32_t delta;        /* offset of its instruction table in jit->delta */
+	uint32_t verify;       /* offset of the entry for indirect jumps, 0: not made yet */
+	uint32_t page_next[2]; /* region: next of the same page, for the first and the second page */
+	uint16_t guest_len;    /* bytes of source from pc */
+	uint8_t mode;          /* the ISA's: part of the key */
+	uint8_t flags;
+};
+
+enum jit_patch {
+	JIT_PATCH_NONE,  /* nothing to patch: never linked, or the target follows physically */
+	JIT_PATCH_REL32, /* rel32 at `patch` */
+	JIT_PATCH_STUB,  /* the stub at `patch` itself becomes a jump; its first five bytes are in one cache line */
+};
+
+struct jit_exit {
+	int32_t rel;         /* target - region's pc */
+	uint32_t patch;      /* offset */
+	uint32_t next;       /* exit: next in the target's incoming list */
+	uint32_t region : 24;
+	uint32_t kind : 4;   /* the ISA's: 0 is a plain branch */
+	uint32_t how : 2;    /* enum jit_patch */
+	uint32_t linked : 1; /* is in an incoming list */
+};
+
+#define JIT_MAX_REGIONS (1u << 22)
+#define JIT_MAX_EXITS (1u << 23)
+#define JIT_DELTA_BYTES (64u << 20)
+#define JIT_HASH_BITS 16
+
+/* A guest page that translations were made from. */
+struct jit_page {
+	uint64_t page;      /* guest address >> 12, plus one; 0: free slot */
+	uint32_t regions;   /* first region, 0: none */
+	uint16_t extent;    /* bytes of it that may be fetched, from its start; 4096 nearly always */
+	uint8_t known;      /* extent is valid and stores are reported */
+	uint8_t dirtied;    /* how often it was invalidated, saturating */
+};
+
+/* How often a page is written before its regions check their source instead of having it protected. */
+#define JIT_PAGE_HOT_WRITES 12
+
+/* The ISA's part of linking: writes a stub for the exit at p (rw view), returns its end; at most JIT_STUB_BYTES. */
+#define JIT_STUB_BYTES 24
+typedef uint8_t *jit_stub_fn(struct jit *j, uint8_t *p, uint32_t exit);
+
+/* The end of the region made last: where another may take the place of its stubs. */
+struct jit_last {
+	uint32_t region;          /* 0: nothing may */
+	uint32_t x_fall, x_taken; /* exits; 0: absent or linked from the start */
+	uint32_t jcc;             /* offset of the conditional jump, 0: none */
+	uint32_t tail, hot_end;   /* the stubs' extent */
+};
+
+/* Free bytes between hot and cold that jit_reserve() guarantees: one region, its exits, some stubs for unlinking. */
+#define JIT_RESERVE (256u << 10)
+
+struct jit {
+	struct jit_config config;
+	_Atomic uint32_t lock;
+	uint8_t *rw, *rx;
+	size_t size;
+	uint32_t floor;           /* end of the thunks */
+	uint32_t hot, cold;       /* free space between them */
+	struct jit_region *region;
+	_Atomic uint32_t regions; /* used, with index 0 */
+	struct jit_exit *exit;
+	uint32_t exits;
+	uint8_t *delta;
+	uint32_t delta_used;
+	struct jit_last last;
+	uint32_t *hash;
+	struct jit_page *page;
+	uint32_t page_bits, pages;
+	_Atomic uint32_t generation; /* counts flushes */
+	_Atomic uint32_t cpus;    /* processors that exist */
+	struct jit_cpu *cpu_list;
+	_Atomic uint32_t stop;    /* a flush waits for threads to leave */
+	uint32_t table_bits;      /* entries in use: 1 << table_bits */
+	uint32_t table_misses;
+	bool table_grows;
+	uint64_t miss;            /* what an empty table entry holds */
+	int fork_pipe[2];
+	/* the ISA's own: offsets of its thunks, code that saves vector registers */
+	uint32_t thunk[24];
+	jit_stub_fn *stub;
+	bool ready;               /* the thunks are there */
+	struct jit_stats stats;
+};
+
+/* lib/jit's per-thread record, embedded in the ISA's state. */
+struct jit_cpu {
+	struct cpu *cpu;
+	struct jit_cpu *next, **prev;
+	void *table;             /* this processor's mapping of the indirect table */
+	uint64_t table_mask;     /* index = guest pc & table_mask */
+	_Atomic uint32_t inside; /* runs translated code, or holds an offset into it */
+};
+
+/* ---- cache.c ---- */
+/* Maps the cache and the arrays; once. Held: lock. */
+int jit_cache_map(struct jit *j, struct err *e);
+void jit_lock(struct jit *j);
+void jit_unlock(struct jit *j);
+bool jit_trylock(struct jit *j);
+/* A processor's view of the table at a fixed address (page-aligned, JIT_TABLE_BYTES). Held: lock. 0 or -errno. */
+int jit_table_map(struct jit *j, void *at);
+/* Makes sure a region may be translated: else everything is flushed. True: it was flushed. Held: lock. */
+bool jit_reserve(struct jit *j, struct jit_cpu *self);
+void jit_flush(struct jit *j, struct jit_cpu *self);
+void jit_cpu_add(struct jit *j, struct jit_cpu *c, struct cpu *cpu);
+void jit_cpu_remove(struct jit *j, struct jit_cpu *c);
+/* After the processor has published that it is inside: waits while a flush is under way. */
+void jit_enter_wait(struct jit *j, struct jit_cpu *self);
+/* A miss was counted; grows the table when it is too small. Held: lock. */
+void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry);
+/* miss: host address of what empty entries lead to; grows: the index is taken with cpu->table_mask, start small. */
+void jit_table_init(struct jit *j, uint64_t miss, bool grows);
+
+static inline bool jit_single(const struct jit *j)
+{
+	return j->cpus <= 1;
+}
+
+static inline uint32_t jit_offset(const struct jit *j, const uint8_t *rw)
+{
+	return (uint32_t)(rw - j->rw);
+}
+
+static inline bool jit_contains(const struct jit *j, uint64_t host_pc)
+{
+	return host_pc - (uint64_t)j->rx < j->size;
+}
+
+/* ---- region.c ---- */
+static inline uint32_t jit_hash(uint64_t pc)
+{
+	return (uint32_t)((pc ^ pc >> JIT_HASH_BITS) & ((1u << JIT_HASH_BITS) - 1));
+}
+
+/* Held: lock. */
+static inline uint32_t jit_region_find(const struct jit *j, uint64_t pc, uint8_t mode)
+{
+	uint32_t r = j->hash[jit_hash(pc)];
+	while (r && (j->region[r].pc != pc || j->region[r].mode != mode))
+		r = j->region[r].hash_next;
+	return r;
+}
+
+/* A new region at the hot pointer. Held: lock; jit_reserve() was called. It is not found before jit_region_commit(). */
+uint32_t jit_region_new(struct jit *j, uint64_t pc, uint8_t mode);
+/* Publishes it: hash, pages. */
+void jit_region_commit(struct jit *j, uint32_t region);
+/* The region whose body contains a host address; no locks, async-signal-safe. 0: none. */
+uint32_t jit_region_at(const struct jit *j, uint64_t host_pc);
+/* Is the guest page known, protected and fetchable? Bytes that may be fetched from pc within its page. Held: lock. */
+size_t jit_fetchable(struct jit *j, uint64_t pc);
+/* The same for one look, without protecting the page: what is translated must not be kept. */
+size_t jit_peekable(struct jit *j, uint64_t pc);
+struct jit_page *jit_page_get(struct jit *j, uint64_t pc);
+/* Drops regions that overlap [start, end). Held: lock. */
+void jit_invalidate_locked(struct jit *j, uint64_t start, uint64_t end);
+/* A guest store to this page: its regions go, and it is counted. Held: lock. */
+void jit_invalidate_dirty(struct jit *j, uint64_t page);
+void jit_region_kill(struct jit *j, uint32_t region);
+/* Guest memory to a buffer; stops at a fault. Returns the bytes read. Its code range is known to the fault handler. */
+size_t jit_fetch(void *to, uint64_t host_addr, size_t n);
+size_t jit_store(uint64_t host_addr, const void *from, size_t n);
+/* In a host SIGSEGV/SIGBUS handler: was it one of these two? Then the new host pc, else 0. */
+uint64_t jit_fetch_fault(uint64_t host_pc);
+
+/* ---- link.c ---- */
+uint32_t jit_exit_new(struct jit *j, uint32_t region, uint64_t target, unsigned kind);
+static inline uint64_t jit_exit_target(const struct jit *j, uint32_t x)
+{
+	return j->region[j->exit[x].region].pc + (int64_t)j->exit[x].rel;
+}
+/* Patches the exit to lead to the region's body. Held: lock. */
+void jit_link(struct jit *j, uint32_t exit, uint32_t region);
+/*
+ * The exit is about to be linked to a translation that does not exist yet. If its stubs are the last thing in the hot
+ * area and one thread runs, makes room there: true, and the translation must follow at j->hot at once, then
+ * jit_link_physical().
+ */
+bool jit_rewind(struct jit *j, uint32_t exit);
+/* Only notes that the region follows physically. */
+void jit_link_physical(struct jit *j, uint32_t exit, uint32_t region);
+/* A stub for the exit in the cold area: its offset, or 0 when there is no room. */
+uint32_t jit_cold_stub(struct jit *j, uint32_t exit);
+/* Makes a dead region's entry lead out. */
+void jit_entry_kill(struct jit *j, uint32_t region);
+/* All links into the region go back to stubs. */
+void jit_unlink_incoming(struct jit *j, uint32_t region);
+
+/* ---- host/ ---- */
+/* Calls fn(j, a, b) with all vector registers preserved. */
+typedef size_t jit_safe_call_fn(struct jit *j, uint64_t a, uint64_t b);
+size_t jit_call_saving_vectors(struct jit *j, jit_safe_call_fn *fn, uint64_t a, uint64_t b);
+#endif
