@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The log of a VHDX image, read only when another writer left it unapplied ([MS-VHDX] 2.3).
+ *
+ * The log is a ring of 4 KB sectors. An entry is a header with descriptors (one or more sectors) and the data sectors
+ * of its data descriptors. Entries that follow each other in place and in sequence number form a sequence; of the
+ * valid sequences the one with the highest number is the active one, if its tail lies within it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block/vhdx.h"
+
+enum { E_SIGNATURE = 0, E_CHECKSUM = 4, E_LENGTH = 8, E_TAIL = 12, E_SEQUENCE = 16, E_DESCRIPTORS = 24, E_GUID = 32,
+       E_FLUSHED = 48, E_LAST = 56, E_HEADER = 64, DESCRIPTOR = 32 };
+enum { LOG_MAX = 64 << 20 }; /* replayed logs are read whole */
+
+struct log {
+	const struct vhdx *s;
+	uint8_t *bytes; /* the whole ring */
+	uint32_t size;
+	uint8_t *entry; /* one entry, unwrapped */
+	uint64_t budget; /* bytes that may still be summed: hostile logs must not cost their square */
+};
+
+struct sequence {
+	uint32_t tail, head; /* offsets of the first entry and of the last one */
+	uint64_t number;     /* of the last one */
+	uint32_t count;
+};
+
+static uint32_t crc_table[256];
+static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
+
+static void crc_init(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+		for (int k = 0; k < 8; k++)
+			c = c & 1 ? c >> 1 ^ 0x82f63b78 : c >> 1;
+		crc_table[i] = c;
+	}
+}
+
+uint32_t vhdx_crc(const uint8_t *p, size_t n, size_t hole)
+{
+	uint32_t c = ~0u;
+
+	pthread_once(&crc_once, crc_init);
+	for (size_t i = 0; i < n; i++)
+		c = crc_table[(c ^ (i >= hole && i - hole < 4 ? 0 : p[i])) & 0xff] ^ c >> 8;
+	return ~c;
+}
+
+bool vhdx_log_pending(const struct vhdx *s)
+{
+	return !blk_is_zero(s->header + HD_LOG_GUID, 16);
+}
+
+/* Copies the entry at `at` to l->entry if it is valid; its length, or 0. */
+static uint32_t log_entry(struct log *l, uint32_t at)
+{
+	const uint8_t *h = l->bytes + at;
+	uint32_t length = le32_get(h + E_LENGTH), descriptors = le32_get(h + E_DESCRIPTORS), tail = le32_get(h + E_TAIL);
+	uint64_t front = round_up64(E_HEADER + (uint64_t)descriptors * DESCRIPTOR, VHDX_LOG_SECTOR), need = front;
+	uint64_t sequence = le64_get(h + E_SEQUENCE);
+
+	if (memcmp(h, "loge", 4) || length < VHDX_LOG_SECTOR || length % VHDX_LOG_SECTOR || length > l->size || !sequence ||
+	    tail % VHDX_LOG_SECTOR || tail >= l->size || front > length || length > l->budget ||
+	    memcmp(h + E_GUID, l->s->header + HD_LOG_GUID, 16))
+		return 0;
+	for (uint32_t done = 0; done < length;) {
+		uint32_t from = (at + done) % l->size, n = l->size - from < length - done ? l->size - from : length - done;
+		memcpy(l->entry + done, l->bytes + from, n);
+		done += n;
+	}
+	l->budget -= length;
+	if (vhdx_crc(l->entry, length, E_CHECKSUM) != le32_get(h + E_CHECKSUM))
+		return 0;
+	for (uint32_t i = 0; i < descriptors; i++) {
+		const uint8_t *d = l->entry + E_HEADER + (size_t)i * DESCRIPTOR, *data = l->entry + need;
+		if (le64_get(d + 24) != sequence || le64_get(d + 16) % VHDX_LOG_SECTOR)
+			return 0;
+		if (!memcmp(d, "zero", 4)) {
+			if (le64_get(d + 8) % VHDX_LOG_SECTOR)
+				return 0;
+		} else if (!memcmp(d, "desc", 4)) {
+			need += VHDX_LOG_SECTOR;
+			if (need > length || memcmp(data, "data", 4) || le32_get(data + 4) != sequence >> 32 ||
+			    le32_get(data + 4092) != (uint32_t)sequence)
+				return 0;
+		} else {
+			return 0;
+		}
+	}
+	return need == length ? length : 0;
+}
+
+/* 2.3.3: the active sequence. False: none. */
+static bool log_find(struct log *l, struct sequence *best)
+{
+	uint32_t tail = 0;
+	bool found = false;
+
+	for (uint32_t starts = 0; starts < l->size / VHDX_LOG_SECTOR; starts++) {
+		struct sequence q = {.tail = tail};
+		uint32_t at = tail, total = 0, length, entry_tail = 0;
+		while (total < l->size && (length = log_entry(l, at)) != 0) {
+			uint64_t number = le64_get(l->entry + E_SEQUENCE);
+			if ((q.count && number != q.number + 1) || total + length > l->size)
+				break;
+			q.number = number;
+			q.head = at;
+			q.count++;
+			entry_tail = le32_get(l->entry + E_TAIL);
+			total += length;
+			at = (at + length) % l->size;
+		}
+		/* The head's tail must be an entry of this sequence: it is where replay starts. */
+		if (q.count && (entry_tail + l->size - q.tail) % l->size < total && (!found || q.number > best->number)) {
+			*best = q;
+			best->tail = entry_tail;
+			found = true;
+		}
+		if (!q.count || at <= tail)
+			tail += VHDX_LOG_SECTOR;
+		else
+			tail = at;
+		if (tail >= l->size)
+			break;
+	}
+	return found;
+}
+
+static int log_apply(struct blk *file, struct log *l, struct err *e)
+{
+	uint32_t descriptors = le32_get(l->entry + E_DESCRIPTORS);
+	size_t data = round_up64(E_HEADER + (uint64_t)descriptors * DESCRIPTOR, VHDX_LOG_SECTOR);
+	uint64_t last = le64_get(l->entry + E_LAST);
+
+	for (uint32_t i = 0; i < descriptors; i++) {
+		const uint8_t *d = l->entry + E_HEADER + (size_t)i * DESCRIPTOR;
+		uint64_t off = le64_get(d + 16), n = VHDX_LOG_SECTOR;
+		int r;
+		if (!memcmp(d, "zero", 4))
+			n = le64_get(d + 8);
+		if (off > last || n > last - off)
+			return err_set(e, EINVAL, "VHDX log writes %" PRIu64 " bytes at %" PRIu64 ", beyond its own end of file %" PRIu64,
+				       n, off, last);
+		if (off < VHDX_REGIONS_1)
+			return err_set(e, EINVAL, "VHDX log writes at %" PRIu64 ", into the headers", off);
+		if (!memcmp(d, "zero", 4)) {
+			r = n ? blk_pwrite_zeroes(file, off, n, BLK_ZERO_MAY_UNMAP) : 0;
+		} else {
+			uint8_t sector[VHDX_LOG_SECTOR];
+			memcpy(sector, d + 8, 8);
+			memcpy(sector + 8, l->entry + data + 8, 4084);
+			memcpy(sector + 4092, d + 4, 4);
+			data += VHDX_LOG_SECTOR;
+			r = blk_pwrite(file, off, sizeof sector, sector);
+		}
+		if (r < 0)
+			return err_errno(e, -r, "cannot replay the VHDX log");
+	}
+	return 0;
+}
+
+int vhdx_log_replay(struct blk *file, const struct vhdx *s, struct err *e)
+{
+	struct log l = {.s = s, .size = (uint32_t)s->log_bytes, .budget = 16 * s->log_bytes};
+	struct sequence q = {0};
+	uint64_t length, last = 0;
+	uint32_t at, n;
+	int r;
+
+	if (s->log_bytes > LOG_MAX)
+		return err_set(e, ENOTSUP, "VHDX log of %" PRIu64 " bytes is too large to replay, at most %d", s->log_bytes, LOG_MAX);
+	l.bytes = malloc(l.size);
+	l.entry = malloc(l.size);
+	if (!l.bytes || !l.entry) {
+		r = err_errno(e, ENOMEM, "VHDX log of %u bytes", l.size);
+		goto out;
+	}
+	r = blk_pread_what(file, s->log, l.size, l.bytes, "VHDX log", e);
+	if (r < 0)
+		goto out;
+	if (!log_find(&l, &q)) {
+		r = err_set(e, EINVAL, "VHDX log is marked as in use, but holds no valid sequence of entries");
+		goto out;
+	}
+	r = blk_size(file, &length);
+	if (r < 0) {
+		err_errno(e, -r, "cannot ask for the size");
+		goto out;
+	}
+	/* The head says how long the file was when it was written. */
+	l.budget = 16 * s->log_bytes;
+	if (!log_entry(&l, q.head)) {
+		r = err_set(e, EINVAL, "VHDX log entry at %u is damaged", q.head);
+		goto out;
+	}
+	last = le64_get(l.entry + E_LAST);
+	if (le64_get(l.entry + E_FLUSHED) > length) {
+		r = err_set(e, EINVAL, "VHDX file is truncated: %" PRIu64 " bytes, its log knows of %" PRIu64, length,
+			    le64_get(l.entry + E_FLUSHED));
+		goto out;
+	}
+	if (last % VHDX_MB || last >> 50) {
+		r = err_set(e, EINVAL, "VHDX log has a file size of %" PRIu64 ", no multiple of 1 MB below 1 PB", last);
+		goto out;
+	}
+	if (last > length && (r = blk_truncate(file, last, BLK_PREALLOC_OFF, e)) < 0)
+		goto out;
+	at = q.tail;
+	for (uint32_t i = 0; i <= q.count; i++) {
+		n = log_entry(&l, at);
+		if (!n) {
+			r = err_set(e, EINVAL, "VHDX log entry at %u is damaged", at);
+			goto out;
+		}
+		r = log_apply(file, &l, e);
+		if (r < 0)
+			goto out;
+		if (at == q.head)
+			break;
+		at = (at + n) % l.size;
+	}
+	r = blk_flush(file);
+	if (r < 0)
+		err_errno(e, -r, "cannot flush the replayed VHDX log");
+out:
+	free(l.bytes);
+	free(l.entry);
+	return r;
+}
