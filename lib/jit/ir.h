@@ -30,6 +30,8 @@
 #include <stdio.h>
 #include "base/err.h"
 
+struct fpu_status;
+
 typedef uint16_t ir_ref; /* a value; 0: none */
 
 enum ir_type {
@@ -214,6 +216,7 @@ struct ir_region {
 	bool full; /* something did not fit: the region is worthless */
 	uint8_t local_type[IR_MAX_LOCALS];
 	uint64_t pc; /* of the entry */
+	union ir_value *value; /* of every temp, for the interpreter; constants are filled in. NULL until ir_region_values() */
 	/* builder */
 	uint32_t epoch;
 	uint32_t flags_epoch;
@@ -226,6 +229,8 @@ struct ir_region {
 /* max_ops: 16..60000. NULL when there is no memory. */
 struct ir_region *ir_region_new(unsigned max_ops);
 void ir_region_free(struct ir_region *r);
+/* Makes room for the interpreter's values, once a region object; ir_interp() calls it. 0 or -ENOMEM. */
+int ir_region_values(struct ir_region *r);
 void ir_begin(struct ir_region *r, const struct ir_guest *guest, uint64_t pc);
 /* Is there room for n more operations (and their values)? */
 static inline bool ir_room(const struct ir_region *r, unsigned n)
@@ -374,5 +379,9 @@ void ir_optimise(struct ir_region *r);
  */
 bool ir_eval(const struct ir_guest *guest, void *state, const struct ir_op *op, unsigned src, const union ir_value *v,
 	     union ir_value *d);
+bool ir_holds(unsigned cond, unsigned type, const union ir_value *a, const union ir_value *b);
+/* The parts of ir_eval(), one family each; lib/jit's own. */
+bool ir_eval_vec(const struct ir_op *op, unsigned src, const union ir_value *v, union ir_value *d);
+bool ir_eval_fp(struct fpu_status *st, const struct ir_op *op, unsigned src, const union ir_value *v, union ir_value *d);
 
 #endif
