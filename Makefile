@@ -87,8 +87,20 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 .DELETE_ON_ERROR:
 .PHONY: all check deps demo bench fuzz soak install clean units build-fuzz
 
+# ---- man pages: the text of man/NAME.N.in with the program's own option table at @OPTIONS@ ------------------
+MANS := $(patsubst man/%.in,$(BUILD)/man/%,$(foreach p,$(LIVEPROGS),$(wildcard man/$(p).1.in))) $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/*.7))
+$(BUILD)/man/%.1: man/%.1.in $(BUILD)/bin/%
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/bin/$* --print-man >$@.options
+	$(Q)sed -e '/^@OPTIONS@$$/{r $@.options' -e 'd;}' $< >$@
+	@rm -f $@.options
+$(BUILD)/man/%.7: man/%.7
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 ALLBINS := $(foreach p,$(LIVEPROGS),$(BUILD)/bin/$(p))
-all: $(ALLBINS)
+all: $(ALLBINS) $(MANS)
 
 $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
@@ -171,8 +183,9 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
 	for p in $(LIVEPROGS); do install -m755 $(BUILD)/bin/$$p $(DESTDIR)$(PREFIX)/bin/; done
 	$(foreach p,$(LIVEPROGS),$(foreach n,$(NAMES_$(p)),ln -sf $(p) $(DESTDIR)$(PREFIX)/bin/$(n);)):
-	for m in man/*.1; do [ ! -e $$m ] || install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; done
-	for m in man/*.7; do [ ! -e $$m ] || install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man7/; done
+	for m in $(MANS); do install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	for p in $(LIVEPROGS); do $(BUILD)/bin/$$p --print-completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; done
 
 clean:
 	rm -rf build

@@ -208,6 +208,11 @@ int opt_parse(const struct opt_table *t, int argc, char **argv, void *settings, 
 
 	if (!rest)
 		return err_set(e, ENOMEM, "out of memory");
+	/* What the build asks for: the table as a man page section and as a completion function. */
+	if (argc == 2 && (!strcmp(argv[1], "--print-man") || !strcmp(argv[1], "--print-completion"))) {
+		(argv[1][8] == 'm' ? opt_man : opt_completion)(t, stdout);
+		exit(0);
+	}
 	r = from_environment(t, settings, e);
 	if (r < 0)
 		goto out;
