@@ -208,6 +208,8 @@ size_t jit_peekable(struct jit *j, uint64_t pc);
 struct jit_page *jit_page_get(struct jit *j, uint64_t pc);
 /* Drops regions that overlap [start, end). Held: lock. */
 void jit_invalidate_locked(struct jit *j, uint64_t start, uint64_t end);
+/* Is the page one whose regions check their source? */
+bool jit_page_hot(const struct jit *j, uint64_t pc);
 /* A guest store to this page: its regions go, and it is counted. Held: lock. */
 void jit_invalidate_dirty(struct jit *j, uint64_t page);
 void jit_region_kill(struct jit *j, uint32_t region);

@@ -54,6 +54,12 @@ struct jit_page *jit_page_get(struct jit *j, uint64_t pc)
 	return p;
 }
 
+bool jit_page_hot(const struct jit *j, uint64_t pc)
+{
+	const struct jit_page *p = page_slot(j->page, j->page_bits, page_key(pc));
+	return p->page && p->dirtied >= JIT_PAGE_HOT_WRITES;
+}
+
 static size_t call_extent(struct jit *j, uint64_t addr, uint64_t want)
 {
 	return j->config.host.fetch_extent(j->config.host.opaque, addr, want);

@@ -7,8 +7,6 @@
  */
 #include "isa/x86/copyint.h"
 
-/* A region has at most this many instructions; larger ones only cost when they are left early. */
-#define MAX_INSNS 128
 /* Regions that one call translates along unconditional jumps and calls. */
 #define MAX_CHAIN 24
 
@@ -80,6 +78,12 @@ static bool plain(struct x86_tr *t)
 	return true;
 }
 
+static bool stores(const struct x86_insn *in)
+{
+	unsigned size;
+	return in->row->copy == X86_COPY_STRING || (in->has_mem && x86_mem_access(in, &size) & 2);
+}
+
 /* The body of one region. Returns with its end written and in t->chain where translation may simply go on. */
 static void region_body(struct x86_tr *t, unsigned max)
 {
@@ -96,6 +100,10 @@ static void region_body(struct x86_tr *t, unsigned max)
 			return;
 		}
 		const struct x86_row *row = t->in.row;
+		if (__builtin_expect(t->g->flags & JIT_REGION_CHECKED, 0)) {
+			x86_copy_bytes(t->src + t->src_len, t->bytes, t->in.length);
+			t->src_len += t->in.length;
+		}
 		switch (row->copy) {
 		case X86_COPY_PLAIN:
 		case X86_COPY_X87:
@@ -138,6 +146,11 @@ static void region_body(struct x86_tr *t, unsigned max)
 		}
 		t->insns++;
 		t->pc += t->in.length;
+		/* What it stores may be its own next instruction, and nothing else tells. */
+		if (__builtin_expect(t->g->flags & JIT_REGION_CHECKED, 0) && stores(&t->in)) {
+			x86_end_jump(t, t->pc);
+			return;
+		}
 	}
 }
 
@@ -150,9 +163,19 @@ static uint32_t one_region(struct x86_tr *t, uint8_t flags)
 	t->g->flags = flags;
 	t->p = j->rw + j->hot;
 	t->d = j->delta + j->delta_used;
+	t->src_len = 0;
 	j->last = (struct jit_last){.region = r};
-	region_body(t, flags & JIT_REGION_STEP || j->config.one_insn ? 1 : MAX_INSNS);
+	if (!flags && (jit_page_hot(j, t->pc) || jit_page_hot(j, (t->pc | 4095) + 1))) {
+		t->g->flags |= JIT_REGION_CHECKED;
+		t->p = x86_stub(j, t->p, jit_exit_new(j, r, t->pc, X86_EXIT_CHECK));
+	}
+	region_body(t, flags & JIT_REGION_STEP || j->config.one_insn ? 1 : X86_MAX_INSNS);
 	*t->d++ = 0;
+	if (t->g->flags & JIT_REGION_CHECKED) {
+		for (unsigned i = 0; i < t->src_len; i += 16)
+			x86_copy_bytes(t->d + i, t->src + i, 16);
+		t->d += t->src_len;
+	}
 	t->g->guest_len = (uint16_t)(t->pc - t->g->pc);
 	j->delta_used = (uint32_t)(t->d - j->delta);
 	j->hot = jit_offset(j, t->p);

@@ -35,6 +35,7 @@ enum x86_thunk { /* indices of jit->thunk[]: offsets in the cache */
 	T_ENTER,      /* C: uint32_t enter(void) */
 	T_LINK, T_MISS,
 	T_MISS_VERIFY,/* a verifying entry that does not match: rcx = wanted - pc, rax = -pc */
+	T_CHECK,      /* the start of a region whose page is written again and again */
 	T_EXIT, T_PENDING, T_RETRY, T_LEAVE,
 	/* Ranges where the state is on its way in, behind the test of cpu->pending. */
 	T_IN1_START, T_IN1_END, T_IN2_START, T_IN2_END,
@@ -49,6 +50,7 @@ enum x86_exit {
 	X86_EXIT_EMULATE,  /* the instruction at target is for C */
 	X86_EXIT_STEP,     /* one instruction was done, go on at target */
 	X86_EXIT_STEP_IND, /* the same, at h.target */
+	X86_EXIT_CHECK,    /* not an exit: the stub at the start of a region with JIT_REGION_CHECKED, goes to T_CHECK */
 };
 
 /* thunk.c: writes the thunks into the cache, once. Held: lock. */
@@ -64,6 +66,7 @@ jit_stub_fn x86_stub;
 /* link.c */
 uint64_t x86_engine_link(struct x86_cpu *c);
 uint64_t x86_engine_miss(struct x86_cpu *c);
+uint64_t x86_engine_check(struct x86_cpu *c);
 /* The host address of the translation of c->rip, for entering; 0: rip cannot be fetched. Sets h.jc.inside. */
 uint64_t x86_engine_find(struct x86_cpu *c, bool step);
 
@@ -73,6 +76,8 @@ uint64_t x86_engine_find(struct x86_cpu *c, bool step);
  * else X86_DELTA_LONG | guest length, host length, fixup. 0 ends the list.
  */
 #define X86_DELTA_LONG 0x80
+/* Behind that, for JIT_REGION_CHECKED: guest_len bytes of source. The region's code begins with a stub of this size. */
+#define X86_STUB_BYTES 17
 #define X86_FIX_NONE 0x44 /* low nibble: register in spill[0], high: in spill[1]; 4 (rsp is never spilled): none */
 
 /* emulate.c: the instruction at c->rip, in C. TRAP_NONE when done (rip is behind it), else c->trap is filled. */

@@ -6,7 +6,8 @@
 
 uint8_t *x86_stub(struct jit *j, uint8_t *p, uint32_t exit)
 {
-	unsigned thunk = j->exit[exit].kind == X86_EXIT_BRANCH ? T_LINK : T_EXIT;
+	unsigned kind = j->exit[exit].kind;
+	unsigned thunk = kind == X86_EXIT_BRANCH ? T_LINK : kind == X86_EXIT_CHECK ? T_CHECK : T_EXIT;
 	p = e_gs_imm32(p, OFF(h.exit), exit);
 	return e_jmp(p, j->rw + j->thunk[thunk]);
 }

@@ -7,6 +7,8 @@
 #include "jit/host/x86-64-emit.h"
 
 #define X86_FETCH 128
+/* A region has at most this many instructions; larger ones only cost when they are left early. */
+#define X86_MAX_INSNS 128
 
 struct x86_tr {
 	struct jit *j;
@@ -20,6 +22,8 @@ struct x86_tr {
 	bool chain;           /* the region ended in a jump whose stub is the last thing written */
 	uint64_t chain_target;
 	unsigned insns;
+	unsigned src_len;     /* JIT_REGION_CHECKED: the source so far */
+	uint8_t src[X86_MAX_INSNS * 15 + 32];
 	struct x86_insn in;
 	const uint8_t *bytes; /* of the instruction, with 16 bytes readable */
 	uint64_t buf_pc;

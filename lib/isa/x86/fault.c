@@ -31,6 +31,8 @@ static bool locate(const struct jit *j, uint64_t host_pc, struct place *p)
 		return false;
 	const struct jit_region *g = &j->region[r];
 	uint64_t at = (uint64_t)(uintptr_t)j->rx + g->code, pc = g->pc;
+	if (g->flags & JIT_REGION_CHECKED)
+		at += X86_STUB_BYTES;
 	for (const uint8_t *d = j->delta + g->delta; *d;) {
 		unsigned guest = *d, host = *d, fixup = X86_FIX_NONE;
 		if (*d & X86_DELTA_LONG) {
@@ -114,7 +116,12 @@ void x86_interrupt(struct cpu *cc, void *ucontext)
 {
 	struct x86_cpu *c = x86_cpu(cc);
 	__atomic_store_n(&cc->pending, 1, __ATOMIC_SEQ_CST);
-	if (ucontext && cc->jit->ready)
+	/*
+	 * Elsewhere than in the cache there is nothing to do; and this may be the handler of a step's SIGTRAP, interrupted
+	 * before its first instruction: it must find h.stepping as it was.
+	 */
+	const ucontext_t *u = ucontext;
+	if (u && cc->jit->ready && jit_contains(cc->jit, (uint64_t)u->uc_mcontext.gregs[REG_RIP]))
 		approach(c, ucontext);
 }
 

@@ -75,6 +75,46 @@ uint64_t x86_engine_miss(struct x86_cpu *c)
 	return to;
 }
 
+/* Is the region's source still what it was translated from? */
+static bool unchanged(const struct jit *j, const struct jit_region *g)
+{
+	const uint8_t *d = j->delta + g->delta;
+	uint8_t now[64];
+	while (*d)
+		d += *d & X86_DELTA_LONG ? 3 : 1;
+	d++;
+	for (unsigned i = 0; i < g->guest_len; i += sizeof now) {
+		unsigned n = g->guest_len - i < sizeof now ? g->guest_len - i : sizeof now;
+		if (jit_fetch(now, g->pc + i, n) != n)
+			return false;
+		for (unsigned k = 0; k < n; k++)
+			if (now[k] != d[i + k])
+				return false;
+	}
+	return true;
+}
+
+uint64_t x86_engine_check(struct x86_cpu *c)
+{
+	struct jit *j = c->cpu.jit;
+	uint32_t r = j->exit[c->h.exit].region, generation = atomic_load(&j->generation);
+	c->rip = j->region[r].pc;
+	lock_outside(j, c);
+	uint64_t to;
+	if (generation == atomic_load(&j->generation) && !(j->region[r].flags & JIT_REGION_DEAD) &&
+	    unchanged(j, &j->region[r])) {
+		to = host_address(j, j->region[r].code + X86_STUB_BYTES);
+	} else {
+		if (generation == atomic_load(&j->generation))
+			jit_region_kill(j, r);
+		r = find(j, c, JIT_NONE);
+		/* A new one was checked by being made. */
+		to = host_address(j, r ? j->region[r].code : j->thunk[T_RETRY]);
+	}
+	jit_unlock(j);
+	return to;
+}
+
 uint64_t x86_engine_find(struct x86_cpu *c, bool step)
 {
 	struct jit *j = c->cpu.jit;

@@ -110,7 +110,7 @@ int x86_thunks_make(struct jit *j, struct err *e)
 	int error = jit_cache_map(j, e);
 	if (error || j->ready)
 		return error;
-	uint8_t *p = j->rw + JIT_TABLE_BYTES, *to_resume, *to_slow, *slow, *common;
+	uint8_t *p = j->rw + JIT_TABLE_BYTES, *to_resume[2], *to_slow, *slow, *common;
 #define AT(t) (j->thunk[t] = jit_offset(j, p))
 
 	/* ---- enter ---- */
@@ -151,12 +151,18 @@ int x86_thunks_make(struct jit *j, struct err *e)
 	p = e_gs_load(p, X86_RAX, OFF(spill[1]));
 	p = light_out(p);
 	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
-	to_resume = p;
+	to_resume[0] = p;
+	p = e_jmp(p, p);
+	AT(T_CHECK);
+	p = light_out(p);
+	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_check);
+	to_resume[1] = p;
 	p = e_jmp(p, p);
 	AT(T_LINK);
 	p = light_out(p);
 	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_link);
-	e_jmp(to_resume, p);
+	e_jmp(to_resume[0], p);
+	e_jmp(to_resume[1], p);
 	/* resume: rax = host address */
 	p = e_gs_store(p, X86_RAX, OFF(h.jump));
 	p = e_gs_cmp0(p, OFF(cpu.pending));
