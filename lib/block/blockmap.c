@@ -63,6 +63,15 @@ int blockmap_grow(struct blk *file, uint64_t host, uint64_t n, struct place *p)
 	return host + n > length ? blk_truncate(file, host + n, BLK_PREALLOC_OFF, NULL) : 0;
 }
 
+enum place_fault blockmap_judge(uint64_t host, uint64_t n, uint64_t length)
+{
+	const uint64_t slack = UINT64_C(4) << 30; /* more than anybody writes between two flushes */
+
+	if (host < length)
+		return PLACE_GOOD;
+	return host > (uint64_t)INT64_MAX - n || host - length > slack ? PLACE_OUTSIDE : PLACE_LOST;
+}
+
 void blockmap_forget(struct blockmap *m, uint64_t index)
 {
 	pthread_mutex_lock(&m->packed_lock);
@@ -333,7 +342,7 @@ static int write_new(struct blockmap *m, uint64_t off, const uint8_t *buf, size_
 		r = write_data(m, off, p.file, p.host + in, buf, *done);
 	if (!r)
 		r = copy_rest(m, off + *done, tail, &end, &p, p.host + in + *done);
-	if (!r && !(zero && p.zeroed))
+	if (!r && !(zero && p.zeroed && !m->ops->encrypt))
 		r = blk_flush(p.file);
 	if (!r)
 		r = m->ops->publish(m->image, index, count, &p);

@@ -88,6 +88,13 @@ int blockmap_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsi
 int blockmap_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags);
 int blockmap_block_status(struct blk *b, uint64_t off, uint64_t n, struct blk_status *st);
 
+/*
+ * For checks: what an entry that leads to host..host + n in a file of `length` bytes is. Space that a write allocated
+ * since the last flush may be missing after a power cut: such a block reads as the zeros it was, nothing is lost.
+ */
+enum place_fault { PLACE_GOOD, PLACE_LOST, PLACE_OUTSIDE };
+enum place_fault blockmap_judge(uint64_t host, uint64_t n, uint64_t length);
+
 /* For compressed writes: the unpacked copy of block `index`, should there be one, is out of date. */
 void blockmap_forget(struct blockmap *m, uint64_t index);
 

@@ -257,7 +257,10 @@ static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, str
 		if (r == 0 && p.kind != PLACE_DATA)
 			continue;
 		n = p.host / s->map.block;
-		if (r == -EIO || p.host + s->map.block > round_up64(length, s->map.block)) {
+		if (r == 0 && blockmap_judge(p.host, s->map.block, length) == PLACE_LOST) {
+			blk_check_say(c, "Leak: cluster %u was never written to the end of the image", i);
+			c->leaks++;
+		} else if (r == -EIO || blockmap_judge(p.host, s->map.block, length) == PLACE_OUTSIDE) {
 			blk_check_say(c, "%s cluster %u is outside image", fix & BLK_FIX_ERRORS ? "Repairing" : "ERROR", i);
 			bad = true;
 		} else if (seen[n / 8] & 1 << n % 8) {

@@ -151,17 +151,30 @@ static int vhdx_publish(void *image, uint64_t index, unsigned count, const struc
 
 static const struct blockmap_ops vhdx_ops = {.find = vhdx_find, .allocate = vhdx_allocate, .publish = vhdx_publish};
 
-static int vhdx_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags)
+static int vhdx_wake(struct vhdx *s)
 {
-	struct vhdx *s = b->state;
 	int r = 0;
 
-	if (s->fresh) {
-		pthread_mutex_lock(&s->map.lock);
-		r = vhdx_first_write(s);
-		pthread_mutex_unlock(&s->map.lock);
-	}
+	if (!s->fresh)
+		return 0;
+	pthread_mutex_lock(&s->map.lock);
+	r = vhdx_first_write(s);
+	pthread_mutex_unlock(&s->map.lock);
+	return r;
+}
+
+static int vhdx_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags)
+{
+	int r = vhdx_wake(b->state);
+
 	return r ? r : blockmap_pwrite(b, off, n, buf, flags);
+}
+
+static int vhdx_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)
+{
+	int r = vhdx_wake(b->state);
+
+	return r ? r : blockmap_pwrite_zeroes(b, off, n, flags);
 }
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
@@ -465,6 +478,11 @@ static int vhdx_check(struct blk *b, struct blk_check *c, unsigned fix, struct e
 		if (p.kind != PLACE_DATA)
 			continue;
 		c->allocated_clusters++;
+		if (blockmap_judge(p.host, s->map.block, length) == PLACE_LOST) {
+			blk_check_say(c, "Leak: block %" PRIu64 " was never written to the end of the image", i);
+			c->leaks++;
+			continue;
+		}
 		if (p.host >= length) {
 			blk_check_say(c, "ERROR block %" PRIu64 " at 0x%" PRIx64 " is beyond the file of 0x%" PRIx64 " bytes", i, p.host,
 				      length);
@@ -667,7 +685,7 @@ BLOCK_FORMAT(vhdx) = {
 	.create = vhdx_create,
 	.pread = blockmap_pread,
 	.pwrite = vhdx_pwrite,
-	.pwrite_zeroes = blockmap_pwrite_zeroes,
+	.pwrite_zeroes = vhdx_pwrite_zeroes,
 	.block_status = blockmap_block_status,
 	.geometry = vhdx_geometry,
 	.check = vhdx_check,
