@@ -30,6 +30,7 @@ void user_signal_restorer(void);
 int mm_init(struct process *p, struct err *e);
 /* Maps guest memory as the kernel would, for the loader: addr is used as it is with fixed. Address or -errno. */
 int64_t mm_map(struct process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
+bool mm_is_mapped(struct process *p, uint64_t addr);
 int mm_unmap(struct process *p, uint64_t addr, uint64_t len);
 int mm_protect(struct process *p, uint64_t addr, uint64_t len, int prot);
 /* Enters a mapping that the host made (the vdso). */
@@ -115,6 +116,7 @@ const void *vdso_i386(size_t *size);
 /* gdb.c */
 int gdb_start(struct process *p, const char *where, struct err *e);
 bool gdb_attached(void);
+bool gdb_fd_is(int fd);
 /* Reports a stop (sig 0: a plain TRAP_DEBUG) and waits for the debugger; returns the signal to go on with, 0: none. */
 int gdb_stop(struct thread *t, int sig, const siginfo_t *si);
 void gdb_exit(int status, bool by_signal);

@@ -364,6 +364,16 @@ void mm_code_pages(void *opaque, uint64_t start, uint64_t len)
 	unlock(p);
 }
 
+bool mm_is_mapped(struct process *p, uint64_t addr)
+{
+	struct vma *v;
+
+	lock(p);
+	v = vma_find(p, addr);
+	unlock(p);
+	return v && !(v->flags & VMA_BLOCKED);
+}
+
 size_t mm_fetch_extent(void *opaque, uint64_t addr, size_t want)
 {
 	struct process *p = opaque;

@@ -170,6 +170,7 @@ struct process {
 	volatile uint32_t protected_pages; /* pages write-protected because of translations */
 	bool read_implies_exec;    /* an old i386 program: readable memory is executable */
 	bool lock_future;          /* mlockall(MCL_FUTURE) */
+	struct x86_seg_table *ldt; /* x86: modify_ldt's */
 	struct shm_segment *shm;   /* attached System V segments */
 
 	uint64_t start_code, end_code, start_data, end_data, start_stack, stack_low;
