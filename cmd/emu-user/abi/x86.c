@@ -154,7 +154,7 @@ static int fpe_code(uint32_t status, uint32_t control)
 	return 0;
 }
 
-int x86_exception(struct thread *t, const struct trap *trap, siginfo_t *si)
+int x86_exception_signal(struct thread *t, const struct trap *trap, siginfo_t *si)
 {
 	struct x86_cpu *c = x86_cpu(t->cpu);
 	void *pc = (void *)(uintptr_t)t->process->abi->isa->get_pc(t->cpu);

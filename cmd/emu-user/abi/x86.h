@@ -23,7 +23,7 @@ int x86_frame_restore_fp(struct thread *t, uint64_t at);
 unsigned x86_frame_fp_size(struct x86_cpu *c);
 
 /* Signal and siginfo of a trap, as arch/x86 of the kernel reports them. */
-int x86_exception(struct thread *t, const struct trap *trap, siginfo_t *si);
+int x86_exception_signal(struct thread *t, const struct trap *trap, siginfo_t *si);
 void x86_hwcaps(struct cpu *c, uint64_t *hwcap, uint64_t *hwcap2);
 /* Trap number, error code and cr2 of the fault that led to si, for the signal frame. */
 struct x86_fault {
