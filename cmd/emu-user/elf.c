@@ -241,10 +241,9 @@ static int map_bss(struct process *p, uint64_t from, uint64_t to, int prot)
 	uint64_t page_end = PAGE_UP(from);
 	int64_t r;
 
-	if (from < page_end && (prot & PROT_WRITE)) {
-		uint64_t n = (page_end < to ? page_end : to) - from;
-		memset((void *)(uintptr_t)(from + p->guest_base), 0, n);
-	}
+	/* To the end of the page, beyond the segment: ld.so's first malloc relies on it. */
+	if (from < page_end && (prot & PROT_WRITE))
+		memset((void *)(uintptr_t)(from + p->guest_base), 0, page_end - from);
 	if (PAGE_UP(to) > page_end) {
 		r = mm_map(p, page_end, PAGE_UP(to) - page_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		if (r < 0)
