@@ -101,7 +101,7 @@ static int64_t unknown(struct thread *t, uint32_t number, const uint64_t *raw)
 	if (first_time(linux_state(t)->logged_numbers, number % 1024))
 		log_printf(LOG_UNIMP, "unknown system call %u: the program gets ENOSYS\n", number);
 	if (t->process->options.strace)
-		strace_unknown(t, number, raw);
+		strace_unknown(number, raw);
 	return -ENOSYS;
 }
 
@@ -157,6 +157,31 @@ static int64_t errno_to_guest(const struct sys_table *table, int64_t result)
 	return result;
 }
 
+static int64_t perform(struct thread *t, const struct call *c, const uint64_t *a)
+{
+	return c->handler ? c->handler(t, a) : refuse(t, c);
+}
+
+int64_t sys_perform(struct thread *t, unsigned id, const uint64_t *words)
+{
+	const struct call *c = &linux_calls[id], *outer = t->call;
+	uint64_t a[6];
+	fetch(linux_state(t)->table, c, words, a);
+	t->call = c;
+	int64_t result = perform(t, c, a);
+	t->call = outer;
+	return result;
+}
+
+static __attribute__((noinline)) int64_t traced(struct thread *t, const struct call *c, const uint64_t *a)
+{
+	struct strace_line line;
+	strace_enter(&line, t, c, a);
+	int64_t result = perform(t, c, a);
+	strace_leave(&line, c, result);
+	return result;
+}
+
 int64_t sys_dispatch(struct thread *t, const struct sys_table *table, uint32_t number, const uint64_t *raw)
 {
 	uint32_t index = number - table->first;
@@ -167,12 +192,7 @@ int64_t sys_dispatch(struct thread *t, const struct sys_table *table, uint32_t n
 	uint64_t a[6];
 	fetch(table, c, raw, a);
 	t->call = c;
-	bool strace = __builtin_expect(t->process->options.strace, 0);
-	if (strace)
-		strace_enter(t, c, a);
-	int64_t result = c->handler ? c->handler(t, a) : refuse(t, c);
-	if (strace)
-		strace_leave(t, c, a, result);
+	int64_t result = __builtin_expect(t->process->options.strace, 0) ? traced(t, c, a) : perform(t, c, a);
 	if (__builtin_expect(table->errnos != NULL, 0) && result < 0 && result > -4096)
 		result = errno_to_guest(table, result);
 	return result;

@@ -16,9 +16,6 @@
 #include "../user.h"
 #include "layout.h"
 
-/* Internal results, as in the kernel: never shown to the guest. */
-#define ERESTARTNOHAND 514
-
 enum arg_kind {
 	ARG_NONE,
 	/* scalars; a 32-bit guest's are widened by these */
@@ -112,6 +109,10 @@ struct linux_state {
 	pthread_mutex_t lock;
 	uint64_t logged[(CALL_COUNT + 63) / 64]; /* refused calls that have had their log line */
 	uint64_t logged_numbers[16];             /* unknown numbers, modulo 1024 */
+	struct linux_space_limit {               /* RLIMIT_DATA, RLIMIT_AS as the program set them; under lock */
+		bool set;
+		uint64_t soft, hard;
+	} space[2];
 };
 
 /* Made at the first call; lives as long as the process. */
@@ -135,15 +136,24 @@ long linux_host(long nr, long a, long b, long c, long d, long e, long f);
 #define HOST_(nr, a, b, c, d, e, f, ...)                                                                        \
 	linux_host(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+/* Another call in the place of this one (socketcall, ipc): id is an enum call_id, words are as registers would be. */
+int64_t sys_perform(struct thread *t, unsigned id, const uint64_t *words);
+
 /* The generic handlers: they convert by the row's kinds and make the row's host call. */
 sys_handler call_pass;      /* returns at once */
 sys_handler call_wait;      /* may sleep; a signal restarts it if its action says so */
-sys_handler call_wait_once; /* may sleep; a signal handler ends it with EINTR whatever its action says */
 sys_handler call_same;      /* passed only for a guest whose structures are the host's */
 sys_handler call_pass_at;   /* AT_FDCWD goes before the arguments: access → faccessat, mkdir → mkdirat … */
 int64_t call_pass_as(struct thread *t, const struct call *c, const uint64_t *a, bool at, bool sleeps);
-/* A result that is not restarted after a handler. */
-int64_t once(int64_t result);
+
+/*
+ * The result of a call that waits with a mask of its own. A signal that comes is delivered under that mask and ends the call
+ * whatever its action says (pselect(2)): it must not be restarted.
+ */
+static inline int64_t never_restarted(int64_t result)
+{
+	return result == -ERESTARTSYS ? -EINTR : result;
+}
 
 /* One structure from or to guest memory. 0, -EFAULT, or -EOVERFLOW (from a FK_CHECK field; then nothing was stored). */
 int struct_read(struct thread *t, enum struct_id id, void *host, uint64_t from);
@@ -165,9 +175,13 @@ static inline bool same_order(struct thread *t)
 }
 
 /* strace.c */
-void strace_enter(struct thread *t, const struct call *c, const uint64_t *a);
-void strace_leave(struct thread *t, const struct call *c, const uint64_t *a, int64_t result);
-void strace_unknown(struct thread *t, uint32_t number, const uint64_t *raw);
+struct strace_line {
+	size_t length;
+	char text[4096];
+};
+void strace_enter(struct strace_line *l, struct thread *t, const struct call *c, const uint64_t *a);
+void strace_leave(struct strace_line *l, const struct call *c, int64_t result);
+void strace_unknown(uint32_t number, const uint64_t *raw);
 
 /* Handlers, by file. */
 #define CALL(id, host, handler, ...) CALL_HANDLER(handler)

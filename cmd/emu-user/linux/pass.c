@@ -12,11 +12,6 @@ long linux_host(long nr, long a, long b, long c, long d, long e, long f)
 	return r == -1 ? -errno : r;
 }
 
-int64_t once(int64_t result)
-{
-	return result == -ERESTARTSYS ? -EINTR : result;
-}
-
 size_t struct_size(struct thread *t, enum struct_id id)
 {
 	return linux_layouts(t)->by_id[id].size;
@@ -52,11 +47,22 @@ static const struct value_map *flag_map(struct thread *t, enum names_id id)
 	return NULL;
 }
 
-/* A list with single bits maps bit by bit, what it does not name stays; a list of values maps the whole. */
+/* Lists whose rows are values, not bits. */
+static bool is_enumeration(enum names_id id)
+{
+	return id == NAMES_fcntl || id == NAMES_ioctl || id == NAMES_family || id == NAMES_sol;
+}
+
+/* A list of bits maps bit by bit, and what it does not name stays; a list of values maps the whole. */
 uint64_t flags_to_host(struct thread *t, enum names_id id, uint64_t guest)
 {
 	const struct value_map *m = flag_map(t, id);
 	if (!m)
+		return guest;
+	for (const struct value_map *r = m; is_enumeration(id) && (r->host | r->guest); r++)
+		if (r->guest == guest)
+			return r->host;
+	if (is_enumeration(id))
 		return guest;
 	uint64_t host = guest;
 	for (const struct value_map *r = m; r->host | r->guest; r++)
@@ -71,6 +77,11 @@ uint64_t flags_to_guest(struct thread *t, enum names_id id, uint64_t host)
 {
 	const struct value_map *m = flag_map(t, id);
 	if (!m)
+		return host;
+	for (const struct value_map *r = m; is_enumeration(id) && (r->host | r->guest); r++)
+		if (r->host == host)
+			return r->guest;
+	if (is_enumeration(id))
 		return host;
 	uint64_t guest = host;
 	for (const struct value_map *r = m; r->host | r->guest; r++)
@@ -144,11 +155,6 @@ int64_t call_pass(struct thread *t, const uint64_t *a)
 int64_t call_wait(struct thread *t, const uint64_t *a)
 {
 	return call_pass_as(t, t->call, a, false, true);
-}
-
-int64_t call_wait_once(struct thread *t, const uint64_t *a)
-{
-	return once(call_pass_as(t, t->call, a, false, true));
 }
 
 int64_t call_pass_at(struct thread *t, const uint64_t *a)

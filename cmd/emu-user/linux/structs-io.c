@@ -22,6 +22,9 @@ LIST(ulong) {FIELD(value, ULONG), FIELDS_END};
 #define H struct kernel_u32pair
 LIST(u32pair) {FIELD(a, U32), FIELD(b, U32), FIELDS_END};
 #undef H
+#define H struct kernel_u64pair
+LIST(u64pair) {FIELD(a, U64), FIELD(b, U64), FIELDS_END};
+#undef H
 #define H struct kernel_ulongpair
 LIST(ulongpair) {FIELD(a, ULONG), FIELD(b, ULONG), FIELDS_END};
 #undef H
@@ -37,6 +40,16 @@ LIST(termios) {TERMIOS, FIELDS_END};
 #undef H
 #define H struct kernel_termios2
 LIST(termios2) {TERMIOS, FIELD(ispeed, U32), FIELD(ospeed, U32), FIELDS_END};
+#undef H
+
+#define H struct serial_struct
+LIST(serial_struct) {
+	FIELD(type, S32), FIELD(line, S32), FIELD(port, U32), FIELD(irq, S32), FIELD(flags, S32),
+	FIELD(xmit_fifo_size, S32), FIELD(custom_divisor, S32), FIELD(baud_base, S32), FIELD(close_delay, U16),
+	FIELD(io_type, U8), FIELD(reserved_char, U8), FIELD(hub6, S32), FIELD(closing_wait, U16),
+	FIELD(closing_wait2, U16), FIELD(iomem_base, PTR), FIELD(iomem_reg_shift, U16), FIELD(port_high, U32),
+	FIELD(iomap_base, ULONG), FIELDS_END
+};
 #undef H
 
 /* ---- sockets ---------------------------------------------------------------------------------------------- */

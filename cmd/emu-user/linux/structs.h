@@ -8,6 +8,7 @@
 #include <linux/hdreg.h>
 #include <linux/loop.h>
 #include <linux/openat2.h>
+#include <linux/serial.h>
 #include <mqueue.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -72,6 +73,9 @@ struct kernel_ulong {
 struct kernel_u32pair {
 	uint32_t a, b;
 };
+struct kernel_u64pair {
+	uint64_t a, b;
+};
 struct kernel_ulongpair {
 	unsigned long a, b;
 };
@@ -101,15 +105,6 @@ struct kernel_rtentry {
 	unsigned long mtu, window;
 	uint16_t irtt;
 };
-struct kernel_consolefontdesc {
-	uint16_t charcount, charheight;
-	char *chardata;
-};
-struct kernel_unimapdesc {
-	uint16_t count;
-	void *entries;
-};
-
 #define STRUCT(id, type) extern const struct field fields_##id[];
 #include "structs.def"
 #undef STRUCT
