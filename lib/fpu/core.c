@@ -178,12 +178,18 @@ static bool underflow(struct fpu_num *n, const struct fpu_format *f, unsigned ke
 		fpu_round_sig(&t, keep, st->round, st);
 		tiny = t.exp < f->emin;
 	}
-	if (tiny && (st->enabled & FPU_UNDERFLOW) && n->exp + f->wrap >= f->emin) {
+	if (tiny && (st->enabled & FPU_UNDERFLOW)) {
 		st->flags |= FPU_UNDERFLOW;
 		n->exp += f->wrap;
-		return false;
+		if (n->exp >= f->emin)
+			return false;
+		/* Even the scaled result is out of reach: zero, inexact only if the significand was. */
+		if (fpu_round_sig(n, keep, st->round, st))
+			st->flags |= FPU_INEXACT;
+		*out = encode(n->sign, 0, 0, f);
+		return true;
 	}
-	if (tiny && st->flush != FPU_FLUSH_NONE && !(st->enabled & FPU_UNDERFLOW)) {
+	if (tiny && st->flush != FPU_FLUSH_NONE) {
 		st->flags &= ~FPU_ROUNDED_UP;
 		st->flags |= FPU_UNDERFLOW | (st->flush == FPU_FLUSH_X86 ? FPU_INEXACT : 0);
 		*out = encode(n->sign, 0, 0, f);
@@ -200,7 +206,7 @@ static bool underflow(struct fpu_num *n, const struct fpu_format *f, unsigned ke
 	inexact = fpu_round_sig(&t, keep, st->round, st);
 	if (inexact)
 		st->flags |= FPU_INEXACT;
-	if (tiny && (inexact || (st->enabled & FPU_UNDERFLOW)))
+	if (tiny && inexact)
 		st->flags |= FPU_UNDERFLOW;
 	*out = encode(n->sign, (t.sig & FPU_TOP) != 0, t.sig, f);
 	return true;
@@ -222,10 +228,12 @@ fpu_u128 fpu_pack(struct fpu_num *n, const struct fpu_format *f, unsigned precis
 	if (fpu_round_sig(n, keep, st->round, st))
 		st->flags |= FPU_INEXACT;
 	if (n->exp > f->emax) {
-		if (!(st->enabled & FPU_OVERFLOW) || n->exp - f->wrap > f->emax)
+		if (!(st->enabled & FPU_OVERFLOW))
 			return overflow(n, f, keep, st);
 		st->flags |= FPU_OVERFLOW;
 		n->exp -= f->wrap;
+		if (n->exp > f->emax) /* even the scaled result is out of reach */
+			return encode(n->sign, (1u << f->exp_bits) - 1, FPU_TOP, f);
 	}
 	return encode(n->sign, (unsigned)(n->exp + f->emax), n->sig, f);
 }
