@@ -111,7 +111,7 @@ $(BUILD)/obj/%.o: %.c
 # Runs while the guest's vector registers are live: general registers only, no string functions of the C library
 # (tests/glue/jit-general-registers.sh looks).
 GENERAL := -mgeneral-regs-only
-$(foreach f,jit/cache jit/region jit/link isa/x86/copy isa/x86/copymem isa/x86/copyexit isa/x86/link isa/x86/decode \
+$(foreach f,jit/cache jit/region jit/link isa/x86/copy isa/x86/copy32 isa/x86/copymem isa/x86/copyexit isa/x86/link isa/x86/decode \
 	isa/x86/operand,$(eval CFLAGS_lib/$(f) = $(GENERAL)))
 
 define lib_rule

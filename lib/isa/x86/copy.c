@@ -110,24 +110,26 @@ static void region_body(struct x86_tr *t, unsigned max)
 		case X86_COPY_STRING:
 			break;
 		case X86_COPY_STACK:
-			if (!(row->flags & X86_ROW_PLAIN64)) {
+			if (t->mode == 32 ? !x86_stack32(t) : !(row->flags & X86_ROW_PLAIN64)) {
 				x86_end_emulate(t);
 				return;
 			}
+			if (t->mode == 32)
+				goto done;
 			break;
 		case X86_COPY_BRANCH:
 			x86_end_branch(t);
 			t->insns++;
 			return;
 		case X86_COPY_INDIRECT:
-			if (!x86_end_indirect(t)) {
+			if (t->mode == 32 ? !x86_end_indirect32(t) : !x86_end_indirect(t)) {
 				x86_end_emulate(t);
 				return;
 			}
 			t->insns++;
 			return;
 		case X86_COPY_SYSCALL:
-			if (t->in.map == 1 && t->in.opcode == 0x05) {
+			if (t->mode == 64 && t->in.map == 1 && t->in.opcode == 0x05) {
 				x86_end_syscall(t);
 				t->insns++;
 				return;
@@ -140,10 +142,11 @@ static void region_body(struct x86_tr *t, unsigned max)
 			x86_end_emulate(t);
 			return;
 		}
-		if (!plain(t)) {
+		if (t->mode == 32 ? !x86_plain32(t) : !plain(t)) {
 			x86_end_emulate(t);
 			return;
 		}
+	done:
 		t->insns++;
 		t->pc += t->in.length;
 		/* What it stores may be its own next instruction, and nothing else tells. */

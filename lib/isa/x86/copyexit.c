@@ -77,6 +77,10 @@ void x86_end_jump(struct x86_tr *t, uint64_t target)
 static void push_return(struct x86_tr *t)
 {
 	uint64_t next = t->pc + t->in.length;
+	if (t->mode == 32) {
+		x86_push_return32(t, (uint32_t)next);
+		return;
+	}
 	if ((int64_t)next == (int32_t)next) {
 		t->p = e_u8(t->p, 0x68);
 		t->p = e_u32(t->p, (uint32_t)next);
@@ -123,7 +127,7 @@ static void end_loop(struct x86_tr *t, uint64_t target, uint64_t next)
 {
 	struct jit *j = t->j;
 	uint8_t *start = t->p;
-	if (t->in.addrsize == 4)
+	if (t->in.addrsize == 4) /* ecx counts */
 		t->p = e_u8(t->p, 0x67);
 	t->p = e_u8(t->p, t->in.opcode);
 	t->p = e_u8(t->p, 2);
@@ -155,7 +159,11 @@ void x86_end_branch(struct x86_tr *t)
 {
 	const struct x86_insn *in = &t->in;
 	uint64_t next = t->pc + in->length, target = next + in->imm;
-	if (!in_reach(t, target) || (in->prefixes & X86_PFX_OPSIZE && t->mode != 64)) {
+	if (t->mode == 32) {
+		next = (uint32_t)next;
+		target = (uint32_t)target;
+	}
+	if (!in_reach(t, target) || (t->mode == 32 && (in->prefixes & X86_PFX_OPSIZE || in->addrsize == 2))) {
 		x86_end_emulate(t);
 		return;
 	}
@@ -262,6 +270,10 @@ uint32_t x86_verify_entry(struct jit *j, uint32_t region)
 	j->cold -= 48;
 	uint8_t *p = j->rw + j->cold;
 	g->verify = j->cold;
+	if (g->mode == 32) {
+		x86_verify32(j, p, g);
+		return g->verify;
+	}
 	p = e_u16(p, 0xb848); /* mov rax, -pc */
 	p = e_u64(p, -g->pc);
 	p = e_u32(p, 0x010c8d48); /* lea rcx, [rcx + rax] */

@@ -59,6 +59,14 @@ bool x86_load_target(struct x86_tr *t, unsigned r, unsigned other);
 /* Does an instruction without memory operand ignore a segment prefix? */
 bool x86_ignores_segment(const struct x86_insn *in);
 
+/* copy32.c: 32-bit code. False: C does it. */
+bool x86_plain32(struct x86_tr *t);
+bool x86_stack32(struct x86_tr *t);
+bool x86_end_indirect32(struct x86_tr *t);
+void x86_push_return32(struct x86_tr *t, uint32_t next);
+/* Writes the verifying entry. */
+uint8_t *x86_verify32(struct jit *j, uint8_t *p, const struct jit_region *g);
+
 /* copyexit.c */
 void x86_end_jump(struct x86_tr *t, uint64_t target);
 void x86_end_branch(struct x86_tr *t);

@@ -11,6 +11,7 @@
 #include "isa/x86/interp.h"
 #include "isa/x86/ops.h"
 #include "isa/x86/run.h"
+#include "isa/x86/segment.h"
 
 struct emu {
 	struct x86_cpu *c;
@@ -303,6 +304,35 @@ static enum trap_kind segment_base(struct emu *e, unsigned seg, bool write)
 	return TRAP_NONE;
 }
 
+static enum trap_kind load_segment(struct emu *e, unsigned seg, uint16_t selector)
+{
+	uint64_t error = 0;
+	int vector = x86_seg_load(e->c, seg, selector, &error);
+	return vector ? x86_exception(e->c, vector, error) : TRAP_NONE;
+}
+
+static enum trap_kind mov_to_seg(struct emu *e)
+{
+	uint16_t v = (uint16_t)e->c->gpr[e->in.rm];
+	if (e->in.has_mem && !rd(e->c, e->ea, &v, 2))
+		return TRAP_EXCEPTION;
+	return e->in.reg == X86_CS || e->in.reg > X86_GS ? x86_exception(e->c, 6, 0) : load_segment(e, e->in.reg, v);
+}
+
+static enum trap_kind mov_from_seg(struct emu *e)
+{
+	if (e->in.reg > X86_GS)
+		return x86_exception(e->c, 6, 0);
+	uint16_t v = e->c->seg[e->in.reg].selector;
+	if (e->in.has_mem)
+		return wr(e->c, e->ea, &v, 2) ? TRAP_NONE : TRAP_EXCEPTION;
+	if (e->in.opsize == 2)
+		memcpy(&e->c->gpr[e->in.rm], &v, 2);
+	else
+		e->c->gpr[e->in.rm] = v;
+	return TRAP_NONE;
+}
+
 static enum trap_kind rdtscp(struct x86_cpu *c)
 {
 	uint32_t lo, hi, aux;
@@ -362,6 +392,8 @@ enum trap_kind x86_emulate(struct x86_cpu *c)
 	case X86_OP_int1:
 		c->rip += e.in.length;
 		return x86_exception(c, 1, 0);
+	case X86_OP_mov_to_seg: kind = mov_to_seg(&e); break;
+	case X86_OP_mov_from_seg: kind = mov_from_seg(&e); break;
 	case X86_OP_cpuid: cpuid(c); break;
 	case X86_OP_rdtscp: kind = rdtscp(c); break;
 	case X86_OP_xgetbv: kind = xgetbv(c); break;

@@ -58,6 +58,13 @@ static void take_registers(struct x86_cpu *c, const ucontext_t *u, uint8_t fixup
 {
 	for (unsigned i = 0; i < 16; i++)
 		c->gpr[i] = (uint64_t)u->uc_mcontext.gregs[greg_of[i]];
+	if (c->mode == 32) { /* ESP is in r12; what is displaced, in r13 (copy32.c) */
+		c->gpr[X86_RSP] = c->gpr[X86_R12];
+		if ((fixup & 15) != 4)
+			c->gpr[fixup & 15] = c->gpr[X86_R13];
+		c->h.rflags = (uint64_t)u->uc_mcontext.gregs[REG_EFL];
+		return;
+	}
 	if ((fixup & 15) != 4)
 		c->gpr[fixup & 15] = c->spill[0];
 	if (fixup >> 4 != 4)

@@ -91,6 +91,16 @@ static struct cpu *cpu_new(struct jit *j, const char *model, struct err *e)
 	return &c->cpu;
 }
 
+static void cpu_free(struct cpu *cc)
+{
+	struct x86_cpu *c = x86_cpu(cc);
+	jit_lock(cc->jit);
+	jit_cpu_remove(cc->jit, &c->h.jc);
+	jit_unlock(cc->jit);
+	/* Features of the first processor are shared by its clones; they live as long as the address space. */
+	munmap(c, CPU_SPAN);
+}
+
 static struct cpu *cpu_clone(const struct cpu *from)
 {
 	struct x86_cpu *old = x86_cpu((struct cpu *)(uintptr_t)from);
@@ -102,20 +112,10 @@ static struct cpu *cpu_clone(const struct cpu *from)
 	/* Everything but the header and the engine's part, which other threads may be looking at. */
 	memcpy(c->gpr, old->gpr, offsetof(struct x86_cpu, h) - offsetof(struct x86_cpu, gpr));
 	c->ldt = old->ldt;
-	c->gdt = old->gdt;
+	c->gdt = old->gdt; /* the program gives the thread TLS descriptors of its own */
 	c->cpu.isa = from->isa;
 	c->fault_return = NULL;
 	return &c->cpu;
-}
-
-static void cpu_free(struct cpu *cc)
-{
-	struct x86_cpu *c = x86_cpu(cc);
-	jit_lock(cc->jit);
-	jit_cpu_remove(cc->jit, &c->h.jc);
-	jit_unlock(cc->jit);
-	/* Features of the first processor are shared by its clones; they live as long as the address space. */
-	munmap(c, CPU_SPAN);
 }
 
 static void models64(FILE *f)

@@ -124,10 +124,14 @@ static enum trap_kind translated(struct x86_cpu *c, bool step)
 		fpu_load(c);
 	c->h.jump = to;
 	c->h.rflags = (c->rflags & HOST_FLAGS) | X86_IF | 2;
+	if (c->mode == 32) /* copy32.c: ESP is in r12 */
+		c->gpr[X86_R12] = c->gpr[X86_RSP];
 	own_gs(c);
 	unsigned reason = ((uint32_t(*)(void))(uintptr_t)(j->rx + j->thunk[T_ENTER]))();
 	if (reason != X86_LEFT_PENDING || c->h.rflags)
 		c->rflags = (c->rflags & ~(uint64_t)HOST_FLAGS) | (c->h.rflags & HOST_FLAGS);
+	if (c->mode == 32)
+		c->gpr[X86_RSP] = (uint32_t)c->gpr[X86_R12];
 	enum trap_kind kind = TRAP_NONE;
 	if (reason == X86_LEFT_EXIT) {
 		struct jit_exit *x = &j->exit[c->h.exit];

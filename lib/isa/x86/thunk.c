@@ -141,18 +141,29 @@ int x86_thunks_make(struct jit *j, struct err *e)
 	p = epilogue(p);
 
 	/* ---- light exits ---- */
-	AT(T_MISS_VERIFY);
-	p = e_bytes(p, 0xd0f748, 3);     /* not rax */
-	p = e_u32(p, 0x014c8d48);        /* lea rcx, [rcx+rax+1] */
-	p = e_u8(p, 0x01);
-	AT(T_MISS);
-	p = e_gs_store(p, X86_RCX, OFF(h.target));
-	p = e_gs_load(p, X86_RCX, OFF(spill[0]));
-	p = e_gs_load(p, X86_RAX, OFF(spill[1]));
-	p = light_out(p);
-	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
-	to_resume[0] = p;
-	p = e_jmp(p, p);
+	if (j->config.isa->bits == 32) { /* r8 = target, r10 = ecx behind a verifying entry (copy32.c) */
+		AT(T_MISS_VERIFY);
+		p = e_bytes(p, 0xd1894c, 3); /* mov rcx, r10 */
+		AT(T_MISS);
+		p = e_gs_store(p, X86_R8, OFF(h.target));
+		p = light_out(p);
+		p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
+		to_resume[0] = p;
+		p = e_jmp(p, p);
+	} else {
+		AT(T_MISS_VERIFY);
+		p = e_bytes(p, 0xd0f748, 3);     /* not rax */
+		p = e_u32(p, 0x014c8d48);        /* lea rcx, [rcx+rax+1] */
+		p = e_u8(p, 0x01);
+		AT(T_MISS);
+		p = e_gs_store(p, X86_RCX, OFF(h.target));
+		p = e_gs_load(p, X86_RCX, OFF(spill[0]));
+		p = e_gs_load(p, X86_RAX, OFF(spill[1]));
+		p = light_out(p);
+		p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
+		to_resume[0] = p;
+		p = e_jmp(p, p);
+	}
 	AT(T_CHECK);
 	p = light_out(p);
 	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_check);
