@@ -139,7 +139,7 @@ static int read_place(struct blockmap *m, uint64_t off, const struct place *p, u
 	switch (p->kind) {
 	case PLACE_NONE:
 		if (m->node->backing)
-			return blk_backing_pread(m->node, off, n, buf);
+			return blk_backing_pread(m->node, m->base + off, n, buf);
 		memset(buf, 0, n);
 		return 0;
 	case PLACE_ZERO:
@@ -156,9 +156,8 @@ static int read_place(struct blockmap *m, uint64_t off, const struct place *p, u
 	return -EINVAL;
 }
 
-int blockmap_pread(struct blk *b, uint64_t off, size_t n, void *buf)
+int blockmap_read(struct blockmap *m, uint64_t off, size_t n, void *buf)
 {
-	struct blockmap *m = b->state;
 	uint8_t *to = buf;
 
 	while (n) {
@@ -180,9 +179,8 @@ int blockmap_pread(struct blk *b, uint64_t off, size_t n, void *buf)
 	return 0;
 }
 
-int blockmap_block_status(struct blk *b, uint64_t off, uint64_t n, struct blk_status *st)
+int blockmap_status(struct blockmap *m, uint64_t off, uint64_t n, struct blk_status *st)
 {
-	struct blockmap *m = b->state;
 	struct place p;
 	int r;
 
@@ -252,7 +250,7 @@ static int known_zero(struct blockmap *m, uint64_t off, uint64_t n, const struct
 			return 0;
 		}
 		r = blk_size(m->node->backing, &length);
-		*zero = off >= length || n == 0;
+		*zero = m->base + off >= length || n == 0;
 	}
 	return r;
 }
@@ -349,7 +347,7 @@ static int write_new(struct blockmap *m, uint64_t off, const uint8_t *buf, size_
 	return r;
 }
 
-static int map_write(struct blockmap *m, uint64_t off, const void *buf, size_t n)
+int blockmap_write(struct blockmap *m, uint64_t off, size_t n, const void *buf)
 {
 	const uint8_t *from = buf;
 
@@ -387,25 +385,15 @@ static int write_zeros(struct blockmap *m, uint64_t off, uint64_t n)
 
 	while (n && !r) {
 		size_t len = (size_t)least(n, sizeof zeros - off % sizeof zeros);
-		r = map_write(m, off, zeros, len);
+		r = blockmap_write(m, off, len, zeros);
 		off += len;
 		n -= len;
 	}
 	return r;
 }
 
-int blockmap_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags)
+int blockmap_zero(struct blockmap *m, uint64_t off, uint64_t n, unsigned flags)
 {
-	int r = map_write(b->state, off, buf, n);
-
-	if (!r && (flags & BLK_WRITE_FUA))
-		r = blk_flush(b->file);
-	return r;
-}
-
-int blockmap_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)
-{
-	struct blockmap *m = b->state;
 	while (n) {
 		uint64_t index = off / m->block, in = off % m->block, run;
 		struct place p;
@@ -438,4 +426,28 @@ int blockmap_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned fla
 		n -= run;
 	}
 	return 0;
+}
+
+int blockmap_pread(struct blk *b, uint64_t off, size_t n, void *buf)
+{
+	return blockmap_read(b->state, off, n, buf);
+}
+
+int blockmap_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags)
+{
+	int r = blockmap_write(b->state, off, n, buf);
+
+	if (!r && (flags & BLK_WRITE_FUA))
+		r = blk_flush(b->file);
+	return r;
+}
+
+int blockmap_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)
+{
+	return blockmap_zero(b->state, off, n, flags);
+}
+
+int blockmap_block_status(struct blk *b, uint64_t off, uint64_t n, struct blk_status *st)
+{
+	return blockmap_status(b->state, off, n, st);
 }

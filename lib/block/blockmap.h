@@ -68,7 +68,8 @@ struct blockmap {
 	const struct blockmap_ops *ops;
 	void *image;
 	struct blk *node;      /* the image's: its file, its backing */
-	uint64_t size;	       /* of the guest's disk */
+	uint64_t base;	       /* where the map begins on the disk (images in several extents); offsets below count from it */
+	uint64_t size;	       /* of what the map describes */
 	uint32_t block;	       /* bytes, a multiple of 512 */
 	pthread_mutex_t lock;
 	uint8_t *packed;       /* the last block that was unpacked */
@@ -79,12 +80,18 @@ struct blockmap {
 int blockmap_init(struct blockmap *m, struct err *e); /* after the fields above `lock` are set */
 void blockmap_destroy(struct blockmap *m);
 
+/* off + n: at most m->size. */
+int blockmap_read(struct blockmap *m, uint64_t off, size_t n, void *buf);
+int blockmap_write(struct blockmap *m, uint64_t off, size_t n, const void *buf);
+/* Zeros, with as few blocks in place as the format allows. */
+int blockmap_zero(struct blockmap *m, uint64_t off, uint64_t n, unsigned flags);
+int blockmap_status(struct blockmap *m, uint64_t off, uint64_t n, struct blk_status *st);
+
 /*
  * Driver hooks for images whose state begins with their struct blockmap.
  */
 int blockmap_pread(struct blk *b, uint64_t off, size_t n, void *buf);
 int blockmap_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags);
-/* Zeros, with as few blocks in place as the format allows. */
 int blockmap_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags);
 int blockmap_block_status(struct blk *b, uint64_t off, uint64_t n, struct blk_status *st);
 

@@ -29,7 +29,7 @@ struct variant {
 	const char *format, *options; /* as -o has them */
 	const char *open;	      /* runtime options as JSON, for ours */
 	const char *peer_opts;	      /* --image-opts of the peer after the driver and file; NULL: plain */
-	unsigned backing;	      /* 1: over a raw backing file */
+	unsigned backing;	      /* 1: over a raw backing file; 2: over one of the same format */
 	uint64_t grow;		      /* the most a size is rounded up */
 };
 
@@ -180,9 +180,22 @@ static void ours_first(const struct variant *v, uint64_t size)
 			model[i] = (uint8_t)(i * 13 + i / 1000);
 		save_model(back, model, size / 2 / 512 * 512, size / 2 / 512 * 512);
 		memset(model + size / 2 / 512 * 512, 0, size - size / 2 / 512 * 512);
+		if (v->backing == 2) {
+			struct blk_opts *bo = parse_opts(f, v->options, &e);
+			struct blk *raw = NULL;
+			char base[300];
+			snprintf(base, sizeof base, "%s/base.%s", dir, v->format);
+			if (blk_create_image(graph, f, base, size, bo, NULL, 0, &e) < 0 ||
+			    blk_open(graph, base, v->format, NULL, BLK_RDWR, &raw, &e) < 0 ||
+			    blk_pwrite(raw, 0, size / 2 / 512 * 512, model) < 0)
+				printf("# base: %s\n", e.msg);
+			blk_opts_free(bo);
+			blk_unref(raw);
+			strcpy(back, base);
+		}
 		blk_opts_set(o, "backing_file", back, &e);
-		blk_opts_set(o, "backing_fmt", "raw", &e);
-		if (blk_open(graph, back, "raw", NULL, 0, &backing, &e) < 0)
+		blk_opts_set(o, "backing_fmt", v->backing == 2 ? v->format : "raw", &e);
+		if (blk_open(graph, back, v->backing == 2 ? v->format : "raw", NULL, 0, &backing, &e) < 0)
 			printf("# backing: %s\n", e.msg);
 	}
 	r = blk_create_image(graph, f, path, size, o, backing, 0, &e);
