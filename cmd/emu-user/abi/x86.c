@@ -164,6 +164,10 @@ int x86_exception_signal(struct thread *t, const struct trap *trap, siginfo_t *s
 	if (trap->host_fault && trap->si.si_signo != SIGTRAP) {
 		/* the host's own report is exactly the one, but for addresses that name translated code */
 		*si = trap->si;
+		if (trap->vector == 14 && (trap->error_code & 0x10) && mm_is_mapped(t->process, trap->address)) {
+			si->si_code = SEGV_ACCERR; /* memory that is there and holds no code */
+			t->cpu->trap.error_code |= 1;
+		}
 		if (si->si_signo == SIGFPE || si->si_signo == SIGILL)
 			si->si_addr = pc;
 		else if (si->si_code != SI_KERNEL)
