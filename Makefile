@@ -60,6 +60,8 @@ USES_emu-vnc  := crypto base
 USES_emu-mon  := char crypto base
 USES_emu-ga   := base
 EXTLIBS_emu-net := $(LIBS_net)
+# Static: LD_PRELOAD and LD_LIBRARY_PATH of the program it runs do not reach it, and it starts in half the time.
+LDFLAGS_emu-user := $(if $(SAN),,-static-pie)
 EXTLIBS_emu-cpu := $(LIBS_display)
 
 # ---- the classic names, links beside the programs ---------------------------------------------------------
@@ -130,7 +132,7 @@ $(BUILD)/lib/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1))))
 $(BUILD)/bin/$(1): $$(call objects,$$(SRC_$(1))) $$(foreach l,$$(filter $$(LIVELIBS),$$(USES_$(1))),$$(call archive,$$(l)))
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(ALLLDFLAGS) -o $$@ $$(call objects,$$(SRC_$(1))) $$(foreach l,$$(filter $$(LIVELIBS),$$(USES_$(1))),$$(call linklib,$$(l))) \
+	$$(Q)$$(CC) $$(ALLLDFLAGS) $$(LDFLAGS_$(1)) -o $$@ $$(call objects,$$(SRC_$(1))) $$(foreach l,$$(filter $$(LIVELIBS),$$(USES_$(1))),$$(call linklib,$$(l))) \
 	    $$(foreach l,$$(USES_$(1)),$$(LIBS_$$(l))) $$(EXTLIBS_$(1)) -lm
 	@for n in $$(NAMES_$(1)); do ln -sf $(1) $$(@D)/$$$$n; done
 endef
