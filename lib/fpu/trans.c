@@ -616,5 +616,15 @@ f80 f80_scale_by(f80 a, f80 b, struct fpu_status *st)
 	fpu_num_to_int(&y, 32, true, FPU_ZERO, &n, &local); /* saturates */
 	by = (int32_t)(uint32_t)n;
 	x.exp += by < -100000 ? -100000 : by > 100000 ? 100000 : by;
-	return pack(&x, st);
+	/* Beyond even the scaled result of a trap the zero or infinity counts as rounded (SDM vol. 2, FSCALE). */
+	if (x.exp < fpu_f80.emin - fpu_f80.wrap || x.exp > fpu_f80.emax + fpu_f80.wrap)
+		st->flags |= FPU_INEXACT;
+	by = x.exp;
+	{
+		f80 r = pack(&x, st);
+
+		if (by > fpu_f80.emax + fpu_f80.wrap && st->enabled & FPU_OVERFLOW)
+			st->flags |= FPU_ROUNDED_UP;
+		return r;
+	}
 }

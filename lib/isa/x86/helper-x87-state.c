@@ -64,8 +64,9 @@ void x86_helper_fwait(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t e
 
 void x86_helper_fnop(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 {
+	(void)in, (void)ea;
 	x87_wait(cpu);
-	x87_pointers(cpu, in, ea);
+	cpu->fx.fip = cpu->rip;
 }
 
 /* FENI, FDISI (8087) and FSETPM (80287) do nothing any more. */
@@ -85,28 +86,40 @@ static void free_register(struct x86_cpu *cpu, const struct x86_insn *in)
 
 void x86_helper_ffree(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 {
+	(void)in, (void)ea;
 	x87_wait(cpu);
-	x87_pointers(cpu, in, ea);
+	x87_begin(cpu);
 	free_register(cpu, in);
 }
 
 void x86_helper_ffreep(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 {
+	(void)in, (void)ea;
 	x87_wait(cpu);
-	x87_pointers(cpu, in, ea);
+	x87_begin(cpu);
 	free_register(cpu, in);
 	x87_pop(cpu);
 }
 
-static void step(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, unsigned by)
+static void step(struct x86_cpu *cpu, unsigned by)
 {
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	x87_rotate(cpu, x87_top(cpu) + by);
 }
 
-void x86_helper_fincstp(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea) { step(cpu, in, ea, 1); }
-void x86_helper_fdecstp(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea) { step(cpu, in, ea, 7); }
+void x86_helper_fincstp(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
+{
+	(void)in, (void)ea;
+	step(cpu, 1);
+}
+
+void x86_helper_fdecstp(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
+{
+	(void)in, (void)ea;
+	step(cpu, 7);
+}
+
 
 /* ---- environment: FSTENV, FLDENV, FSAVE, FRSTOR -------------------------------------------------------- */
 

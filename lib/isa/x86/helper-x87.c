@@ -7,7 +7,8 @@
  * stack alone; overflow and underflow that are unmasked deliver a scaled result to a register and nothing to memory; the
  * exception itself strikes at the next waiting instruction.
  *
- * fip and fdp follow every non-control instruction. fop follows them too, as on processors before the Pentium 4.
+ * fip follows every non-control instruction; fop and fdp only those with an unmasked exception, as on processors with
+ * FDP_EXCPTN_ONLY and without fopcode compatibility (SDM vol. 1, 8.1.8 and 8.1.9).
  */
 #include "isa/x86/x87.h"
 #include "fpu/trans.h"
@@ -49,9 +50,11 @@ void x87_pop(struct x86_cpu *cpu)
 	x87_rotate(cpu, top + 1);
 }
 
-void x87_pointers(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
+/* An unmasked exception: now the opcode and the operand's address are recorded as well. */
+static void unmasked(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 {
-	cpu->fx.fip = cpu->rip;
+	if (!(cpu->fx.fsw & X87_ES))
+		return;
 	cpu->fx.fop = (uint16_t)((in->opcode & 7) << 8 | in->modrm);
 	if (in->has_mem)
 		cpu->fx.fdp = ea;
@@ -65,7 +68,7 @@ struct fpu_status x87_status(const struct x86_cpu *cpu)
 	return st;
 }
 
-bool x87_commit(struct x86_cpu *cpu, const struct fpu_status *st)
+bool x87_commit(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, const struct fpu_status *st)
 {
 	unsigned flags = st->flags & X87_EXCEPTIONS;
 	bool stop = flags & ~cpu->fx.fcw & PRECOMPUTATION;
@@ -75,14 +78,16 @@ bool x87_commit(struct x86_cpu *cpu, const struct fpu_status *st)
 	cpu->fx.fsw &= (uint16_t)~X87_C1;
 	cpu->fx.fsw |= (uint16_t)(flags | (!stop && st->flags & FPU_ROUNDED_UP ? X87_C1 : 0));
 	x87_summary(cpu);
+	unmasked(cpu, in, ea);
 	return !stop;
 }
 
-bool x87_stack_fault(struct x86_cpu *cpu, bool overflow)
+bool x87_stack_fault(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bool overflow)
 {
 	cpu->fx.fsw &= (uint16_t)~X87_C1;
 	cpu->fx.fsw |= FPU_INVALID | X87_SF | (overflow ? X87_C1 : 0);
 	x87_summary(cpu);
+	unmasked(cpu, in, ea);
 	return cpu->fx.fcw & FPU_INVALID;
 }
 
@@ -93,20 +98,20 @@ void x87_push(struct x86_cpu *cpu, f80 v)
 	x87_put(cpu, 0, v);
 }
 
-void x87_begin(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
+void x87_begin(struct x86_cpu *cpu)
 {
-	x87_pointers(cpu, in, ea);
+	cpu->fx.fip = cpu->rip;
 	cpu->fx.fsw &= (uint16_t)~X87_C1;
 }
 
-static void push_checked(struct x86_cpu *cpu, f80 v, const struct fpu_status *st)
+static void push_checked(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, f80 v, const struct fpu_status *st)
 {
 	if (!x87_empty(cpu, 7)) {
-		if (x87_stack_fault(cpu, true))
+		if (x87_stack_fault(cpu, in, ea, true))
 			x87_push(cpu, X87_INDEFINITE);
 		return;
 	}
-	if (x87_commit(cpu, st))
+	if (x87_commit(cpu, in, ea, st))
 		x87_push(cpu, v);
 }
 
@@ -207,9 +212,9 @@ static void arith(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, b
 
 	x87_wait(cpu);
 	raw = fetch(cpu, in, ea);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, to) || (!in->has_mem && x87_empty(cpu, from))) {
-		if (!x87_stack_fault(cpu, false))
+		if (!x87_stack_fault(cpu, in, ea, false))
 			return;
 		x87_put(cpu, to, X87_INDEFINITE);
 	} else {
@@ -230,7 +235,7 @@ static void arith(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, b
 		r = fn(a, b, &st);
 		if (st.flags & (FPU_INVALID | FPU_DIVZERO) && load.flags & FPU_DENORMAL)
 			st.flags &= ~FPU_DENORMAL;
-		if (!x87_commit(cpu, &st))
+		if (!x87_commit(cpu, in, ea, &st))
 			return;
 		x87_put(cpu, to, r);
 	}
@@ -277,16 +282,17 @@ static void compare(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea,
 {
 	struct fpu_status st = x87_status(cpu);
 	unsigned i = in->modrm & 7;
-	bool reg = !in->has_mem;
+	bool reg = !in->has_mem, c1 = cpu->fx.fsw & X87_C1;
 	enum fpu_relation r = FPU_UNORDERED;
 	f80 raw;
 
 	x87_wait(cpu);
 	raw = fetch(cpu, in, ea);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
+	/* The codes tell the relation even where an unmasked exception forbids the pops. */
 	if (x87_empty(cpu, 0) || (reg && x87_empty(cpu, i))) {
-		if (!x87_stack_fault(cpu, false))
-			return;
+		if (!x87_stack_fault(cpu, in, ea, false))
+			pops = 0;
 	} else {
 		f80 b = widen(in, raw, &st), a = x87_get(cpu, 0);
 
@@ -295,8 +301,10 @@ static void compare(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea,
 		r = f80_compare(a, b, signalling, &st);
 		if (st.flags & FPU_INVALID)
 			st.flags &= ~FPU_DENORMAL;
-		if (!x87_commit(cpu, &st))
-			return;
+		if (!x87_commit(cpu, in, ea, &st))
+			pops = 0;
+		if (eflags && c1) /* FCOMI and kin clear C1 only in a stack fault */
+			cpu->fx.fsw |= X87_C1;
 	}
 	if (eflags)
 		set_eflags(cpu, r);
@@ -330,14 +338,12 @@ void x86_helper_ftst(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 	enum fpu_relation r = FPU_UNORDERED;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0)) {
-		if (!x87_stack_fault(cpu, false))
-			return;
+		x87_stack_fault(cpu, in, ea, false);
 	} else {
 		r = f80_compare(x87_get(cpu, 0), (f80){0, 0}, true, &st);
-		if (!x87_commit(cpu, &st))
-			return;
+		x87_commit(cpu, in, ea, &st);
 	}
 	set_codes(cpu, r);
 }
@@ -348,8 +354,9 @@ void x86_helper_fxam(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 					 [FPU_CLASS_NORMAL] = X87_C2, [FPU_CLASS_INFINITE] = X87_C2 | X87_C0,
 					 [FPU_CLASS_QNAN] = X87_C0, [FPU_CLASS_SNAN] = X87_C0, [FPU_CLASS_UNSUPPORTED] = 0};
 
+	(void)in, (void)ea;
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	cpu->fx.fsw &= (uint16_t)~(X87_C0 | X87_C2 | X87_C3);
 	cpu->fx.fsw |= x87_empty(cpu, 0) ? X87_C3 | X87_C0 : codes[f80_class(x87_get(cpu, 0))];
 	if (x87_get(cpu, 0).se >> 15)
@@ -366,14 +373,20 @@ static void load(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 
 	x87_wait(cpu);
 	raw = fetch(cpu, in, ea);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (reg && x87_empty(cpu, in->modrm & 7)) {
 		/* underflow of the source; its masked result is pushed even where the push would overflow */
-		if (x87_stack_fault(cpu, false))
+		if (x87_stack_fault(cpu, in, ea, false))
 			x87_push(cpu, X87_INDEFINITE);
 		return;
 	}
-	push_checked(cpu, widen(in, raw, &st), &st);
+	raw = widen(in, raw, &st);
+	if (st.flags & FPU_DENORMAL && x87_empty(cpu, 7)) { /* does not keep the value from being pushed, even unmasked */
+		x87_commit(cpu, in, ea, &st);
+		x87_push(cpu, raw);
+		return;
+	}
+	push_checked(cpu, in, ea, raw, &st);
 }
 
 void x86_helper_fld(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea) { load(cpu, in, ea); }
@@ -386,8 +399,8 @@ void x86_helper_fbld(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 
 	x87_wait(cpu);
 	x86_mem_read(cpu, ea, bcd, sizeof bcd);
-	x87_begin(cpu, in, ea);
-	push_checked(cpu, f80_from_bcd(bcd), &st);
+	x87_begin(cpu);
+	push_checked(cpu, in, ea, f80_from_bcd(bcd), &st);
 }
 
 /* May the result of `st` be stored to memory? All but an unmasked inexact forbid it. */
@@ -402,10 +415,12 @@ static void store_done(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 {
 	bool good = may_store(cpu, st);
 
+	if (!good)
+		st->flags &= ~FPU_INEXACT; /* nothing was rounded */
 	if (good)
 		x86_mem_write(cpu, ea, bytes, size);
-	x87_begin(cpu, in, ea);
-	x87_commit(cpu, st);
+	x87_begin(cpu);
+	x87_commit(cpu, in, ea, st);
 	if (!good)
 		cpu->fx.fsw &= (uint16_t)~X87_C1;
 	if (good && pop)
@@ -418,8 +433,8 @@ static void store_empty(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 {
 	if (cpu->fx.fcw & FPU_INVALID)
 		x86_mem_write(cpu, ea, bytes, size);
-	x87_begin(cpu, in, ea);
-	if (x87_stack_fault(cpu, false) && pop)
+	x87_begin(cpu);
+	if (x87_stack_fault(cpu, in, ea, false) && pop)
 		x87_pop(cpu);
 }
 
@@ -436,13 +451,13 @@ static void store_float(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 	if (form == SRC_REG) {
 		unsigned i = in->modrm & 7;
 
-		x87_begin(cpu, in, ea);
-		if (x87_empty(cpu, 0)) {
-			if (!x87_stack_fault(cpu, false))
+		x87_begin(cpu);
+		if (!x87_empty(cpu, 0)) {
+			x87_put(cpu, i, x87_get(cpu, 0));
+		} else if (in->opcode != 0xD9) { /* the alias D9 D8 only pops an empty register */
+			if (!x87_stack_fault(cpu, in, ea, false))
 				return;
 			x87_put(cpu, i, X87_INDEFINITE);
-		} else {
-			x87_put(cpu, i, x87_get(cpu, 0));
 		}
 		if (pop)
 			x87_pop(cpu);
@@ -459,7 +474,7 @@ static void store_float(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 	}
 	if (form == SRC_F80) { /* no conversion, no exception */
 		store80(cpu, ea, x87_get(cpu, 0));
-		x87_begin(cpu, in, ea);
+		x87_begin(cpu);
 		if (pop)
 			x87_pop(cpu);
 		return;
@@ -529,13 +544,13 @@ void x86_helper_fxch(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 	f80 a, b;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	a = x87_get(cpu, 0);
 	b = x87_get(cpu, i);
 	if (x87_empty(cpu, 0) || x87_empty(cpu, i)) {
 		bool e0 = x87_empty(cpu, 0), ei = x87_empty(cpu, i);
 
-		if (!x87_stack_fault(cpu, false))
+		if (!x87_stack_fault(cpu, in, ea, false))
 			return;
 		if (e0)
 			a = X87_INDEFINITE;
@@ -551,9 +566,9 @@ static void cmov(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bo
 	unsigned i = in->modrm & 7;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	cpu->fx.fip = cpu->rip; /* C1 stays unless there is a stack fault */
 	if (x87_empty(cpu, 0) || x87_empty(cpu, i)) {
-		if (x87_stack_fault(cpu, false) && condition)
+		if (x87_stack_fault(cpu, in, ea, false)) /* whatever the condition */
 			x87_put(cpu, 0, X87_INDEFINITE);
 		return;
 	}
@@ -582,9 +597,9 @@ static void sign(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bo
 	f80 v;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0)) {
-		if (x87_stack_fault(cpu, false))
+		if (x87_stack_fault(cpu, in, ea, false))
 			x87_put(cpu, 0, X87_INDEFINITE);
 		return;
 	}
@@ -607,13 +622,13 @@ static void unary(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, f
 	f80 r = X87_INDEFINITE;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0)) {
-		if (!x87_stack_fault(cpu, false))
+		if (!x87_stack_fault(cpu, in, ea, false))
 			return;
 	} else {
 		r = fn(x87_get(cpu, 0), &st);
-		if (!x87_commit(cpu, &st))
+		if (!x87_commit(cpu, in, ea, &st))
 			return;
 	}
 	x87_put(cpu, 0, r);
@@ -645,8 +660,8 @@ static f80 nought(struct fpu_status *st)
 	{                                                                                                      \
 		struct fpu_status st = x87_status(cpu);                                                        \
 		x87_wait(cpu);                                                                                 \
-		x87_begin(cpu, in, ea);                                                                        \
-		push_checked(cpu, value, &st);                                                                 \
+		x87_begin(cpu);                                                                        \
+		push_checked(cpu, in, ea, value, &st);                                                                 \
 	}
 CONSTANT(fld1, one(&st))
 CONSTANT(fldz, nought(&st))
@@ -665,13 +680,13 @@ static void pair(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bi
 	f80 r = X87_INDEFINITE;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0) || x87_empty(cpu, 1)) {
-		if (!x87_stack_fault(cpu, false))
+		if (!x87_stack_fault(cpu, in, ea, false))
 			return;
 	} else {
 		r = fn(x87_get(cpu, 1), x87_get(cpu, 0), &st);
-		if (!x87_commit(cpu, &st))
+		if (!x87_commit(cpu, in, ea, &st))
 			return;
 	}
 	x87_put(cpu, 1, r);
@@ -693,13 +708,13 @@ void x86_helper_fscale(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 	f80 r = X87_INDEFINITE;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0) || x87_empty(cpu, 1)) {
-		if (!x87_stack_fault(cpu, false))
+		if (!x87_stack_fault(cpu, in, ea, false))
 			return;
 	} else {
 		r = f80_scale_by(x87_get(cpu, 0), x87_get(cpu, 1), &st);
-		if (!x87_commit(cpu, &st))
+		if (!x87_commit(cpu, in, ea, &st))
 			return;
 	}
 	x87_put(cpu, 0, r);
@@ -713,17 +728,20 @@ static void remainder_of(struct x86_cpu *cpu, const struct x86_insn *in, uint64_
 	bool partial = false;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0) || x87_empty(cpu, 1)) {
-		if (x87_stack_fault(cpu, false))
+		if (x87_stack_fault(cpu, in, ea, false))
 			x87_put(cpu, 0, r);
 		cpu->fx.fsw &= (uint16_t)~X87_C2;
 		return;
 	}
 	r = f80_prem(x87_get(cpu, 0), x87_get(cpu, 1), nearest, &q, &partial, &st);
-	if (!x87_commit(cpu, &st))
+	cpu->fx.fsw &= (uint16_t)~X87_C2;
+	if (!x87_commit(cpu, in, ea, &st))
 		return;
 	x87_put(cpu, 0, r);
+	if (st.flags & FPU_INVALID || f80_is_nan(r)) /* no quotient */
+		return;
 	cpu->fx.fsw &= (uint16_t)~(X87_C0 | X87_C1 | X87_C2 | X87_C3);
 	cpu->fx.fsw |= (q & 4 ? X87_C0 : 0) | (q & 2 ? X87_C3 : 0) | (q & 1 ? X87_C1 : 0) | (partial ? X87_C2 : 0);
 }
@@ -741,13 +759,13 @@ void x86_helper_fprem1(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 /* ---- one operand, two results -------------------------------------------------------------------------- */
 
 /* Checks for fxtract, fptan, fsincos. Returns true when the operation may go on. */
-static bool room_for_two(struct x86_cpu *cpu)
+static bool room_for_two(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 {
 	bool under = x87_empty(cpu, 0), over = !x87_empty(cpu, 7);
 
 	if (!under && !over)
 		return true;
-	if (x87_stack_fault(cpu, !under)) {
+	if (x87_stack_fault(cpu, in, ea, !under)) {
 		x87_put(cpu, 0, X87_INDEFINITE);
 		x87_push(cpu, X87_INDEFINITE);
 	}
@@ -760,11 +778,11 @@ void x86_helper_fxtract(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 	f80 significand, exponent;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
-	if (!room_for_two(cpu))
+	x87_begin(cpu);
+	if (!room_for_two(cpu, in, ea))
 		return;
 	significand = f80_extract(x87_get(cpu, 0), &exponent, &st);
-	if (!x87_commit(cpu, &st))
+	if (!x87_commit(cpu, in, ea, &st))
 		return;
 	x87_put(cpu, 0, exponent);
 	x87_push(cpu, significand);
@@ -776,9 +794,9 @@ static void trig(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bo
 	f80 r = X87_INDEFINITE;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
+	x87_begin(cpu);
 	if (x87_empty(cpu, 0)) {
-		if (x87_stack_fault(cpu, false))
+		if (x87_stack_fault(cpu, in, ea, false))
 			x87_put(cpu, 0, r);
 		cpu->fx.fsw &= (uint16_t)~X87_C2;
 		return;
@@ -788,7 +806,7 @@ static void trig(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bo
 		return;
 	}
 	cpu->fx.fsw &= (uint16_t)~X87_C2;
-	if (x87_commit(cpu, &st))
+	if (x87_commit(cpu, in, ea, &st))
 		x87_put(cpu, 0, r);
 }
 
@@ -802,8 +820,8 @@ static void trig_two(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 	bool in_range;
 
 	x87_wait(cpu);
-	x87_begin(cpu, in, ea);
-	if (!room_for_two(cpu)) {
+	x87_begin(cpu);
+	if (!room_for_two(cpu, in, ea)) {
 		cpu->fx.fsw &= (uint16_t)~X87_C2;
 		return;
 	}
@@ -815,7 +833,7 @@ static void trig_two(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 	cpu->fx.fsw &= (uint16_t)~X87_C2;
 	if (tangent && f80_is_nan(low)) /* a NaN is pushed twice */
 		high = low;
-	if (!x87_commit(cpu, &st))
+	if (!x87_commit(cpu, in, ea, &st))
 		return;
 	x87_put(cpu, 0, low);
 	x87_push(cpu, high);

@@ -47,19 +47,17 @@ void x87_summary(struct x86_cpu *cpu);
 /* Rotates the register image so that TOP becomes `top`; tags stay with their physical registers. */
 void x87_rotate(struct x86_cpu *cpu, unsigned top);
 void x87_pop(struct x86_cpu *cpu);
-/* Records fip, fop and, for a memory operand, fdp. */
-void x87_pointers(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea);
 struct fpu_status x87_status(const struct x86_cpu *cpu);
 /*
  * Folds an operation's flags into the status word, C1 from FPU_ROUNDED_UP. Returns false when an unmasked exception of
  * the kind found before the operation (invalid, denormal, zero-divide) forbids any result.
  */
-bool x87_commit(struct x86_cpu *cpu, const struct fpu_status *st);
+bool x87_commit(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, const struct fpu_status *st);
 /* A stack fault: overflow sets C1. Returns whether it is masked (the result is then the indefinite). */
-bool x87_stack_fault(struct x86_cpu *cpu, bool overflow);
+bool x87_stack_fault(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, bool overflow);
 void x87_push(struct x86_cpu *cpu, f80 v);
-/* The common start of a non-control instruction: waits, records pointers, clears C1. Memory was read before. */
-void x87_begin(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea);
+/* The common start of a non-control instruction, after the wait and all reads of memory: fip, and C1 cleared. */
+void x87_begin(struct x86_cpu *cpu);
 
 /* MMX: physical registers, TOP 0, all valid (SDM vol. 1, 9.5.1). mmx_enter() is the transition. */
 void x86_mmx_enter(struct x86_cpu *cpu);
