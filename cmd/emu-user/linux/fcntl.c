@@ -24,7 +24,7 @@ static int64_t lock(struct thread *t, int fd, int command, enum struct_id id, ui
 	return struct_write(t, id, at, &fl);
 }
 
-static int64_t fcntl_do(struct thread *t, const uint64_t *a, bool large)
+int64_t file_fcntl(struct thread *t, const uint64_t *a)
 {
 	int fd = (int)a[0], command = (int)flags_to_host(t, NAMES_fcntl, a[1]);
 	/* Open-file locks were born with 64-bit offsets. */
@@ -37,7 +37,7 @@ static int64_t fcntl_do(struct thread *t, const uint64_t *a, bool large)
 	case F_GETLK: case F_SETLK: case F_SETLKW:
 		return lock(t, fd, command, ST_flock, a[2]);
 	case GETLK64: case SETLK64: case SETLKW64:
-		if (!guest32(t) || !large)
+		if (!guest32(t))
 			return -EINVAL;
 		return lock(t, fd, command == GETLK64 ? F_GETLK : command == SETLK64 ? F_SETLK : F_SETLKW, ST_flock64, a[2]);
 	case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
@@ -64,14 +64,4 @@ static int64_t fcntl_do(struct thread *t, const uint64_t *a, bool large)
 		/* The rest take an integer or nothing. */
 		return user_blocking(t, SYS_fcntl, fd, command, guest32(t) ? (long)(int32_t)a[2] : (long)a[2]);
 	}
-}
-
-int64_t file_fcntl(struct thread *t, const uint64_t *a)
-{
-	return fcntl_do(t, a, false);
-}
-
-int64_t file_fcntl64(struct thread *t, const uint64_t *a)
-{
-	return fcntl_do(t, a, true);
 }

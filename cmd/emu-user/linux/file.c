@@ -237,12 +237,10 @@ int64_t file_name_to_handle(struct thread *t, const uint64_t *a)
 	long r = HOST(name_to_handle_at, a[0], user_host(t, a[1]), &h, &mount_id, a[4]);
 	if (r < 0 && r != -EOVERFLOW)
 		return r;
-	if (user_write_u32(t, a[3], (uint32_t)mount_id) < 0 || user_write_u32(t, a[2], h.head.handle_bytes) < 0)
+	if (user_write_u32(t, a[3], (uint32_t)mount_id) < 0 || user_write_u32(t, a[2], h.head.handle_bytes) < 0 ||
+	    user_write_u32(t, a[2] + 4, (uint32_t)h.head.handle_type) < 0)
 		return -EFAULT;
-	if (r == -EOVERFLOW)
-		return r;
-	if (user_write_u32(t, a[2] + 4, (uint32_t)h.head.handle_type) < 0 ||
-	    user_write(t, a[2] + 8, h.head.f_handle, h.head.handle_bytes) < 0)
+	if (r == 0 && user_write(t, a[2] + 8, h.head.f_handle, h.head.handle_bytes) < 0)
 		return -EFAULT;
 	return r;
 }

@@ -101,7 +101,7 @@ static int64_t store_statfs64(struct thread *t, uint64_t size, uint64_t to, cons
 {
 	/* ARM's old ABI packs the structure, so its kernels accept four bytes less than the new one has. */
 	size_t have = struct_size(t, ST_statfs64);
-	return size == have || (guest32(t) && size + 4 == have) || (guest32(t) && size == 84) ?
+	return size == have || (have == 88 && size == 84) ?
 		struct_write(t, ST_statfs64, to, st) : -EINVAL;
 }
 
@@ -313,21 +313,20 @@ struct host_dirent {
 enum dirent_form { DIRENT_WORD /* getdents */, DIRENT_64, DIRENT_OLD /* readdir: one entry */ };
 
 /*
- * Reads with the host's getdents64 and writes entries of the guest's form. A guest's entry may be larger than the host's
- * (never by more than its alignment): what did not fit is read again next time, from the offset of the last that did.
+ * Reads with the host's getdents64 and writes entries of the guest's form. What did not fit is read again next time, from
+ * the offset of the last that did.
  */
 static int64_t directory(struct thread *t, int fd, uint64_t to, uint32_t size, enum dirent_form form)
 {
 	const struct layouts *l = linux_layouts(t);
 	unsigned word = t->process->abi->word;
-	size_t room = size < 32768 ? size : 32768;
-	_Alignas(8) uint8_t in[room ? room : 1], out[512];
+	/* A guest's entry may be smaller than the host's: ask for more, and go back. */
+	size_t room = size < 16000 ? 2 * size + 280 : 32280;
+	_Alignas(8) uint8_t buffer[room], out[512];
 	int64_t last = -1, done = 0;
-	if (form == DIRENT_OLD)
-		room = 0;
-	_Alignas(8) uint8_t one[512];
-	uint8_t *buffer = form == DIRENT_OLD ? one : in;
-	int64_t got = HOST(getdents64, fd, buffer, form == DIRENT_OLD ? sizeof(one) : room);
+	/* readdir() tells where its one entry is, the others where the next one is. */
+	int64_t first = form == DIRENT_OLD ? HOST(lseek, fd, 0, SEEK_CUR) : 0;
+	int64_t got = HOST(getdents64, fd, buffer, room);
 	if (got <= 0)
 		return got;
 	for (int64_t at = 0; at < got;) {
@@ -348,7 +347,7 @@ static int64_t directory(struct thread *t, int fd, uint64_t to, uint32_t size, e
 			out[18] = d->type;
 		} else {
 			layout_put(l, out, word, d->ino);
-			layout_put(l, out + word, word, (uint64_t)d->off);
+			layout_put(l, out + word, word, (uint64_t)(form == DIRENT_OLD ? first : d->off));
 			layout_put(l, out + 2 * word, 2, form == DIRENT_OLD ? name : total);
 			if (form == DIRENT_WORD)
 				out[total - 1] = d->type;

@@ -209,13 +209,19 @@ int64_t ipc_mq_notify(struct thread *t, const uint64_t *a)
 int64_t ipc_shmctl(struct thread *t, const uint64_t *a)
 {
 	int id = (int)a[0], command = (int)a[1] & ~IPC_64;
+	struct shminfo info = {0};
+	long r;
 	switch (command) {
 	case IPC_STAT: case SHM_STAT: case SHM_STAT_ANY:
 		return control(t, SYS_shmctl, id, 0, command, ST_shmid_ds, false, true, a[2]);
 	case IPC_SET:
 		return control(t, SYS_shmctl, id, 0, command, ST_shmid_ds, true, false, a[2]);
 	case IPC_INFO:
-		return control(t, SYS_shmctl, id, 0, command, ST_shminfo, false, true, a[2]);
+		r = HOST(shmctl, id, command, &info);
+		/* A 32-bit kernel has no larger segments. */
+		if (guest32(t) && info.shmmax > INT32_MAX)
+			info.shmmax = INT32_MAX;
+		return r < 0 ? r : struct_write(t, ST_shminfo, a[2], &info) < 0 ? -EFAULT : r;
 	case SHM_INFO:
 		return control(t, SYS_shmctl, id, 0, command, ST_shm_info, false, true, a[2]);
 	default:

@@ -126,7 +126,8 @@ static int64_t control_to_guest(struct thread *t, uint64_t to, size_t room, stru
 {
 	const struct layouts *l = linux_layouts(t);
 	size_t word = l->abi.word, head = word + 8, done = 0;
-	uint8_t *raw = calloc(1, room ? room : 1);
+	/* The last record is converted whole, then cut: the guest's is never larger than the host's. */
+	uint8_t *raw = calloc(1, room + m->msg_controllen + 64);
 	if (!raw)
 		return -ENOMEM;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -136,7 +137,7 @@ static int64_t control_to_guest(struct thread *t, uint64_t to, size_t room, stru
 		size_t left = room > done ? room - done : 0, guest_data = kind.id ? count * lo->size : data;
 		if (left < head || (left < head + guest_data && c->cmsg_type != SCM_RIGHTS)) {
 			*truncated = true;
-			if (left < head || c->cmsg_level == SOL_SOCKET) {
+			if (left < head) {
 				close_rest(c, 0);
 				continue;
 			}
@@ -294,7 +295,6 @@ int64_t message_receive(struct thread *t, int fd, uint64_t header, int flags)
 	}
 	if (truncated)
 		m.msg_flags |= MSG_CTRUNC;
-	m.msg_flags &= ~MSG_CMSG_CLOEXEC;
 	/* Only three members of the header change. */
 	struct msghdr old;
 	if (struct_read(t, ST_msghdr, &old, header) < 0)
