@@ -174,6 +174,11 @@ void strace_enter(struct strace_line *l, struct thread *t, const struct call *c,
 	l->length = 0;
 	put(l, "%d %s(", (int)getpid(), c->name);
 	for (unsigned i = 0; i < 6 && c->arg[i].kind != ARG_NONE; i++) {
+		/* Without O_CREAT nobody passes open() a mode: the register has whatever it had. */
+		if (i && c->arg[i].kind == ARG_OCTAL && c->arg[i - 1].kind == ARG_FLAGS &&
+		    c->arg[i - 1].param == NAMES_open &&
+		    !(flags_to_host(t, NAMES_open, a[i - 1]) & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+			break;
 		put(l, i ? "," : "");
 		put_argument(l, t, c->arg[i], a[i]);
 	}

@@ -231,7 +231,7 @@ LIST(msginfo) {
 #undef H
 #define H struct shminfo
 LIST(shminfo) {
-	FIELD(shmmax, LIMIT), FIELD(shmmin, LIMIT), FIELD(shmmni, LIMIT), FIELD(shmseg, LIMIT), FIELD(shmall, LIMIT),
+	FIELD(shmmax, ULONG), FIELD(shmmin, ULONG), FIELD(shmmni, ULONG), FIELD(shmseg, ULONG), FIELD(shmall, ULONG),
 	PADWORDS(4), FIELDS_END
 };
 #undef H
