@@ -30,6 +30,8 @@ void user_signal_restorer(void);
 int mm_init(struct process *p, struct err *e);
 /* Maps guest memory as the kernel would, for the loader: addr is used as it is with fixed. Address or -errno. */
 int64_t mm_map(struct process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
+/* Gives the host the protection that belongs to [start, end) of v. Under mm_lock. */
+void mm_restore_prot(struct process *p, const struct vma *v, uint64_t start, uint64_t end);
 bool mm_is_mapped(struct process *p, uint64_t addr);
 int mm_unmap(struct process *p, uint64_t addr, uint64_t len);
 int mm_protect(struct process *p, uint64_t addr, uint64_t len, int prot);
@@ -120,4 +122,5 @@ bool gdb_fd_is(int fd);
 /* Reports a stop (sig 0: a plain TRAP_DEBUG) and waits for the debugger; returns the signal to go on with, 0: none. */
 int gdb_stop(struct thread *t, int sig, const siginfo_t *si);
 void gdb_exit(int status, bool by_signal);
+void gdb_forked(struct process *p);
 #endif

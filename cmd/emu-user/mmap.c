@@ -364,6 +364,11 @@ void mm_code_pages(void *opaque, uint64_t start, uint64_t len)
 	unlock(p);
 }
 
+void mm_restore_prot(struct process *p, const struct vma *v, uint64_t start, uint64_t end)
+{
+	mprotect(host(p, start), end - start, host_prot(v->prot, v->flags));
+}
+
 bool mm_is_mapped(struct process *p, uint64_t addr)
 {
 	struct vma *v;

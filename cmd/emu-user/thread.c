@@ -349,6 +349,7 @@ static void child_after_fork(struct thread *t)
 	t->clear_child_tid = 0;
 	t->robust_list = 0;
 	jit_fork_child(p->jit, t->cpu);
+	gdb_forked(p);
 }
 
 static void child_settings(struct thread *t, const struct user_clone_args *args)
