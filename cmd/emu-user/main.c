@@ -288,6 +288,13 @@ _Noreturn static void fail(const struct err *e)
 	}
 }
 
+/* jit_host.kick: the engine empties its code cache and wants the thread out of it. */
+static void kick(void *opaque, struct cpu *c)
+{
+	(void)opaque;
+	thread_kick(c->owner);
+}
+
 static struct process *new_process(const struct user_options *o, const struct image *im, struct err *e)
 {
 	struct process *p = calloc(1, sizeof(*p));
@@ -306,6 +313,7 @@ static struct process *new_process(const struct user_options *o, const struct im
 	config.cache_hint = im->abi->cache_hint;
 	config.host.code_pages = mm_code_pages;
 	config.host.fetch_extent = mm_fetch_extent;
+	config.host.kick = kick;
 	config.host.opaque = p;
 	if (mm_init(p, e))
 		return NULL;

@@ -267,6 +267,21 @@ void jit_flush(struct jit *j, struct jit_cpu *self)
 	}
 }
 
+static void resume_others(struct jit *j)
+{
+	atomic_store(&j->stop, 0);
+	futex_wake(&j->stop, 1 << 30);
+}
+
+void jit_entry_repair(struct jit *j, struct jit_cpu *self, uint32_t region)
+{
+	if (j->rw[j->region[region].code] != 0xcc)
+		return;
+	stop_others(j, self);
+	jit_entry_kill(j, region, true);
+	resume_others(j);
+}
+
 bool jit_reserve(struct jit *j, struct jit_cpu *self)
 {
 	if (j->cold - j->hot >= JIT_RESERVE && j->regions < JIT_MAX_REGIONS - 64 && j->exits < JIT_MAX_EXITS - 4096 &&

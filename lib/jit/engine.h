@@ -74,7 +74,7 @@ struct jit_exit {
 #define JIT_MAX_REGIONS (1u << 22)
 #define JIT_MAX_EXITS (1u << 23)
 #define JIT_DELTA_BYTES (64u << 20)
-#define JIT_HASH_BITS 16
+#define JIT_HASH_BITS 18
 
 /* A guest page that translations were made from. */
 struct jit_page {
@@ -82,11 +82,25 @@ struct jit_page {
 	uint32_t regions;   /* first region, 0: none */
 	uint16_t extent;    /* bytes of it that may be fetched, from its start; 4096 nearly always */
 	uint8_t known;      /* extent is valid and stores are reported */
-	uint8_t dirtied;    /* how often it was invalidated, saturating */
+	uint8_t dirtied;    /* guest stores since `since` */
+	uint32_t since;     /* jit_ticks() */
+	uint32_t hot_until; /* until then its regions check their source; 0: it is protected */
+	uint8_t backoff;    /* how often it has been hot of late */
 };
 
-/* How often a page is written before its regions check their source instead of having it protected. */
-#define JIT_PAGE_HOT_WRITES 12
+/*
+ * A page that is written JIT_HOT_WRITES times within JIT_HOT_TICKS is not protected for a while: its regions compare
+ * their source each time they are entered. The while is doubled each time it was too short.
+ */
+#define JIT_HOT_WRITES 8
+#define JIT_HOT_TICKS 64
+#define JIT_HOT_BACKOFF 6
+
+/* Coarse time, about a millisecond; wraps. */
+static inline uint32_t jit_ticks(void)
+{
+	return (uint32_t)(__builtin_ia32_rdtsc() >> 21) | 1;
+}
 
 /* The ISA's part of linking: writes a stub for the exit at p (rw view), returns its end; at most JIT_STUB_BYTES. */
 #define JIT_STUB_BYTES 24
@@ -132,6 +146,7 @@ struct jit {
 	/* the ISA's own: offsets of its thunks, code that saves vector registers */
 	uint32_t thunk[24];
 	jit_stub_fn *stub;
+	uint32_t verify_jump;     /* offset of the rel32 of a verifying entry's jump to the body */
 	bool ready;               /* the thunks are there */
 	struct jit_stats stats;
 };
@@ -158,6 +173,10 @@ bool jit_reserve(struct jit *j, struct jit_cpu *self);
 void jit_flush(struct jit *j, struct jit_cpu *self);
 void jit_cpu_add(struct jit *j, struct jit_cpu *c, struct cpu *cpu);
 void jit_cpu_remove(struct jit *j, struct jit_cpu *c);
+/*
+ * A dead region's entry was trapped at again and again: stops all threads and makes it a jump. Held: lock.
+ */
+void jit_entry_repair(struct jit *j, struct jit_cpu *self, uint32_t region);
 /* After the processor has published that it is inside: waits while a flush is under way. */
 void jit_enter_wait(struct jit *j, struct jit_cpu *self);
 /* A miss was counted; grows the table when it is too small. Held: lock. */
@@ -183,7 +202,7 @@ static inline bool jit_contains(const struct jit *j, uint64_t host_pc)
 /* ---- region.c ---- */
 static inline uint32_t jit_hash(uint64_t pc)
 {
-	return (uint32_t)((pc ^ pc >> JIT_HASH_BITS) & ((1u << JIT_HASH_BITS) - 1));
+	return (uint32_t)((pc ^ pc >> 24) & ((1u << JIT_HASH_BITS) - 1));
 }
 
 /* Held: lock. */
@@ -208,8 +227,10 @@ size_t jit_peekable(struct jit *j, uint64_t pc);
 struct jit_page *jit_page_get(struct jit *j, uint64_t pc);
 /* Drops regions that overlap [start, end). Held: lock. */
 void jit_invalidate_locked(struct jit *j, uint64_t start, uint64_t end);
-/* Is the page one whose regions check their source? */
-bool jit_page_hot(const struct jit *j, uint64_t pc);
+/* Is the page one whose regions check their source? Until when, jit_ticks(); 0: no. Held: lock. */
+uint32_t jit_page_hot(const struct jit *j, uint64_t pc);
+/* That time is over: its regions go. Held: lock. */
+void jit_page_cool(struct jit *j, uint64_t pc);
 /* A guest store to this page: its regions go, and it is counted. Held: lock. */
 void jit_invalidate_dirty(struct jit *j, uint64_t page);
 void jit_region_kill(struct jit *j, uint32_t region);
@@ -237,8 +258,10 @@ bool jit_rewind(struct jit *j, uint32_t exit);
 void jit_link_physical(struct jit *j, uint32_t exit, uint32_t region);
 /* A stub for the exit in the cold area: its offset, or 0 when there is no room. */
 uint32_t jit_cold_stub(struct jit *j, uint32_t exit);
-/* Makes a dead region's entry lead out. */
-void jit_entry_kill(struct jit *j, uint32_t region);
+/* Makes a dead region's verifying entry lead out. */
+void jit_verify_kill(struct jit *j, uint32_t region);
+/* Makes a dead region's entry lead out; alone: no other thread is in the cache. */
+void jit_entry_kill(struct jit *j, uint32_t region, bool alone);
 /* All links into the region go back to stubs. */
 void jit_unlink_incoming(struct jit *j, uint32_t region);
 

@@ -90,27 +90,43 @@ void jit_unlink_incoming(struct jit *j, uint32_t region)
 	j->region[region].incoming = 0;
 }
 
+/* An exit of a dead region back to its own address, at a rel32 that can be patched. False: no room. */
+static bool way_out(struct jit *j, uint32_t region, uint32_t rel32)
+{
+	if (j->exits >= JIT_MAX_EXITS - 64)
+		return false;
+	uint32_t x = jit_exit_new(j, region, j->region[region].pc, 0), stub = jit_cold_stub(j, x);
+	if (!stub)
+		return false;
+	patch_rel32(j, rel32, stub);
+	j->exit[x].how = JIT_PATCH_REL32;
+	j->exit[x].patch = rel32;
+	return true;
+}
+
+void jit_verify_kill(struct jit *j, uint32_t region)
+{
+	const struct jit_region *g = &j->region[region];
+	if (!g->verify)
+		return;
+	uint64_t *slot = (uint64_t *)(void *)j->rw + (g->pc & ((1u << j->table_bits) - 1));
+	if (*slot == (uint64_t)(uintptr_t)(j->rx + g->verify))
+		__atomic_store_n(slot, j->miss, __ATOMIC_RELEASE);
+	way_out(j, region, g->verify + j->verify_jump);
+}
+
 /*
- * The entry of a dead region: whoever comes by physical succession, by a link that could not be taken back or by an
- * indirect entry leaves here. With one thread it becomes a jump to a stub, which the next arrival links to the new
- * translation; bodies have at least five bytes. With several threads one of them may be just behind the first
- * instruction: only the one-byte trap is safe, and the fault handler does what the stub does.
+ * The entry of a dead region: whoever comes by physical succession or was on the way leaves here. When no other thread can
+ * be in it, it becomes a jump to a stub, which the next arrival links to the new translation; bodies have at least five
+ * bytes. Else one of them may be just behind the first instruction: only the one-byte trap is safe.
  */
-void jit_entry_kill(struct jit *j, uint32_t region)
+void jit_entry_kill(struct jit *j, uint32_t region, bool alone)
 {
 	struct jit_region *g = &j->region[region];
-	uint32_t stub = 0, x = 0;
-	if (jit_single(j) && j->exits < JIT_MAX_EXITS - 64) {
-		x = jit_exit_new(j, region, g->pc, 0);
-		stub = jit_cold_stub(j, x);
-	}
-	if (stub) {
-		e_jmp(j->rw + g->code, j->rw + stub);
-		j->exit[x].how = JIT_PATCH_REL32;
-		j->exit[x].patch = g->code + 1;
-	} else {
+	if (alone && way_out(j, region, g->code + 1))
+		__atomic_store_n(j->rw + g->code, 0xe9, __ATOMIC_RELEASE);
+	else
 		__atomic_store_n(j->rw + g->code, 0xcc, __ATOMIC_RELEASE);
-	}
 }
 
 bool jit_rewind(struct jit *j, uint32_t exit)

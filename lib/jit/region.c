@@ -54,10 +54,10 @@ struct jit_page *jit_page_get(struct jit *j, uint64_t pc)
 	return p;
 }
 
-bool jit_page_hot(const struct jit *j, uint64_t pc)
+uint32_t jit_page_hot(const struct jit *j, uint64_t pc)
 {
 	const struct jit_page *p = page_slot(j->page, j->page_bits, page_key(pc));
-	return p->page && p->dirtied >= JIT_PAGE_HOT_WRITES;
+	return p->page ? p->hot_until : 0;
 }
 
 static size_t call_extent(struct jit *j, uint64_t addr, uint64_t want)
@@ -85,7 +85,7 @@ size_t jit_fetchable(struct jit *j, uint64_t pc)
 			return 0;
 		p->extent = n > 4096 ? 4096 : (uint16_t)n;
 		/* First protected, then read: no store in between is missed. */
-		if (j->config.host.code_pages && p->dirtied < JIT_PAGE_HOT_WRITES)
+		if (j->config.host.code_pages && !p->hot_until)
 			jit_call_saving_vectors(j, call_pages, start, 4096);
 		p->known = 1;
 	}
@@ -157,8 +157,10 @@ void jit_region_kill(struct jit *j, uint32_t region)
 		return;
 	g->flags |= JIT_REGION_DEAD;
 	hash_remove(j, region);
-	jit_entry_kill(j, region);
+	g->hash_next = 0; /* counts traps from here on */
 	jit_unlink_incoming(j, region);
+	jit_verify_kill(j, region);
+	jit_entry_kill(j, region, jit_single(j));
 	j->stats.invalidations++;
 }
 
@@ -208,8 +210,29 @@ void jit_invalidate_dirty(struct jit *j, uint64_t page)
 {
 	struct jit_page *p = j->page ? page_slot(j->page, j->page_bits, page_key(page)) : NULL;
 	if (p && p->page) {
-		if (p->dirtied < 255)
-			p->dirtied++;
+		uint32_t now = jit_ticks();
+		if (now - p->since > JIT_HOT_TICKS) {
+			if (now - p->since > JIT_HOT_TICKS << JIT_HOT_BACKOFF)
+				p->backoff = 0;
+			p->since = now;
+			p->dirtied = 0;
+		}
+		if (++p->dirtied >= JIT_HOT_WRITES) {
+			p->hot_until = (now + (JIT_HOT_TICKS << p->backoff)) | 1;
+			p->dirtied = 0;
+			if (p->backoff < JIT_HOT_BACKOFF)
+				p->backoff++;
+		}
+		page_drop(j, p);
+	}
+}
+
+void jit_page_cool(struct jit *j, uint64_t pc)
+{
+	struct jit_page *p = page_slot(j->page, j->page_bits, page_key(pc));
+	if (p->page && p->hot_until) {
+		p->hot_until = 0;
+		p->since = jit_ticks();
 		page_drop(j, p);
 	}
 }

@@ -6,6 +6,7 @@
  * Compiled for general registers only: it runs with the guest's vectors live.
  */
 #include "isa/x86/copyint.h"
+#include "isa/x86/ops.h"
 
 /* Regions that one call translates along unconditional jumps and calls. */
 #define MAX_CHAIN 24
@@ -78,6 +79,27 @@ static bool plain(struct x86_tr *t)
 	return true;
 }
 
+/*
+ * Instructions of the emulated class that the host may do as it is: xlat; and those that tell about processor number and
+ * segments, which are the same for a 64-bit guest (Linux's GDT; the vdso's getcpu reads the limit of selector 7b).
+ */
+static bool host_answers(const struct x86_tr *t)
+{
+	switch (t->in.row->op) {
+	case X86_OP_xlat:
+		return t->in.seg != X86_FS && t->in.seg != X86_GS;
+	case X86_OP_lsl:
+	case X86_OP_lar:
+	case X86_OP_verr:
+	case X86_OP_verw:
+		return t->mode == 64;
+	case X86_OP_rdpid:
+	case X86_OP_rdtscp:
+		return true;
+	}
+	return false;
+}
+
 static bool stores(const struct x86_insn *in)
 {
 	unsigned size;
@@ -137,8 +159,8 @@ static void region_body(struct x86_tr *t, unsigned max)
 			x86_end_emulate(t);
 			return;
 		default:
-			if (t->in.map == 0 && t->in.opcode == 0xd7 && t->in.seg != X86_FS && t->in.seg != X86_GS)
-				break; /* xlat */
+			if (host_answers(t))
+				break;
 			x86_end_emulate(t);
 			return;
 		}
@@ -168,9 +190,14 @@ static uint32_t one_region(struct x86_tr *t, uint8_t flags)
 	t->d = j->delta + j->delta_used;
 	t->src_len = 0;
 	j->last = (struct jit_last){.region = r};
-	if (!flags && (jit_page_hot(j, t->pc) || jit_page_hot(j, (t->pc | 4095) + 1))) {
+	uint32_t hot = flags ? 0 : jit_page_hot(j, t->pc);
+	if (!flags && !hot)
+		hot = jit_page_hot(j, (t->pc | 4095) + 1);
+	if (hot) {
 		t->g->flags |= JIT_REGION_CHECKED;
-		t->p = x86_stub(j, t->p, jit_exit_new(j, r, t->pc, X86_EXIT_CHECK));
+		uint32_t x = jit_exit_new(j, r, t->pc, X86_EXIT_CHECK);
+		j->exit[x].patch = hot; /* how long it holds */
+		t->p = x86_stub(j, t->p, x);
 	}
 	region_body(t, flags & JIT_REGION_STEP || j->config.one_insn ? 1 : X86_MAX_INSNS);
 	*t->d++ = 0;
@@ -205,10 +232,16 @@ uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t fl
 		if (!jit_fetchable(j, target) || jit_region_find(j, target, t.mode))
 			break;
 		uint32_t exit = j->last.x_fall;
-		j->hot = j->last.tail;
+		bool follows = jit_single(j);
+		if (follows)
+			j->hot = j->last.tail;
 		t.pc = target;
 		uint32_t r = one_region(&t, 0);
-		jit_link_physical(j, exit, r);
+		/* With several threads a dead region is better left by a patched jump than through its trap. */
+		if (follows)
+			jit_link_physical(j, exit, r);
+		else
+			jit_link(j, exit, r);
 		jit_region_commit(j, r);
 	}
 	j->stats.guest_insns += t.insns;

@@ -67,6 +67,8 @@ jit_stub_fn x86_stub;
 uint64_t x86_engine_link(struct x86_cpu *c);
 uint64_t x86_engine_miss(struct x86_cpu *c);
 uint64_t x86_engine_check(struct x86_cpu *c);
+/* The entry of the dead region h.trapped was run into. */
+void x86_engine_trapped(struct x86_cpu *c);
 /* The host address of the translation of c->rip, for entering; 0: rip cannot be fetched. Sets h.jc.inside. */
 uint64_t x86_engine_find(struct x86_cpu *c, bool step);
 

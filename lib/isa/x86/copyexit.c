@@ -267,7 +267,7 @@ uint32_t x86_verify_entry(struct jit *j, uint32_t region)
 	struct jit_region *g = &j->region[region];
 	if (g->verify)
 		return g->verify;
-	j->cold -= 48;
+	j->cold = (j->cold - 48) & ~15u; /* the jump's rel32 in one cache line */
 	uint8_t *p = j->rw + j->cold;
 	g->verify = j->cold;
 	if (g->mode == 32) {

@@ -82,6 +82,7 @@ struct x86_host {
 	uint32_t reason;       /* enum x86_left */
 	uint32_t mxcsr;        /* the host's own */
 	uint32_t ahf;          /* status flags as LAHF and SETO give them, over a light exit */
+	uint32_t trapped;      /* the dead region whose entry trapped */
 	volatile bool stepping;/* TF is set until the next instruction boundary (interrupt) */
 	bool step_over;        /* run one instruction without keeping or protecting its translation */
 };

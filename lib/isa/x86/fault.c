@@ -175,6 +175,7 @@ bool x86_host_fault(struct cpu *cc, int sig, siginfo_t *si, void *ucontext)
 			return false;
 		take_registers(c, u, X86_FIX_NONE);
 		c->rip = j->region[r].pc;
+		c->h.trapped = r;
 		leave(c, u, X86_LEFT_RETRY);
 		return true;
 	}

@@ -98,21 +98,39 @@ uint64_t x86_engine_check(struct x86_cpu *c)
 {
 	struct jit *j = c->cpu.jit;
 	uint32_t r = j->exit[c->h.exit].region, generation = atomic_load(&j->generation);
-	c->rip = j->region[r].pc;
+	const struct jit_region *g = &j->region[r];
+	bool late = (int32_t)(jit_ticks() - j->exit[c->h.exit].patch) >= 0;
+	c->rip = g->pc;
+	/* What is read here does not change before a flush, and none happens while this thread is inside. */
+	if (!late && !(g->flags & JIT_REGION_DEAD) && unchanged(j, g))
+		return host_address(j, g->code + X86_STUB_BYTES);
 	lock_outside(j, c);
-	uint64_t to;
-	if (generation == atomic_load(&j->generation) && !(j->region[r].flags & JIT_REGION_DEAD) &&
-	    unchanged(j, &j->region[r])) {
-		to = host_address(j, j->region[r].code + X86_STUB_BYTES);
-	} else {
-		if (generation == atomic_load(&j->generation))
-			jit_region_kill(j, r);
-		r = find(j, c, JIT_NONE);
-		/* A new one was checked by being made. */
-		to = host_address(j, r ? j->region[r].code : j->thunk[T_RETRY]);
+	if (generation == atomic_load(&j->generation)) {
+		if (late) {
+			jit_page_cool(j, c->rip);
+			jit_page_cool(j, (c->rip | 4095) + 1);
+		}
+		jit_region_kill(j, r);
 	}
+	r = find(j, c, JIT_NONE);
+	uint64_t to = host_address(j, r ? j->region[r].code : j->thunk[T_RETRY]);
 	jit_unlock(j);
 	return to;
+}
+
+void x86_engine_trapped(struct x86_cpu *c)
+{
+	struct jit *j = c->cpu.jit;
+	uint32_t r = c->h.trapped;
+	c->h.trapped = JIT_NONE;
+	/* hash_next is of no use to a dead region: it counts. */
+	if (__atomic_add_fetch(&j->region[r].hash_next, 1, __ATOMIC_RELAXED) < 8)
+		return;
+	uint32_t generation = atomic_load(&j->generation);
+	lock_outside(j, c);
+	if (generation == atomic_load(&j->generation))
+		jit_entry_repair(j, &c->h.jc, r);
+	jit_unlock(j);
 }
 
 uint64_t x86_engine_find(struct x86_cpu *c, bool step)

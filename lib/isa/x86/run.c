@@ -153,6 +153,8 @@ static enum trap_kind translated(struct x86_cpu *c, bool step)
 			kind = x86_emulate(c);
 		}
 	} else {
+		if (c->h.trapped)
+			x86_engine_trapped(c);
 		atomic_store(&c->h.jc.inside, 0);
 		if (reason == X86_LEFT_FAULT)
 			kind = c->cpu.trap.kind;
