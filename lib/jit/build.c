@@ -75,6 +75,7 @@ void ir_begin(struct ir_region *r, const struct ir_guest *guest, uint64_t pc)
 	r->labels = r->locals = 0;
 	r->full = false;
 	new_block(r);
+	r->flags_epoch = r->epoch - 1;
 }
 
 static ir_ref new_temp(struct ir_region *r, unsigned type)
@@ -119,8 +120,11 @@ ir_ref ir_emit(struct ir_region *r, const struct ir_op *op)
 	if (op->op == IR_LABEL ||
 	    (op->op == IR_CALL && ((const struct ir_helper *)(uintptr_t)op->imm)->flags & IR_HELPER_WRITES))
 		new_block(r);
-	else if (op->op == IR_SETFLAGS)
+	else if (op->op == IR_SETFLAGS && r->guest->flags) {
 		r->slot_epoch[slot_index(r->guest->flags->slot)] = r->epoch - 1;
+		r->flags_epoch = r->epoch;
+		r->flags_op = r->ops - 1;
+	}
 	return dst;
 }
 
@@ -551,13 +555,42 @@ ir_ref ir_getflags(struct ir_region *r, enum ir_type type, uint64_t mask)
 	return EMIT(.op = IR_GETFLAGS, .type = type, .imm = mask);
 }
 
+/* The condition as a comparison of the operands of the setflags that made all its bits, earlier in this block. */
+static bool fused(struct ir_region *r, unsigned condition, enum ir_cond *cond, ir_ref *a, ir_ref *b)
+{
+	const struct ir_flags *f = r->guest->flags;
+	const struct ir_op *o = &r->op[r->flags_op];
+	struct ir_fuse how;
+
+	if (!f || !f->fuse || r->flags_epoch != r->epoch || r->flags_op >= r->ops || o->op != IR_SETFLAGS ||
+	    f->needs(condition) & ~o->imm || !f->fuse(o->x, condition, &how))
+		return false;
+	const ir_ref from[] = {o->a, o->b, o->c};
+	*cond = how.cond;
+	*a = how.lhs == IR_FLAG_ZERO ? ir_const(r, o->type, 0) : from[how.lhs];
+	*b = how.rhs == IR_FLAG_ZERO ? ir_const(r, o->type, 0) : from[how.rhs];
+	return *a && *b && r->temp[*a].type == r->temp[*b].type;
+}
+
 ir_ref ir_testflags(struct ir_region *r, enum ir_type type, unsigned condition)
 {
+	enum ir_cond cond;
+	ir_ref a, b;
+
+	if (fused(r, condition, &cond, &a, &b))
+		return ir_setcond(r, type, cond, a, b);
 	return EMIT(.op = IR_TESTFLAGS, .type = type, .aux = (uint8_t)condition);
 }
 
 void ir_brflags(struct ir_region *r, unsigned condition, unsigned label)
 {
+	enum ir_cond cond;
+	ir_ref a, b;
+
+	if (fused(r, condition, &cond, &a, &b)) {
+		ir_brcond(r, cond, a, b, label);
+		return;
+	}
 	EMIT(.op = IR_BRFLAGS, .aux = (uint8_t)condition, .x = label);
 }
 

@@ -183,6 +183,8 @@ static int special(struct verify *v, const struct ir_op *o)
 		return src == r->temp[o->b].type && ir_type_bytes[src] * 2 == bytes ? 0 : BAD(v, "takes two halves");
 	case IR_VPACK: case IR_VPACKSS: case IR_VPACKSU: case IR_VPACKUU:
 		return o->aux != IR_I8 ? 0 : BAD(v, "a byte has no half");
+	case IR_VPADD: case IR_VZIPLO: case IR_VZIPHI: case IR_VUZPE: case IR_VUZPO:
+		return 2 * ir_type_bytes[o->aux] <= bytes ? 0 : BAD(v, "one lane has no neighbour");
 	case IR_VWIDENLOU: case IR_VWIDENLOS: case IR_VWIDENHIU: case IR_VWIDENHIS:
 		return o->aux != IR_I64 ? 0 : BAD(v, "no lane of 128 bits");
 	default:

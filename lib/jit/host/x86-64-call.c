@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What leaves translated code: helpers, operations done by the interpreter's functions, exits.
+ */
+#include "jit/host/x86-64-t1.h"
+#include "jit/interp.h"
+
+/* ---- C functions that translated code calls ---- */
+
+/* src is kept in the copy's z. frame: operands 0..3, result 4. */
+static void eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest)
+{
+	union ir_value d;
+
+	if (ir_eval(guest, cpu, o, o->z, frame, &d))
+		frame[4] = d;
+}
+
+/* frame[0].u64[0] is the guest's address, displacement included; frame[1], [2] operands. */
+static void memory_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, uint64_t guest_base)
+{
+	uint64_t address = frame[0].u64[0];
+	void *at = (void *)(uintptr_t)(guest_base + address);
+
+	(void)cpu;
+	if (o->op == IR_LD)
+		ir_mem_load(&frame[4], o, at);
+	else if (o->op == IR_ST)
+		ir_mem_store(&frame[1], o, at);
+	else
+		ir_mem_atomic(&frame[4], o, at, &frame[1], &frame[2]);
+}
+
+static void call(struct t1_gen *g, uint64_t fn)
+{
+	t1_imm(g, RAX, fn);
+	g->p = e_u16(g->p, 0xd0ff);
+}
+
+/* rdi = the state */
+static void cpu_argument(struct t1_gen *g)
+{
+	INS(0x8d | O_W, RDI, rm_mem(RBP, -g->bias));
+}
+
+void t1_literal(struct t1_gen *g, unsigned reg, uint32_t op)
+{
+	/* lea reg, [rip + x] */
+	g->p = e_u8(g->p, 0x48 | (reg > 7 ? 4 : 0));
+	g->p = e_u16(g->p, 0x8d | (5 | (reg & 7) << 3) << 8);
+	g->p = e_u32(g->p, 0);
+	if (g->literals >= sizeof g->literal / sizeof g->literal[0]) {
+		g->failed = true;
+		return;
+	}
+	g->literal[g->literals].at = g->p;
+	g->literal[g->literals++].op = op;
+}
+
+/* An operand into the frame's n-th value. */
+static void to_frame(struct t1_gen *g, unsigned n, ir_ref t)
+{
+	if (!t)
+		return;
+	unsigned type = t1_type(g, t);
+	struct rm m = rm_mem(RSP, T1_ARGS + 32 * (int32_t)n);
+	if (t1_is_int(type)) {
+		t1_move(g, t1_reg(g, t), m, IR_I64, true);
+	} else if (t1_is_xmm(type)) {
+		t1_move(g, t1_xmm(g, t), m, type, true);
+	} else {
+		for (int32_t i = 0; i < 32; i += 16) {
+			struct rm part = m;
+			part.disp += i;
+			if (t1_constant(g, t)) { /* f16 */
+				unsigned k = t1_alloc(g);
+				t1_imm(g, k, g->r->temp[t].value);
+				t1_move(g, k, m, IR_I64, true);
+				break;
+			}
+			INS(O_0F | 0x10, 31, rm_mem(RSP, g->loc[t].home + i));
+			INS(O_0F | 0x11, 31, part);
+		}
+	}
+	g->locked = 0; /* nothing is kept in registers for later */
+}
+
+static void from_frame(struct t1_gen *g, ir_ref t)
+{
+	if (!t || !g->r->temp[t].last)
+		return;
+	unsigned type = t1_type(g, t);
+	struct rm m = rm_mem(RSP, T1_RESULT);
+	if (t1_is_int(type)) {
+		t1_move(g, t1_dest(g, t, 0), m, type, false);
+	} else if (t1_is_xmm(type)) {
+		t1_move(g, t1_dest_xmm(g, t, 0), m, type, false);
+	} else {
+		struct t1_loc *l = &g->loc[t];
+		l->home = t1_new_home(g, type);
+		l->in_home = true;
+		for (int32_t i = 0; i < 32; i += 16) {
+			INS(O_0F | 0x10, 31, rm_mem(RSP, T1_RESULT + i));
+			INS(O_0F | 0x11, 31, rm_mem(RSP, l->home + i));
+		}
+	}
+}
+
+void t1_fallback(struct t1_gen *g, const struct ir_op *o)
+{
+	const ir_ref in[4] = {o->a, o->b, o->c, o->d};
+
+	for (unsigned i = 0; i < 4; i++)
+		to_frame(g, i, in[i]);
+	t1_call_begin(g, 0);
+	cpu_argument(g);
+	t1_literal(g, RSI, g->at);
+	INS(0x8b | O_W, RDX, rm_reg(RSP));
+	t1_imm(g, RCX, (uint64_t)(uintptr_t)g->guest);
+	call(g, (uint64_t)(uintptr_t)eval_in_frame);
+	t1_call_end(g, 0);
+	from_frame(g, o->dst);
+}
+
+void t1_store_pc(struct t1_gen *g, uint64_t pc, bool extra)
+{
+	struct rm m = t1_state(g, g->guest->pc_offset);
+
+	if (g->guest->pc_type == IR_I32 || pc == (uint64_t)(int64_t)(int32_t)pc) {
+		INS(0xc7 | t1_w(g->guest->pc_type), 0, m);
+		g->p = e_u32(g->p, (uint32_t)pc);
+	} else {
+		t1_imm(g, RAX, pc);
+		INS(0x89 | O_W, RAX, m);
+	}
+	if (extra && g->guest->extra_offset != IR_NO_OFFSET) {
+		INS(0xc7, 0, t1_state(g, g->guest->extra_offset));
+		g->p = e_u32(g->p, g->insn_extra);
+	}
+}
+
+/* Faults inside are the scope's that the run loop entered; so all of the state is in memory. */
+void t1_fallback_memory(struct t1_gen *g, const struct ir_op *o)
+{
+	unsigned type = t1_type(g, o->a), align = o->x >> IR_MEM_ALIGN_SHIFT & 7;
+
+	to_frame(g, 1, o->b);
+	to_frame(g, 2, o->c);
+	unsigned a = t1_reg(g, o->a), t = t1_alloc(g);
+	t1_imm(g, t, type == IR_I32 ? (uint32_t)o->imm : o->imm);
+	INS(0x03 | t1_w(type), t, rm_reg(a));
+	t1_move(g, t, rm_mem(RSP, T1_ARGS), IR_I64, true);
+	if (align) {
+		INS(0xf6 | O_BYTERM, 0, rm_reg(t));
+		g->p = e_u8(g->p, (1u << align) - 1);
+		g->p = e_jcc(g->p, CC_NE, g->p);
+		if (g->colds < sizeof g->cold / sizeof g->cold[0])
+			g->cold[g->colds++] = (struct t1_cold){.kind = T1_COLD_ALIGN, .reg = (uint8_t)t, .from = g->p,
+							       .back = g->p, .op = g->at, .pc = g->insn_pc};
+		else
+			g->failed = true;
+	}
+	g->locked = 0;
+	t1_call_begin(g, IR_HELPER_FAULTS);
+	t1_store_pc(g, g->insn_pc, true);
+	cpu_argument(g);
+	t1_literal(g, RSI, g->at);
+	INS(0x8b | O_W, RDX, rm_reg(RSP));
+	t1_imm(g, RCX, g->j->config.guest_base);
+	call(g, (uint64_t)(uintptr_t)memory_in_frame);
+	t1_call_end(g, IR_HELPER_FAULTS);
+	from_frame(g, o->dst);
+}
+
+/* An argument of the C call whose operands are all in memory or in registers that calls preserve. */
+static void argument(struct t1_gen *g, unsigned reg, ir_ref t)
+{
+	const struct t1_loc *l = &g->loc[t];
+	unsigned type = t1_type(g, t);
+
+	if (t1_constant(g, t) && ir_type_bytes[type] <= 8) {
+		t1_imm(g, reg, g->r->temp[t].value);
+	} else if (ir_type_bytes[type] > 8) {
+		INS(0x8d | O_W, reg, rm_mem(RSP, l->home));
+	} else {
+		unsigned as = t1_is_int(type) ? type : type == IR_F32 ? IR_I32 : type == IR_F16 ? IR_I16 : IR_I64;
+		if (l->in_home)
+			t1_move(g, reg, rm_mem(RSP, l->home), as, false);
+		else if (l->in_slot)
+			t1_move(g, reg, t1_slot(g, l->slot), as, false);
+		else if (l->reg >= 0 && g->pinned >> l->reg & 1 && l->reg >= R8 && l->reg <= R11)
+			t1_move(g, reg, t1_slot(g, g->pin_slot[l->reg]), as, false);
+		else if (as == IR_I8 || as == IR_I16)
+			INS(O_0F | (as == IR_I8 ? 0xb6 | O_BYTERM : 0xb7), reg, rm_reg((unsigned)l->reg));
+		else
+			INS(0x8b | t1_w(as), reg, rm_reg((unsigned)l->reg));
+	}
+}
+
+void t1_helper(struct t1_gen *g, const struct ir_op *o)
+{
+	static const uint8_t regs[] = {RSI, RDX, RCX, R8, R9};
+	const struct ir_helper *h = (const struct ir_helper *)(uintptr_t)o->imm;
+	const ir_ref in[5] = {o->a, o->b, o->c, o->d, o->y};
+	unsigned n = 0;
+
+	/* Floats and wide values come from their homes. */
+	for (unsigned i = 0; i < h->args; i++)
+		if (!t1_is_int(t1_type(g, in[i])) && !(t1_constant(g, in[i]) && ir_type_bytes[t1_type(g, in[i])] <= 8))
+			t1_home(g, in[i]);
+	g->locked = 0;
+	t1_call_begin(g, h->flags);
+	if (h->flags & (IR_HELPER_FAULTS | IR_HELPER_STATE | IR_HELPER_ENDS))
+		t1_store_pc(g, g->insn_pc, true);
+	if (ir_type_bytes[h->ret] > 8)
+		INS(0x8d | O_W, regs[n++], rm_mem(RSP, T1_RESULT));
+	for (unsigned i = 0; i < h->args; i++)
+		argument(g, regs[n++], in[i]);
+	cpu_argument(g);
+	call(g, (uint64_t)(uintptr_t)h->fn);
+	if (h->ret != IR_VOID && ir_type_bytes[h->ret] <= 8)
+		t1_move(g, RAX, rm_mem(RSP, T1_RESULT), IR_I64, true);
+	t1_call_end(g, h->flags);
+	if (h->ret != IR_VOID && ir_type_bytes[h->ret] <= 8 && t1_is_int(h->ret) && g->r->temp[o->dst].last) {
+		/* Still in rax: only pinned registers were loaded since. */
+		if (h->ret == IR_I32)
+			INS(0x8b, RAX, rm_reg(RAX));
+		t1_dest_is(g, o->dst, RAX);
+	} else {
+		from_frame(g, o->dst);
+	}
+}
+
+/* ---- flags ---- */
+
+static unsigned flags_bits(struct t1_gen *g, unsigned reg)
+{
+	unsigned slot = g->guest->flags->slot;
+	if (g->slot_reg[slot] >= 0)
+		t1_mov(g, reg, (unsigned)g->slot_reg[slot], g->guest->slots[slot].type);
+	else
+		t1_move(g, reg, t1_slot(g, slot), g->guest->slots[slot].type, false);
+	return reg;
+}
+
+static void and_imm(struct t1_gen *g, unsigned reg, uint64_t mask, unsigned scratch)
+{
+	if (mask == (uint64_t)(int64_t)(int32_t)mask) {
+		INS(0x81 | O_W, 4, rm_reg(reg));
+		g->p = e_u32(g->p, (uint32_t)mask);
+	} else {
+		t1_imm(g, scratch, mask);
+		INS(0x23 | O_W, reg, rm_reg(scratch));
+	}
+}
+
+/* setflags changes the slot behind its values' backs: they move. */
+static void flags_change(struct t1_gen *g)
+{
+	unsigned slot = g->guest->flags->slot;
+	int pin = g->slot_reg[slot];
+	ir_ref x = pin >= 0 ? g->owner[pin] : g->slot_alias[slot];
+
+	if (x && g->r->temp[x].last > g->at)
+		t1_home(g, x);
+	if (x && pin >= 0)
+		t1_forget(g, x);
+	if (x && pin < 0) {
+		g->loc[x].in_slot = false;
+		g->slot_alias[slot] = 0;
+	}
+}
+
+static void set_flags(struct t1_gen *g, const struct ir_op *o)
+{
+	static const uint8_t regs[] = {RSI, RDX, RCX};
+	const ir_ref in[3] = {o->a, o->b, o->c};
+	unsigned slot = g->guest->flags->slot, type = g->guest->slots[slot].type;
+
+	flags_change(g);
+	g->locked = 0;
+	t1_call_begin(g, 0);
+	for (unsigned i = 0; i < 3; i++)
+		if (in[i])
+			argument(g, regs[i], in[i]);
+		else
+			INS(0x31, regs[i], rm_reg(regs[i]));
+	t1_imm(g, RDI, o->x);
+	call(g, (uint64_t)(uintptr_t)g->guest->flags->compute);
+	t1_call_end(g, 0);
+	t1_vacate(g, RAX);
+	t1_vacate(g, RCX);
+	t1_vacate(g, RDX);
+	flags_bits(g, RCX);
+	and_imm(g, RAX, o->imm, RDX);
+	and_imm(g, RCX, ~o->imm, RDX);
+	INS(0x0b | O_W, RAX, rm_reg(RCX));
+	if (g->slot_reg[slot] >= 0)
+		t1_mov(g, (unsigned)g->slot_reg[slot], RAX, type);
+	else
+		t1_move(g, RAX, t1_slot(g, slot), type, true);
+}
+
+void t1_flags(struct t1_gen *g, const struct ir_op *o)
+{
+	if (o->op == IR_SETFLAGS) {
+		set_flags(g, o);
+		return;
+	}
+	if (o->op == IR_GETFLAGS) {
+		unsigned d = t1_dest(g, o->dst, 0), t = t1_alloc(g);
+		flags_bits(g, d);
+		and_imm(g, d, o->imm & ir_mask(o->type), t);
+		return;
+	}
+	t1_call_begin(g, 0);
+	flags_bits(g, RSI);
+	t1_imm(g, RDI, o->aux);
+	call(g, (uint64_t)(uintptr_t)g->guest->flags->test);
+	t1_call_end(g, 0);
+	INS(O_0F | 0xb6 | O_BYTERM, RAX, rm_reg(RAX));
+	if (o->op == IR_TESTFLAGS) {
+		t1_dest_is(g, o->dst, RAX);
+	} else {
+		INS(0x85, RAX, rm_reg(RAX));
+		g->p = e_jcc(g->p, CC_NE, g->p);
+		t1_label_ref(g, o->x);
+	}
+}
+
+/* ---- exits ---- */
+
+void t1_leave(struct t1_gen *g, unsigned reason)
+{
+	t1_imm(g, RAX, reason);
+	g->p = e_jmp(g->p, g->j->rw + g->j->thunk[T1_LEAVE]);
+}
+
+/* A jump that the engine links: its rel32 must not cross a cache line. */
+static void linked_exit(struct t1_gen *g, uint64_t target)
+{
+	struct jit *j = g->j;
+	uint32_t x = jit_exit_new(j, g->region, target, 0);
+
+	while ((((uintptr_t)g->p + 1) & 63) > 60)
+		g->p = e_u8(g->p, 0x90);
+	uint32_t jump = jit_offset(j, g->p), to = jit_cold_stub(j, x);
+	if (!to) {
+		g->failed = true;
+		return;
+	}
+	g->p = e_jmp(g->p, j->rw + to);
+	j->exit[x].how = JIT_PATCH_REL32;
+	j->exit[x].patch = jump + 1;
+}
+
+/* rax = guest pc: through the table of verifying entries, which begins the cache. */
+static void indirect(struct t1_gen *g)
+{
+	struct jit *j = g->j;
+
+	INS(O_0F | 0xb7, RCX, rm_reg(RAX)); /* movzx ecx, ax: JIT_TABLE_BITS */
+	g->p = e_bytes(g->p, 0x158d48, 3);  /* lea rdx, [rip + table] */
+	g->p = e_u32(g->p, (uint32_t)(j->rw - (g->p + 4)));
+	INS(0xff, 4, rm_sib(RDX, RCX, 3, 0));
+}
+
+static void trap(struct t1_gen *g, const struct ir_op *o)
+{
+	static const struct { uint32_t offset; bool wide; } zero[] = {{offsetof(struct cpu, trap.host_fault), false}};
+	uint32_t at = offsetof(struct cpu, trap);
+	const struct { uint32_t offset; uint32_t value; } words[] = {
+		{at + offsetof(struct trap, kind), o->aux}, {at + offsetof(struct trap, vector), o->x},
+		{at + offsetof(struct trap, number), o->x},
+	};
+	const struct { uint32_t offset; ir_ref value; } fields[] = {
+		{at + offsetof(struct trap, error_code), o->a}, {at + offsetof(struct trap, address), o->b},
+	};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct rm m = t1_state(g, fields[i].offset);
+		if (fields[i].value) {
+			unsigned t = t1_reg(g, fields[i].value), type = t1_type(g, fields[i].value);
+			if (type < IR_I32) {
+				unsigned k = t1_alloc(g);
+				INS(O_0F | (type == IR_I8 ? 0xb6 | O_BYTERM : 0xb7), k, rm_reg(t));
+				t = k;
+			}
+			t1_move(g, t, m, IR_I64, true);
+		} else {
+			INS(0xc7 | O_W, 0, m);
+			g->p = e_u32(g->p, 0);
+		}
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		INS(0xc7, 0, t1_state(g, words[i].offset));
+		g->p = e_u32(g->p, words[i].value);
+	}
+	INS(0xc6, 0, t1_state(g, zero[0].offset));
+	g->p = e_u8(g->p, 0);
+	t1_store_pc(g, o->imm, false);
+	t1_leave(g, T1_LEFT_TRAP);
+}
+
+void t1_exit(struct t1_gen *g, const struct ir_op *o)
+{
+	int64_t distance = (int64_t)(o->imm - g->r->pc);
+
+	switch (o->op) {
+	case IR_EXIT_PC:
+		if (distance == (int32_t)distance) {
+			linked_exit(g, o->imm);
+		} else {
+			t1_imm(g, RAX, o->imm);
+			indirect(g);
+		}
+		break;
+	case IR_EXIT_IND: {
+		unsigned a = t1_reg(g, o->a);
+		t1_mov(g, RAX, a, t1_type(g, o->a));
+		indirect(g);
+		break;
+	}
+	default:
+		trap(g, o);
+	}
+}
+
+void t1_label_ref(struct t1_gen *g, uint32_t label)
+{
+	if (g->label[label]) {
+		e_u32(g->p - 4, (uint32_t)(g->label[label] - g->p));
+	} else if (g->fixes < sizeof g->fix / sizeof g->fix[0]) {
+		g->fix[g->fixes++] = (struct t1_fix){g->p, label};
+	} else {
+		g->failed = true;
+	}
+}

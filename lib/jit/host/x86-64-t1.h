@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * T1 on an x86-64 host: one pass over an optimised region, registers allocated on the way.
+ *
+ * Theory of operation
+ *
+ * rsp is the host's, with a frame of fixed size below everything; rbp points into the guest's state; r15 holds the guest base
+ * where that is not 0. Slots that the guest pinned live in their registers from entry to exit, all others in the state;
+ * both are up to date after every set, so that guest state is exact at every instruction that may fault, and the delta table holds
+ * program counters only. What is left are registers for values.
+ *
+ * A value is in a register, in its home in the frame, in the memory of the slot it was read from, or several of these. Values
+ * that are used behind a label are stored to their home when they are computed; so at a label nothing but
+ * pinned slots is in registers, and jumps need no shuffling. Integers of 32 bits are zero-extended in registers, narrower ones have
+ * undefined upper bits. An operation without code of its own is done by ir_eval() on operands in the frame.
+ *
+ * Vectors and floats of up to 128 bits live in xmm registers; v256, f80 and f16 in the frame only.
+ */
+#ifndef JIT_HOST_X86_64_T1_H
+#define JIT_HOST_X86_64_T1_H
+#include "jit/engine.h"
+#include "jit/host/x86-64-asm.h"
+#include "jit/host/t1.h"
+#include "jit/ir.h"
+
+#define T1_FRAME 8192  /* bytes of the frame, 32-aligned at its bottom */
+#define T1_ARGS 0      /* five values: operands 0..3, result */
+#define T1_RESULT 128
+#define T1_HOMES 160
+#define T1_HOME_END (T1_FRAME - 64)
+
+
+struct t1_loc {
+	int8_t reg;     /* -1: none; 16..31: xmm */
+	bool in_home;
+	bool in_slot;   /* the memory of `slot` has it */
+	uint16_t slot;
+	int32_t home;   /* offset in the frame, 0: none */
+};
+
+struct t1_fix {
+	uint8_t *at;    /* a rel32 */
+	uint32_t label;
+};
+
+struct t1_cold {
+	uint8_t kind;   /* enum t1_cold_kind */
+	uint8_t reg;
+	uint8_t *from;  /* rel32 that jumps here */
+	uint8_t *back;
+	uint32_t op;
+	uint64_t pc;
+	uint8_t arg[3]; /* xmm registers of the operands */
+};
+enum t1_cold_kind { T1_COLD_POLL, T1_COLD_ALIGN, T1_COLD_FP };
+
+struct t1_gen {
+	uint8_t *p, *limit;
+	struct ir_region *r;
+	const struct ir_guest *guest;
+	struct jit *j;
+	uint32_t region;      /* engine's number */
+	uint32_t at;          /* operation */
+	bool failed;          /* out of homes, code or fix-ups: the caller translates less */
+	bool fp_host;         /* floating point by the host's instructions */
+	int32_t bias;         /* rbp = state + bias */
+	uint64_t insn_pc;
+	uint32_t insn_extra;
+	uint32_t pinned;      /* host registers */
+	uint32_t locked;      /* registers of the operation's operands */
+	ir_ref owner[32];
+	uint16_t pin_slot[16];
+	int8_t slot_reg[IR_MAX_SLOTS];
+	ir_ref slot_alias[IR_MAX_SLOTS];
+	int32_t local_home[IR_MAX_LOCALS];
+	int32_t homes;
+	struct t1_loc *loc;
+	uint8_t *label[IR_MAX_LABELS];
+	struct t1_fix fix[1024];
+	unsigned fixes;
+	struct t1_cold cold[512];
+	unsigned colds;
+	struct { uint8_t *at; uint32_t op; } literal[512];
+	unsigned literals;
+	uint8_t *delta, *delta_limit;
+	uint8_t *delta_host;  /* host address that the delta table has reached */
+	uint64_t delta_pc;
+};
+
+#define INS(op, reg, m) (g->p = asm_ins(g->p, op, reg, m))
+
+struct t1_host {
+	bool bmi2, lzcnt, popcnt, movbe, sse41, ssse3, avx, avx2, fma;
+};
+extern struct t1_host t1_host;
+
+static inline unsigned t1_w(unsigned type) { return type == IR_I64 ? O_W : 0; }
+static inline bool t1_is_int(unsigned type) { return type >= IR_I8 && type <= IR_I64; }
+static inline bool t1_is_xmm(unsigned type)
+{
+	return type == IR_F32 || type == IR_F64 || type == IR_V64 || type == IR_V128 || type == IR_I128 || type == IR_F128;
+}
+static inline struct rm t1_state(const struct t1_gen *g, uint32_t offset)
+{
+	return rm_mem(RBP, (int32_t)offset - g->bias);
+}
+static inline struct rm t1_slot(const struct t1_gen *g, unsigned slot)
+{
+	return t1_state(g, g->guest->slots[slot].offset);
+}
+static inline unsigned t1_type(const struct t1_gen *g, ir_ref t) { return g->r->temp[t].type; }
+static inline bool t1_dies(const struct t1_gen *g, ir_ref t) { return g->r->temp[t].last <= g->at; }
+static inline bool t1_constant(const struct t1_gen *g, ir_ref t) { return g->r->temp[t].constant; }
+
+/* ---- x86-64-alloc.c ---- */
+void t1_begin(struct t1_gen *g);
+unsigned t1_alloc(struct t1_gen *g);           /* a free general register; locked until the operation ends */
+unsigned t1_alloc_xmm(struct t1_gen *g);
+void t1_vacate(struct t1_gen *g, unsigned reg); /* its value moves away or to its home; then locks it */
+unsigned t1_reg(struct t1_gen *g, ir_ref t);   /* the value in a general register; locked */
+unsigned t1_xmm(struct t1_gen *g, ir_ref t);
+struct rm t1_operand(struct t1_gen *g, ir_ref t); /* register or memory, whichever it is in */
+bool t1_imm32(const struct t1_gen *g, ir_ref t, unsigned type, int32_t *v);
+int32_t t1_home(struct t1_gen *g, ir_ref t);   /* makes sure that the home has it */
+int32_t t1_new_home(struct t1_gen *g, unsigned type);
+/* A register for the result, which may be that of operand a if it dies here (0: none). */
+unsigned t1_dest(struct t1_gen *g, ir_ref dst, ir_ref a);
+unsigned t1_dest_xmm(struct t1_gen *g, ir_ref dst, ir_ref a);
+void t1_dest_is(struct t1_gen *g, ir_ref dst, unsigned reg); /* the result came in this free register */
+void t1_forget(struct t1_gen *g, ir_ref t);    /* its register is free */
+void t1_end_op(struct t1_gen *g, const struct ir_op *o);
+void t1_get(struct t1_gen *g, const struct ir_op *o);
+void t1_set(struct t1_gen *g, const struct ir_op *o);
+void t1_block_end(struct t1_gen *g);           /* a label: nothing is in registers */
+void t1_mov(struct t1_gen *g, unsigned to, unsigned from, unsigned type);
+void t1_imm(struct t1_gen *g, unsigned reg, uint64_t v);
+void t1_move(struct t1_gen *g, unsigned reg, struct rm m, unsigned type, bool store); /* by type, any register */
+/* Around a call of C: what must survive is in memory; helper flags say what of the guest's state must be there. */
+void t1_call_begin(struct t1_gen *g, unsigned helper_flags);
+void t1_call_end(struct t1_gen *g, unsigned helper_flags);
+void t1_pins(struct t1_gen *g, bool store, uint32_t which);
+
+/* ---- x86-64-int.c ---- */
+bool t1_int(struct t1_gen *g, const struct ir_op *o);
+unsigned t1_compare(struct t1_gen *g, unsigned cond, unsigned type, ir_ref a, ir_ref b); /* the host's condition code */
+/* ---- x86-64-mem.c ---- */
+bool t1_memory(struct t1_gen *g, const struct ir_op *o);
+/* ---- x86-64-vec.c ---- */
+bool t1_vector(struct t1_gen *g, const struct ir_op *o);
+bool t1_fp(struct t1_gen *g, const struct ir_op *o);
+void t1_fp_cold(struct t1_gen *g, struct t1_cold *c);
+/* ---- x86-64-call.c ---- */
+void t1_fallback(struct t1_gen *g, const struct ir_op *o);
+void t1_fallback_memory(struct t1_gen *g, const struct ir_op *o);
+void t1_helper(struct t1_gen *g, const struct ir_op *o);
+void t1_flags(struct t1_gen *g, const struct ir_op *o);
+void t1_store_pc(struct t1_gen *g, uint64_t pc, bool extra);
+void t1_exit(struct t1_gen *g, const struct ir_op *o);
+void t1_poll(struct t1_gen *g, uint64_t pc);
+void t1_label_ref(struct t1_gen *g, uint32_t label); /* the rel32 at g->p - 4 leads there */
+void t1_leave(struct t1_gen *g, unsigned reason);
+void t1_literal(struct t1_gen *g, unsigned reg, uint32_t op); /* lea reg, [op] */
+/* ---- x86-64-gen.c ---- */
+int32_t t1_bias(const struct ir_guest *guest);
+#endif

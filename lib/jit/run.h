@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop of guests that are translated through the intermediate form. A guest's struct isa record has one-line functions
+ * that call these with its front end; nothing else is needed to run under T0 and T1.
+ */
+#ifndef JIT_RUN_H
+#define JIT_RUN_H
+#include "jit/engine.h"
+#include "jit/interp.h"
+#include "jit/ir.h"
+
+#define IR_VECTOR_FETCH (-3) /* pc cannot be fetched: trap.host_fault, trap.address */
+
+struct ir_front {
+	const struct ir_guest *guest;
+	/*
+	 * Builds the region that begins at pc from code[0..n), at most max_insns instructions, between ir_begin() (done) and its
+	 * last exit; the region has room for IR_RUN_INSN_OPS operations when an instruction begins (test with ir_room()). Returns
+	 * the bytes of code that it stands for, at least 1; 0: not even the first instruction is complete in n bytes.
+	 * Called under the translation lock; must not touch guest memory.
+	 */
+	size_t (*translate)(struct ir_region *r, struct cpu *c, uint64_t pc, unsigned max_insns, const uint8_t *code,
+			    size_t n);
+	/* What else than pc the translation depends on (instruction set mode, floating-point modes). May be NULL: 0. */
+	uint8_t (*mode)(const struct cpu *c);
+	/* Do the host's instructions give this guest's floating-point results in its present mode? May be NULL: no. */
+	bool (*fp_host)(const struct cpu *c);
+	/* Turns trap.vector IR_VECTOR_* into the guest's own. */
+	void (*fault)(struct cpu *c);
+	unsigned max_insns;      /* a region; 0: 64 */
+	unsigned longest;        /* bytes of the longest instruction */
+};
+
+#define IR_RUN_INSN_OPS 96
+
+/* Per thread; cpu->engine leads here. */
+struct ir_cpu {
+	struct jit_cpu jc;        /* first */
+	const struct ir_front *front;
+	struct ir_region *one;    /* for the interpreter */
+	struct ir_region *region; /* for T1 */
+	uint32_t step_over;       /* the next instruction goes through T0: it stores into its own page */
+};
+
+/* Makes c->engine; for isa->cpu_new and cpu_clone. 0 or -errno. */
+int ir_cpu_init(struct cpu *c, struct jit *j, const struct ir_front *front, struct err *e);
+void ir_cpu_free(struct cpu *c);
+/* The functions of struct isa. */
+enum trap_kind ir_run(struct cpu *c);
+bool ir_host_fault(struct cpu *c, int sig, siginfo_t *si, void *ucontext);
+void ir_interrupt(struct cpu *c, void *ucontext);
+bool ir_store_fault(struct cpu *c, uint64_t addr, void *ucontext);
+
+/* One instruction by T0. */
+enum trap_kind ir_step(struct cpu *c);
+
+/* Thunks call these; they give host addresses. */
+uint64_t ir_engine_link(struct cpu *c, uint32_t exit);
+uint64_t ir_engine_miss(struct cpu *c, uint64_t pc);
+#endif
