@@ -2,6 +2,7 @@
 #include "base/sandbox.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -31,6 +32,7 @@ static const char *const open_calls[] = {
 	"unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat", "symlink", "symlinkat",
 	"statfs", "chmod", "fchmodat", "chdir", "getcwd", "truncate", "inotify_init1", "inotify_add_watch",
 };
+static const char *const unlink_calls[] = {"unlink", "unlinkat"};
 static const char *const socket_calls[] = {
 	"recvmsg", "sendmsg", "recvfrom", "sendto", "recvmmsg", "sendmmsg", "accept", "accept4", "shutdown", "getsockname",
 	"getpeername", "getsockopt", "setsockopt", "socketpair",
@@ -51,7 +53,7 @@ static const struct group {
 #define GROUP(bit, list) {bit, list, sizeof list / sizeof *list}
 	GROUP(SANDBOX_BASE, base_calls),       GROUP(SANDBOX_FILE, file_calls),   GROUP(SANDBOX_OPEN, open_calls),
 	GROUP(SANDBOX_SOCKET, socket_calls),   GROUP(SANDBOX_CONNECT, connect_calls), GROUP(SANDBOX_SPAWN, spawn_calls),
-	GROUP(SANDBOX_IOCTL, ioctl_calls),     GROUP(SANDBOX_URING, uring_calls),
+	GROUP(SANDBOX_IOCTL, ioctl_calls),     GROUP(SANDBOX_URING, uring_calls),  GROUP(SANDBOX_UNLINK, unlink_calls),
 };
 
 int sandbox_parse(const char *text, enum sandbox_mode *mode, struct err *e)
@@ -126,6 +128,8 @@ int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e)
 
 	if (mode == SANDBOX_OFF)
 		return 0;
+	/* Without a limit of its own malloc() opens a file of /sys to count processors when a late thread asks it for memory. */
+	mallopt(M_ARENA_MAX, 8);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(e, errno, "cannot set no_new_privs");
 	ctx = seccomp_init(mode == SANDBOX_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);

@@ -19,6 +19,7 @@ enum sandbox_allow {
 	SANDBOX_SPAWN = 1 << 4,   /* fork, exec, wait */
 	SANDBOX_IOCTL = 1 << 5,   /* ioctl */
 	SANDBOX_URING = 1 << 6,   /* io_uring (which the filter cannot look into) */
+	SANDBOX_UNLINK = 1 << 8,  /* remove names (its own socket at the end) */
 	SANDBOX_CODE = 1 << 7,    /* memory that is executable (mmap and mprotect with PROT_EXEC) */
 };
 

@@ -14,6 +14,7 @@ struct tls_creds {
 	bool server, verify;
 	char *priority; /* NULL: the library's default */
 	char *username; /* PSK client */
+	char *psk_keys; /* PSK server: the text of keys.psk */
 	gnutls_dh_params_t dh;
 	union {
 		gnutls_certificate_credentials_t x509;

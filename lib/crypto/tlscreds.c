@@ -44,6 +44,9 @@ void tls_creds_unref(struct tls_creds *c)
 		gnutls_dh_params_deinit(c->dh);
 	free(c->priority);
 	free(c->username);
+	if (c->psk_keys)
+		forget(c->psk_keys, strlen(c->psk_keys));
+	free(c->psk_keys);
 	free(c);
 }
 
@@ -259,6 +262,26 @@ static int load_psk_key(const char *path, const char *user, gnutls_datum_t *key,
 	return r;
 }
 
+/*
+ * The key of a user at a server, from the text that was loaded at the start: the library's own look-up would open the
+ * file at each handshake, which a server under its system-call filter may not.
+ */
+static int find_psk(gnutls_session_t session, const char *user, gnutls_datum_t *key)
+{
+	const struct tls_creds *c = gnutls_session_get_ptr(session);
+	size_t n = strlen(user);
+
+	for (const char *line = c->psk_keys; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		gnutls_datum_t hex;
+		if (strncmp(line, user, n) || line[n] != ':')
+			continue;
+		hex.data = (unsigned char *)(uintptr_t)(line + n + 1);
+		hex.size = (unsigned)strcspn(line + n + 1, "\r\n");
+		return gnutls_hex_decode2(&hex, key) < 0 ? -1 : 0;
+	}
+	return -1;
+}
+
 static int load_psk(struct tls_creds *c, const char *dir, const char *user, struct err *e)
 {
 	gnutls_datum_t key = {0};
@@ -270,7 +293,14 @@ static int load_psk(struct tls_creds *c, const char *dir, const char *user, stru
 	if (c->server) {
 		r = gnutls_psk_allocate_server_credentials(&c->u.psk_server);
 		if (r >= 0)
-			r = gnutls_psk_set_server_credentials_file(c->u.psk_server, path);
+			r = gnutls_load_file(path, &key);
+		if (r >= 0) {
+			c->psk_keys = strndup((const char *)key.data, key.size);
+			forget(key.data, key.size);
+			gnutls_free(key.data);
+			r = c->psk_keys ? 0 : GNUTLS_E_MEMORY_ERROR;
+			gnutls_psk_set_server_credentials_function(c->u.psk_server, find_psk);
+		}
 		if (r < 0)
 			r = tls_err(e, r, "Cannot load PSK keys", path);
 	} else if ((r = load_psk_key(path, user, &key, e)) >= 0) {

@@ -87,6 +87,7 @@ struct tls_session *tls_session_new(struct tls_creds *c, int fd, const char *hos
 		err_set(e, ENOMEM, "cannot make a TLS session: %s", gnutls_strerror(r));
 		goto fail;
 	}
+	gnutls_session_set_ptr(s->tls, s->creds); /* for the look-up of pre-shared keys */
 	if (set_priority(s, e) < 0)
 		goto fail;
 	r = set_credentials(s);

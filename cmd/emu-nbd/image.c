@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opens the image that the command line describes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/keyval.h"
+#include "base/sock.h"
+#include "export.h"
+#include "settings.h"
+
+static int cache_flags(const struct settings *s, unsigned *flags, struct err *e)
+{
+	static const struct {
+		const char *name;
+		unsigned flags;
+	} modes[] = {
+		{"writeback", 0}, {"none", BLK_DIRECT}, {"off", BLK_DIRECT}, {"writethrough", BLK_WRITETHROUGH},
+		{"directsync", BLK_DIRECT | BLK_WRITETHROUGH}, {"unsafe", BLK_NO_FLUSH},
+	};
+	const char *mode = s->nocache ? "none" : s->cache ? s->cache : "writeback";
+
+	for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (!strcmp(modes[i].name, mode)) {
+			*flags |= modes[i].flags;
+			return 0;
+		}
+	return err_set(e, EINVAL, "Invalid cache mode `%s'; it is one of: none, writeback, writethrough, directsync, unsafe", mode);
+}
+
+/* Any node below that is not a local file: the protocol then needs sockets while it runs. */
+static bool is_remote(const struct blk *b)
+{
+	if (!b)
+		return false;
+	if (!b->file && !b->backing)
+		return strcmp(b->fmt->name, "file") && strcmp(b->fmt->name, "host_device") && strcmp(b->fmt->name, "host_cdrom") &&
+		       strncmp(b->fmt->name, "null-", 5);
+	return is_remote(b->file) || is_remote(b->backing);
+}
+
+static int load_snapshot(struct blk *b, const char *text, struct err *e)
+{
+	struct keyval kv = {0};
+	const char *id = text;
+	int r = 0;
+
+	if (!b->fmt->snapshot_load)
+		return err_set(e, ENOTSUP, "format '%s' has no internal snapshots", b->fmt->name);
+	if (!strncmp(text, "snapshot.", 9)) {
+		r = keyval_parse(text, NULL, &kv, e);
+		if (r < 0)
+			return r;
+		id = keyval_get(&kv, "snapshot.id");
+		if (!id)
+			id = keyval_get(&kv, "snapshot.name");
+	}
+	r = id ? b->fmt->snapshot_load(b, id, e) : err_set(e, EINVAL, "-l: neither snapshot.id nor snapshot.name is given");
+	keyval_free(&kv);
+	return r < 0 ? err_prefix(e, "Failed to load snapshot") : 0;
+}
+
+/* -s: an overlay whose file loses its name at once, so that nothing is left in any case. */
+static int make_overlay(struct blk_graph *g, struct image *i, unsigned flags, struct err *e)
+{
+	const struct blk_format *qcow2 = blk_format_find("qcow2");
+	const char *tmp = getenv("TMPDIR");
+	struct blk_opts *o;
+	struct blk *top = NULL;
+	json_t *options;
+	int fd, r;
+
+	if (!qcow2 || !qcow2->create)
+		return err_set(e, ENOTSUP, "-s needs the qcow2 format");
+	if (asprintf(&i->overlay, "%s/emu-nbd.XXXXXX", tmp ? tmp : "/var/tmp") < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	fd = mkstemp(i->overlay);
+	if (fd < 0)
+		return err_errno(e, errno, "cannot make a temporary file %s", i->overlay);
+	close(fd);
+	o = blk_opts_new(qcow2->create_options);
+	r = o ? blk_create_image(g, qcow2, i->overlay, i->blk->size, o, NULL, 0, e) : err_set(e, ENOMEM, "out of memory");
+	blk_opts_free(o);
+	if (r == 0) {
+		options = json_pack("{s:n}", "backing");
+		r = blk_open(g, i->overlay, "qcow2", options, flags | BLK_RDWR | BLK_NO_FLUSH, &top, e);
+		json_decref(options);
+	}
+	unlink(i->overlay);
+	if (r < 0)
+		return r;
+	blk_set_backing(top, i->blk);
+	i->blk = top;
+	i->temporary = true;
+	return 0;
+}
+
+int image_open(const struct settings *s, struct blk_graph *g, const char *file, struct image *i, struct err *e)
+{
+	unsigned flags = s->read_only || s->snapshot || s->load_snapshot ? 0 : BLK_RDWR;
+	json_t *options = NULL;
+	int r = cache_flags(s, &flags, e);
+
+	if (r < 0)
+		return r;
+	flags |= s->discard >= 2 ? BLK_UNMAP : 0;
+	flags |= s->detect_zeroes ? BLK_DETECT_ZEROES : 0;
+	flags |= s->aio ? BLK_NATIVE_AIO : 0;
+	flags |= s->format || s->image_opts ? 0 : BLK_PROBED;
+	if (s->format && !blk_format_find(s->format))
+		return err_set(e, EINVAL, "Unknown block driver '%s'", s->format);
+	if (s->image_opts) {
+		options = keyval_parse_object(file, NULL, e);
+		if (!options)
+			return e ? -e->code : -EINVAL;
+	}
+	r = blk_open(g, options ? NULL : file, s->format, options, flags, &i->blk, e);
+	json_decref(options);
+	if (r < 0)
+		return err_prefix(e, "Failed to open '%s'", file);
+	i->remote = is_remote(i->blk);
+	if (s->load_snapshot)
+		r = load_snapshot(i->blk, s->load_snapshot, e);
+	if (r == 0 && s->snapshot)
+		r = make_overlay(g, i, flags, e);
+	i->offset = s->offset;
+	i->size = UINT64_MAX;
+	if (r == 0 && s->partition) {
+		r = partition_find(i->blk, (unsigned)s->partition, &i->offset, &i->size, e);
+		if (r < 0)
+			err_prefix(e, "Could not find partition %d", (int)s->partition);
+	}
+	return r;
+}
+
+int image_close(struct image *i, struct err *e)
+{
+	int r = i->blk ? blk_close(i->blk, e) : 0;
+
+	i->blk = NULL;
+	free(i->overlay);
+	i->overlay = NULL;
+	return r;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+
+static int help(const struct opt *o, const char *value, void *settings, struct err *e)
+{
+	(void)o;
+	(void)value;
+	(void)settings;
+	(void)e;
+	opt_help(&settings_table, stdout);
+	exit(0);
+}
+
+static int version(const struct opt *o, const char *value, void *settings, struct err *e)
+{
+	(void)o;
+	(void)value;
+	(void)settings;
+	(void)e;
+	printf("%s (emutools)\n", err_program());
+	exit(0);
+}
+
+static int trace(const struct opt *o, const char *value, void *settings, struct err *e)
+{
+	int r = trace_set(value, e);
+
+	(void)o;
+	(void)settings;
+	if (r == -ECANCELED)
+		exit(0);
+	return r;
+}
+
+/* The kernel's own client: this program speaks to it through netlink, which needs the nbd module. */
+static int kernel_client(const struct opt *o, const char *value, void *settings, struct err *e)
+{
+	(void)settings;
+	err_set(e, ENOTSUP, "--%s %s: attaching to the kernel's NBD client is not built yet", o->name, value ? value : "");
+	return err_hint(e, "Serve on a socket (-k PATH) and attach with nbd-client -unix PATH /dev/nbdN.");
+}
+
+static int shared(const struct opt *o, const char *value, void *settings, struct err *e)
+{
+	char *end;
+	long n = strtol(value, &end, 0);
+
+	(void)o;
+	if (*end || end == value || n < 0 || n > 1000000)
+		return err_set(e, EINVAL, "Invalid shared device number '%s'", value);
+	((struct settings *)settings)->shared = n;
+	return 0;
+}
+
+static const char *const discard_modes[] = {"ignore", "off", "unmap", "on", NULL};
+static const char *const zero_modes[] = {"off", "on", "unmap", NULL};
+static const char *const aio_modes[] = {"threads", "native", "io_uring", NULL};
+static const char *const sandbox_modes[] = {"off", "on", "log", NULL};
+
+#define F(f) .offset = offsetof(struct settings, f)
+static const struct opt options[] = {
+	{'h', "help", OPT_CALL, NULL, "shows this help", .handler = help},
+	{'V', "version", OPT_CALL, NULL, "shows the version", .handler = version},
+	{'p', "port", OPT_STRING, "PORT", "TCP port to listen on", F(port), .def = "10809"},
+	{'b', "bind", OPT_STRING, "ADDRESS", "address to listen on", F(bind), .def = "0.0.0.0"},
+	{'k', "socket", OPT_STRING, "PATH", "UNIX socket to listen on instead of TCP", F(socket)},
+	{'e', "shared", OPT_CALL, "NUM", "clients at once, 0 for any number", .def = "1", .handler = shared},
+	{'t', "persistent", OPT_FLAG, NULL, "stays when the last client leaves", F(persistent)},
+	{'v', "verbose", OPT_FLAG, NULL, "reports what clients do wrong", F(verbose)},
+	{'x', "export-name", OPT_STRING, "NAME", "name of the export", F(export_name), .def = "the empty name"},
+	{'D', "description", OPT_STRING, "TEXT", "description that clients are shown", F(description)},
+	{'o', "offset", OPT_SIZE, "OFFSET", "where the export begins in the image", F(offset)},
+	{'P', "partition", OPT_INT, "NUM", "only this partition (MBR with logical ones, or GPT)", F(partition), .min = 1, .max = 128},
+	{'A', "allocation-depth", OPT_FLAG, NULL, "offers the context qemu:allocation-depth", F(depth)},
+	{'L', "list", OPT_FLAG, NULL, "lists the exports of another server", F(list)},
+	{0, "object", OPT_LIST, "TYPE,id=ID,...", "an object: a secret, TLS credentials", F(objects)},
+	{0, "tls-creds", OPT_STRING, "ID", "TLS is required, with these credentials", F(tls_creds)},
+	{0, "tls-hostname", OPT_STRING, "NAME", "with -L: the name the server's certificate must have", F(tls_hostname)},
+	{'T', "trace", OPT_CALL, "SPEC", "trace points: [enable=]PATTERN[,events=FILE][,file=FILE]", .handler = trace},
+	{0, "fork", OPT_FLAG, NULL, "returns when the server runs", F(fork)},
+	{0, "pid-file", OPT_STRING, "PATH", "writes the server's process id there", F(pid_file)},
+	{'c', "connect", OPT_CALL, "DEV", "attaches the image to a kernel NBD device", .handler = kernel_client},
+	{'d', "disconnect", OPT_CALL, "DEV", "detaches a kernel NBD device", .handler = kernel_client},
+	{'f', "format", OPT_STRING, "FORMAT", "image format", F(format), .def = "probed"},
+	{'r', "read-only", OPT_FLAG, NULL, "no writes", F(read_only)},
+	{'s', "snapshot", OPT_FLAG, NULL, "writes go to a temporary overlay", F(snapshot)},
+	{'l', "load-snapshot", OPT_STRING, "SNAPSHOT", "exports an internal snapshot, read-only: ID or name, or snapshot.id=ID,snapshot.name=NAME", F(load_snapshot)},
+	{'n', "nocache", OPT_FLAG, NULL, "the host's cache is passed by (cache=none)", F(nocache)},
+	{0, "cache", OPT_STRING, "MODE", "none, writeback, writethrough, directsync or unsafe", F(cache), .def = "writeback"},
+	{0, "aio", OPT_CHOICE, "MODE", "how the host's files are read and written", F(aio), .choices = aio_modes, .def = "threads"},
+	{0, "discard", OPT_CHOICE, "MODE", "what becomes of discards", F(discard), .choices = discard_modes, .def = "ignore"},
+	{0, "detect-zeroes", OPT_CHOICE, "MODE", "written zeros become zero ranges", F(detect_zeroes), .choices = zero_modes, .def = "off"},
+	{0, "image-opts", OPT_FLAG, NULL, "the image is an option string", F(image_opts)},
+	{0, "sandbox", OPT_CHOICE, "MODE", "the system-call filter", F(sandbox), .choices = sandbox_modes, .def = "on",
+	 .man = "The filter that the server puts itself under once everything is open: it can then open no further file. "
+		"log lets everything through and has the kernel log what the filter would have stopped."},
+};
+
+const struct opt_table settings_table = {
+	.program = "emu-nbd", .usage = "[OPTION]... IMAGE\n  or:  emu-nbd -L [OPTION]...",
+	.summary = "Serves a disk image to NBD clients.", .opts = options, .count = sizeof options / sizeof *options,
+};
+
+int settings_check(const struct settings *s, int words, struct err *e)
+{
+	if (s->list) {
+		if (words)
+			return err_set(e, EINVAL, "List mode is incompatible with a file name");
+		if (s->export_name || s->description || s->offset || s->partition)
+			return err_set(e, EINVAL, "List mode is incompatible with per-device settings");
+		if (s->fork)
+			return err_set(e, EINVAL, "List mode is incompatible with forking");
+		return 0;
+	}
+	if (words != 1) {
+		err_set(e, EINVAL, "Invalid number of arguments");
+		return err_hint(e, "Try `%s --help' for more information.", err_program());
+	}
+	if (s->image_opts && s->format)
+		return err_set(e, EINVAL, "--image-opts and -f are mutually exclusive");
+	if (s->nocache && s->cache)
+		return err_set(e, EINVAL, "-n and --cache can only be specified once");
+	if (s->partition && s->offset)
+		return err_set(e, EINVAL, "-P and -o exclude each other");
+	if (s->detect_zeroes == 2 && s->discard < 2)
+		return err_set(e, EINVAL, "setting detect-zeroes to unmap is not allowed without setting discard operation to unmap");
+	if (s->tls_creds && s->socket && s->tls_hostname)
+		return err_set(e, EINVAL, "--tls-hostname is for list mode");
+	return 0;
+}

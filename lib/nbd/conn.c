@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "nbd/conn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/sock.h"
+#include "crypto/tls.h"
+
+int nbd_conn_init(struct nbd_conn *c, int fd)
+{
+	*c = (struct nbd_conn){.fd = fd, .buf = malloc(NBD_CONN_BUFFER)};
+	if (c->buf)
+		return 0;
+	close(fd);
+	c->fd = -1;
+	return -ENOMEM;
+}
+
+void nbd_conn_close(struct nbd_conn *c)
+{
+	if (c->tls)
+		tls_session_free(c->tls);
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c->buf);
+	*c = (struct nbd_conn){.fd = -1};
+}
+
+void nbd_conn_shutdown(struct nbd_conn *c)
+{
+	if (c->fd >= 0)
+		shutdown(c->fd, SHUT_RDWR);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void nbd_conn_set_deadline(struct nbd_conn *c, unsigned ms)
+{
+	c->deadline = ms ? now_ms() + ms : 0;
+}
+
+/* Until the socket is ready or the deadline has come. */
+static int wait_for(struct nbd_conn *c, short events)
+{
+	struct pollfd p = {.fd = c->fd, .events = events};
+	uint64_t now = c->deadline ? now_ms() : 0;
+	int r;
+
+	if (c->deadline && now >= c->deadline)
+		return -ETIMEDOUT;
+	r = poll(&p, 1, c->deadline ? (int)(c->deadline - now) : -1);
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+int nbd_conn_start_tls(struct nbd_conn *c, struct tls_creds *creds, const char *hostname, struct err *e)
+{
+	int r;
+
+	/* What came in plain text before TLS must not be taken for protected (CVE-2021-3716's class). */
+	if (c->start != c->end)
+		return err_set(e, EPROTO, "the peer sent data in plain text after it agreed to TLS");
+	c->tls = tls_session_new(creds, c->fd, hostname, e);
+	if (!c->tls)
+		return e ? -e->code : -EIO;
+	/* Not blocking while it lasts, so that a peer that stops in the middle meets the deadline. */
+	fd_set_nonblock(c->fd, true);
+	while ((r = tls_session_handshake(c->tls, e)) > 0) {
+		r = wait_for(c, r == TLS_WANT_READ ? POLLIN : POLLOUT);
+		if (r < 0) {
+			err_errno(e, -r, "TLS handshake");
+			break;
+		}
+	}
+	fd_set_nonblock(c->fd, false);
+	return r;
+}
+
+/* Once, at most size bytes. Returns the number, 0 at the end, or -errno. */
+static ssize_t receive(struct nbd_conn *c, void *data, size_t size)
+{
+	for (;;) {
+		ssize_t n;
+		if (c->deadline && !(c->tls && tls_session_pending(c->tls))) {
+			int r = wait_for(c, POLLIN);
+			if (r < 0)
+				return r;
+		}
+		n = c->tls ? tls_session_recv(c->tls, data, size, NULL) : recv(c->fd, data, size, 0);
+		if (!c->tls && n < 0)
+			n = -errno;
+		if (n == -EINTR)
+			continue;
+		if (n == -EAGAIN) {
+			int r = wait_for(c, POLLIN);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		return n;
+	}
+}
+
+int nbd_conn_read(struct nbd_conn *c, void *data, size_t size)
+{
+	char *p = data;
+	bool any = false;
+
+	while (size) {
+		size_t have = c->end - c->start;
+		ssize_t n;
+		if (have) {
+			if (have > size)
+				have = size;
+			memcpy(p, c->buf + c->start, have);
+			c->start += have;
+			p += have;
+			size -= have;
+			any = true;
+			continue;
+		}
+		/* A large remainder goes straight to its place, a small one through the buffer with what follows it. */
+		if (size >= NBD_CONN_BUFFER / 2) {
+			n = receive(c, p, size);
+			if (n > 0) {
+				p += n;
+				size -= (size_t)n;
+				any = true;
+			}
+		} else {
+			c->start = c->end = 0;
+			n = receive(c, c->buf, NBD_CONN_BUFFER);
+			if (n > 0)
+				c->end = (size_t)n;
+		}
+		if (n == 0)
+			return any ? -ECONNRESET : -EPIPE;
+		if (n < 0)
+			return (int)n;
+	}
+	return 0;
+}
+
+int nbd_conn_skip(struct nbd_conn *c, size_t size)
+{
+	char waste[4096];
+
+	while (size) {
+		size_t n = size < sizeof waste ? size : sizeof waste;
+		int r = nbd_conn_read(c, waste, n);
+		if (r < 0)
+			return r;
+		size -= n;
+	}
+	return 0;
+}
+
+static int write_tls(struct nbd_conn *c, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = tls_session_send(c->tls, data, size, NULL);
+		if (n == -EAGAIN) {
+			struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+			poll(&p, 1, -1);
+			continue;
+		}
+		if (n < 0)
+			return (int)n;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int nbd_conn_write(struct nbd_conn *c, struct iovec *iov, int count)
+{
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+
+	if (c->tls) {
+		for (int i = 0; i < count; i++) {
+			int r = write_tls(c, iov[i].iov_base, iov[i].iov_len);
+			if (r < 0)
+				return r;
+		}
+		return 0;
+	}
+	while (m.msg_iovlen) {
+		ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+			poll(&p, 1, -1);
+			continue;
+		}
+		if (n < 0)
+			return -errno;
+		while (m.msg_iovlen && (size_t)n >= m.msg_iov->iov_len) {
+			n -= (ssize_t)m.msg_iov->iov_len;
+			m.msg_iov++;
+			m.msg_iovlen--;
+		}
+		if (m.msg_iovlen) {
+			m.msg_iov->iov_base = (char *)m.msg_iov->iov_base + n;
+			m.msg_iov->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The transmission phase of a server's connection.
+ *
+ * Theory of operation. Threads of one connection take turns at reading: the one that holds the office reads a request (and
+ * the data of a write). If more requests are waiting already, it hands the office to another thread (a new one, up to
+ * NBD_MAX_THREADS) before it does the work; if not, it keeps the office, works, answers and reads on, so that a client
+ * with one request at a time costs one thread and no switch. Requests that turned out to be there when an answer had
+ * been sent make the next few hand-overs eager: a slow disk does not keep a deep queue waiting.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include "crypto/tls.h"
+#include "nbd/server-internal.h"
+#include "proto/nbd.h"
+
+#define KEEP_BUFFER (2u << 20) /* a thread keeps a buffer of this size between requests */
+#define EAGER 64u
+#define HOLE_READ (64u << 10)  /* reads from this size on are answered with holes where there are */
+#define MAX_EXTENTS 4096u
+
+struct request {
+	uint16_t flags, type;
+	uint64_t cookie, offset;
+	uint32_t length;
+};
+
+struct worker {
+	struct nbd_peer *peer;
+	char *buf;
+	size_t room;
+};
+
+static uint32_t wire_error(int error)
+{
+	switch (error) {
+	case 0: return 0;
+	case EPERM: case EACCES: case EROFS: return NBD_EPERM;
+	case ENOMEM: return NBD_ENOMEM;
+	case EINVAL: return NBD_EINVAL;
+	case ENOSPC: case EFBIG: case EDQUOT: return NBD_ENOSPC;
+	case EOVERFLOW: return NBD_EOVERFLOW;
+	case ENOTSUP: return NBD_ENOTSUP;
+	case ESHUTDOWN: return NBD_ESHUTDOWN;
+	default: return NBD_EIO;
+	}
+}
+
+/* ---- answers ---- */
+
+static int send_all(struct nbd_peer *p, struct iovec *iov, int count)
+{
+	int r;
+
+	pthread_mutex_lock(&p->send);
+	r = nbd_conn_write(&p->conn, iov, count);
+	pthread_mutex_unlock(&p->send);
+	return r;
+}
+
+static void chunk_head(char *head, uint16_t flags, uint16_t type, uint64_t cookie, uint32_t length)
+{
+	head = nbd_put32(head, NBD_CHUNK_MAGIC);
+	head = nbd_put16(head, flags);
+	head = nbd_put16(head, type);
+	head = nbd_put64(head, cookie);
+	nbd_put32(head, length);
+}
+
+/* Success without data, or an error. */
+static int answer(struct nbd_peer *p, const struct request *q, int error)
+{
+	char head[NBD_CHUNK_SIZE + 6];
+	struct iovec iov = {head, NBD_SIMPLE_SIZE};
+
+	/* With structured replies a read's error must be a chunk; others may be too, and one form is enough. */
+	if (p->structured) {
+		chunk_head(head, NBD_CHUNK_DONE, error ? NBD_CHUNK_ERROR : NBD_CHUNK_NONE, q->cookie, error ? 6 : 0);
+		nbd_put16(nbd_put32(head + NBD_CHUNK_SIZE, wire_error(error)), 0);
+		iov.iov_len = NBD_CHUNK_SIZE + (error ? 6 : 0);
+	} else {
+		nbd_put64(nbd_put32(nbd_put32(head, NBD_SIMPLE_MAGIC), wire_error(error)), q->cookie);
+	}
+	return send_all(p, &iov, 1);
+}
+
+static int answer_data(struct nbd_peer *p, const struct request *q, const char *data)
+{
+	char head[NBD_CHUNK_SIZE + 8];
+	struct iovec iov[2] = {{head, NBD_SIMPLE_SIZE}, {(void *)(uintptr_t)data, q->length}};
+
+	if (p->structured) {
+		chunk_head(head, NBD_CHUNK_DONE, NBD_CHUNK_OFFSET_DATA, q->cookie, q->length + 8);
+		nbd_put64(head + NBD_CHUNK_SIZE, q->offset);
+		iov[0].iov_len = NBD_CHUNK_SIZE + 8;
+	} else {
+		nbd_put64(nbd_put32(nbd_put32(head, NBD_SIMPLE_MAGIC), 0), q->cookie);
+	}
+	return send_all(p, iov, 2);
+}
+
+/* ---- requests ---- */
+
+static bool reserve(struct worker *w, size_t size)
+{
+	char *buf;
+
+	if (size <= w->room)
+		return true;
+	buf = malloc(size);
+	if (!buf)
+		return false;
+	free(w->buf);
+	w->buf = buf;
+	w->room = size;
+	return true;
+}
+
+/*
+ * A large read with structured replies: runs of zeros go as holes. Returns 1 when this way is not worth it (the plain
+ * one must be taken), 0 or the connection's -errno.
+ */
+static int read_with_holes(struct worker *w, const struct request *q)
+{
+	struct nbd_peer *p = w->peer;
+	struct nbd_export *x = p->export;
+	struct nbd_extent ext[16];
+	char head[NBD_CHUNK_SIZE + 12];
+	uint64_t at = q->offset;
+	unsigned n = 0;
+	bool hole = false;
+	uint32_t covered = 0;
+
+	if (!p->structured || !x->ops->status || (q->flags & NBD_CMD_FLAG_DF) || q->length < HOLE_READ)
+		return 1;
+	if (x->ops->status(x->opaque, 0, q->offset, q->length, ext, 16, &n) < 0)
+		return 1;
+	for (unsigned i = 0; i < n; i++) {
+		hole |= (ext[i].state & NBD_STATE_ZERO) != 0;
+		covered += ext[i].length;
+	}
+	if (!hole || covered != q->length)
+		return 1;
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t flags = i + 1 == n ? NBD_CHUNK_DONE : 0;
+		struct iovec iov[2] = {{head, NBD_CHUNK_SIZE + 8}, {w->buf, ext[i].length}};
+		int r;
+		if (ext[i].state & NBD_STATE_ZERO) {
+			chunk_head(head, flags, NBD_CHUNK_OFFSET_HOLE, q->cookie, 12);
+			nbd_put32(nbd_put64(head + NBD_CHUNK_SIZE, at), ext[i].length);
+			iov[0].iov_len = NBD_CHUNK_SIZE + 12;
+			r = send_all(p, iov, 1);
+		} else {
+			r = x->ops->read(x->opaque, at, ext[i].length, w->buf);
+			if (r < 0)
+				return answer(p, q, -r);
+			chunk_head(head, flags, NBD_CHUNK_OFFSET_DATA, q->cookie, ext[i].length + 8);
+			nbd_put64(head + NBD_CHUNK_SIZE, at);
+			r = send_all(p, iov, 2);
+		}
+		if (r < 0)
+			return r;
+		at += ext[i].length;
+	}
+	return 0;
+}
+
+static int block_status(struct worker *w, const struct request *q)
+{
+	struct nbd_peer *p = w->peer;
+	struct nbd_export *x = p->export;
+	unsigned last = 0, contexts = nbd_export_contexts(x), max = q->flags & NBD_CMD_FLAG_REQ_ONE ? 1 : MAX_EXTENTS;
+	struct nbd_extent *ext;
+	bool any = false;
+
+	for (unsigned k = 0; k < contexts; k++)
+		if (p->context[k]) {
+			last = k;
+			any = true;
+		}
+	if (!any || !q->length)
+		return answer(p, q, EINVAL);
+	if (!reserve(w, max * (sizeof *ext + 8) + 4))
+		return answer(p, q, ENOMEM);
+	ext = (struct nbd_extent *)(void *)w->buf;
+	for (unsigned k = 0; k <= last; k++) {
+		char head[NBD_CHUNK_SIZE], *data = w->buf + max * sizeof *ext, *d = data;
+		struct iovec iov[2] = {{head, sizeof head}, {data, 0}};
+		unsigned n = 0;
+		int r;
+		if (!p->context[k])
+			continue;
+		r = x->ops->status(x->opaque, k, q->offset, q->length, ext, max, &n);
+		if (r < 0 || n == 0)
+			return answer(p, q, r < 0 ? -r : EIO);
+		d = nbd_put32(d, k);
+		for (unsigned i = 0; i < n; i++)
+			d = nbd_put32(nbd_put32(d, ext[i].length), ext[i].state);
+		iov[1].iov_len = (size_t)(d - data);
+		chunk_head(head, k == last ? NBD_CHUNK_DONE : 0, NBD_CHUNK_BLOCK_STATUS, q->cookie, (uint32_t)iov[1].iov_len);
+		r = send_all(p, iov, 2);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* 0 or the errno (positive) a request is refused with before anything is done. */
+static int refuse(const struct nbd_peer *p, const struct request *q)
+{
+	const struct nbd_export *x = p->export;
+	uint64_t size = x->ops->size(x->opaque);
+	uint32_t min = x->min_block ? x->min_block : 1;
+	unsigned known = q->type == NBD_CMD_WRITE || q->type == NBD_CMD_TRIM ? NBD_CMD_FLAG_FUA
+			 : q->type == NBD_CMD_WRITE_ZEROES
+				 ? NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_NO_HOLE | (x->fast_zero ? NBD_CMD_FLAG_FAST_ZERO : 0u)
+			 : q->type == NBD_CMD_READ ? (p->structured ? NBD_CMD_FLAG_DF : 0u)
+			 : q->type == NBD_CMD_BLOCK_STATUS ? NBD_CMD_FLAG_REQ_ONE : 0u;
+	bool writes = q->type == NBD_CMD_WRITE || q->type == NBD_CMD_TRIM || q->type == NBD_CMD_WRITE_ZEROES;
+
+	/* FUA is tolerated everywhere, as the protocol asks of servers that offer it. */
+	if (q->flags & ~(known | NBD_CMD_FLAG_FUA))
+		return EINVAL;
+	if (q->type == NBD_CMD_FLUSH)
+		return q->offset || q->length ? EINVAL : 0;
+	if (writes && x->read_only)
+		return EPERM;
+	if (q->offset > size || q->length > size - q->offset)
+		return writes ? ENOSPC : EINVAL;
+	if (q->offset % min || q->length % min)
+		return EINVAL;
+	if (q->type == NBD_CMD_READ && q->length > (x->max_block ? x->max_block : NBD_MAX_PAYLOAD))
+		return EOVERFLOW;
+	return 0;
+}
+
+/* Does the work and answers. Returns 0 or the connection's -errno. */
+static int perform(struct worker *w, const struct request *q)
+{
+	struct nbd_peer *p = w->peer;
+	const struct nbd_export_ops *ops = p->export->ops;
+	void *o = p->export->opaque;
+	bool fua = q->flags & NBD_CMD_FLAG_FUA;
+	int r = refuse(p, q);
+
+	if (r)
+		return answer(p, q, r);
+	if (q->length == 0 && q->type != NBD_CMD_FLUSH && q->type != NBD_CMD_BLOCK_STATUS)
+		return answer(p, q, 0);
+	switch (q->type) {
+	case NBD_CMD_READ:
+		if (!reserve(w, q->length))
+			return answer(p, q, ENOMEM);
+		r = read_with_holes(w, q);
+		if (r <= 0)
+			return r;
+		r = ops->read(o, q->offset, q->length, w->buf);
+		return r < 0 ? answer(p, q, -r) : answer_data(p, q, w->buf);
+	case NBD_CMD_WRITE:
+		r = ops->write(o, q->offset, q->length, w->buf, fua);
+		break;
+	case NBD_CMD_FLUSH:
+		r = ops->flush ? ops->flush(o) : -EINVAL;
+		break;
+	case NBD_CMD_TRIM:
+		r = ops->trim ? ops->trim(o, q->offset, q->length, fua) : -EINVAL;
+		break;
+	case NBD_CMD_WRITE_ZEROES:
+		r = ops->zero ? ops->zero(o, q->offset, q->length, fua, !(q->flags & NBD_CMD_FLAG_NO_HOLE),
+					  q->flags & NBD_CMD_FLAG_FAST_ZERO)
+			      : -EINVAL;
+		break;
+	case NBD_CMD_CACHE:
+		r = ops->cache ? ops->cache(o, q->offset, q->length) : -EINVAL;
+		break;
+	case NBD_CMD_BLOCK_STATUS:
+		return block_status(w, q);
+	default:
+		r = -EINVAL;
+	}
+	return answer(p, q, -r);
+}
+
+/* By the holder of the office: the next request, with the data of a write in w->buf. */
+static int next_request(struct worker *w, struct request *q)
+{
+	struct nbd_conn *c = &w->peer->conn;
+	char head[NBD_REQUEST_SIZE];
+	int r = nbd_conn_read(c, head, sizeof head);
+
+	if (r < 0)
+		return r;
+	if (nbd_get32(head) != NBD_REQUEST_MAGIC) {
+		nbd_server_log(w->peer->server, "a client's request has the wrong magic number 0x%x", nbd_get32(head));
+		return -EPROTO;
+	}
+	q->flags = nbd_get16(head + 4);
+	q->type = nbd_get16(head + 6);
+	q->cookie = nbd_get64(head + 8);
+	q->offset = nbd_get64(head + 16);
+	q->length = nbd_get32(head + 24);
+	if (q->type == NBD_CMD_DISC)
+		return -ECONNRESET;
+	if (q->type != NBD_CMD_WRITE)
+		return 0;
+	if (q->length > NBD_MAX_PAYLOAD) {
+		nbd_server_log(w->peer->server, "a client writes %u bytes at once (at most %u)", q->length, NBD_MAX_PAYLOAD);
+		return -EMSGSIZE;
+	}
+	if (!reserve(w, q->length ? q->length : 1))
+		return -ENOMEM;
+	return nbd_conn_read(c, w->buf, q->length);
+}
+
+static bool more_waiting(struct nbd_peer *p)
+{
+	struct pollfd fd = {.fd = p->conn.fd, .events = POLLIN};
+
+	if (nbd_conn_buffered(&p->conn) || (p->conn.tls && tls_session_pending(p->conn.tls)))
+		return true;
+	return poll(&fd, 1, 0) > 0;
+}
+
+static void *worker_thread(void *opaque);
+
+/* p->lock is held and the office is given up: somebody else takes it. */
+static void promote(struct nbd_peer *p)
+{
+	p->reading = false;
+	if (p->waiting) {
+		pthread_cond_signal(&p->turn);
+	} else if (p->threads < NBD_MAX_THREADS) {
+		pthread_attr_t attr;
+		pthread_t thread;
+		pthread_attr_init(&attr);
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		pthread_attr_setstacksize(&attr, 256 << 10);
+		if (pthread_create(&thread, &attr, worker_thread, p) == 0)
+			p->threads++;
+		pthread_attr_destroy(&attr);
+	}
+}
+
+static void work(struct nbd_peer *p)
+{
+	struct worker w = {.peer = p};
+	struct request q;
+	bool office = false, ending = false;
+
+	while (!ending) {
+		int r;
+		bool hand_over;
+
+		if (!office) {
+			pthread_mutex_lock(&p->lock);
+			p->waiting++;
+			while (p->reading && !p->ending)
+				pthread_cond_wait(&p->turn, &p->lock);
+			p->waiting--;
+			ending = p->ending;
+			if (!ending)
+				p->reading = office = true;
+			pthread_mutex_unlock(&p->lock);
+			if (ending)
+				break;
+		}
+		r = next_request(&w, &q);
+		if (r == 0) {
+			hand_over = p->parallel || nbd_conn_buffered(&p->conn);
+			if (hand_over) {
+				pthread_mutex_lock(&p->lock);
+				if (p->parallel)
+					p->parallel--;
+				if (nbd_conn_buffered(&p->conn))
+					p->parallel = EAGER;
+				office = false;
+				promote(p);
+				pthread_mutex_unlock(&p->lock);
+			}
+			r = perform(&w, &q);
+			/* Did something come in while this one was worked on? */
+			if (office && more_waiting(p))
+				p->parallel = EAGER;
+		}
+		if (w.room > KEEP_BUFFER) {
+			free(w.buf);
+			w.buf = NULL;
+			w.room = 0;
+		}
+		if (r < 0) {
+			pthread_mutex_lock(&p->lock);
+			p->ending = ending = true;
+			if (office)
+				p->reading = false;
+			pthread_cond_broadcast(&p->turn);
+			pthread_mutex_unlock(&p->lock);
+			nbd_conn_shutdown(&p->conn);
+		}
+	}
+	free(w.buf);
+}
+
+static void *worker_thread(void *opaque)
+{
+	struct nbd_peer *p = opaque;
+
+	work(p);
+	pthread_mutex_lock(&p->lock);
+	p->threads--;
+	pthread_cond_signal(&p->all_done);
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+void nbd_transmit(struct nbd_peer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->threads = 1;
+	pthread_mutex_unlock(&p->lock);
+	work(p);
+	pthread_mutex_lock(&p->lock);
+	p->threads--;
+	while (p->threads)
+		pthread_cond_wait(&p->all_done, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}

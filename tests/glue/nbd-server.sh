@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The NBD server with clients that others wrote, and our client with servers that others wrote.
+BUILD=${BUILD:-build}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+nbd=$top/$BUILD/bin/emu-nbd
+dir=$(mktemp -d /tmp/nbd-server-XXXXXX)
+cd "$dir" || exit 1
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$dir"' EXIT
+n=0 failed=0
+check() { # TEXT COMMAND...
+    local text=$1; shift; n=$((n + 1))
+    if out=$("$@" 2>&1); then echo "ok $n - $text"; else echo "not ok $n - $text"; printf '%s\n' "$out" | head -n 8 | sed 's/^/# /'; failed=1; fi
+}
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+has() { command -v "$1" >/dev/null; }
+start() { # SOCKET ARGS...: starts a server, waits for its socket
+    local s=$1; shift
+    "$nbd" -k "$dir/$s" "$@" & pids+=($!)
+    for _ in $(seq 100); do [ -S "$s" ] && return 0; sleep 0.05; done
+    return 1
+}
+uri() { echo "nbd+unix:///${2-}?socket=$dir/$1"; }
+same() { cmp "$1" "$2"; }
+head -c 3000000 /dev/urandom >a.raw; truncate -s 16M a.raw; printf 'tail' >>a.raw; truncate -s 16777728 a.raw
+cp a.raw orig.raw
+
+start s -f raw -x exp -D 'a disk' -t -e 0 a.raw
+grep_list() { "$nbd" -L -k "$dir/s" | grep -qx "$1"; }
+check "lists its own export" grep_list " export: 'exp'"
+check "with its description" grep_list '  description: a disk'
+check "with its contexts" grep_list '   base:allocation'
+if has nbdinfo; then
+    check "nbdinfo reads the size" test "$(nbdinfo --size "$(uri s exp)")" = 16777728
+    check "nbdinfo maps the hole" sh -c "nbdinfo --map '$(uri s exp)' | grep -q 'hole,zero'"
+    check "nbdcopy reads it all" sh -c "nbdcopy '$(uri s exp)' b.raw && cmp a.raw b.raw"
+    check "nbdcopy writes it all" sh -c "head -c 16777728 /dev/urandom >c.raw && nbdcopy c.raw '$(uri s exp)' && cmp a.raw c.raw"
+    check "and back" sh -c "nbdcopy orig.raw '$(uri s exp)' && cmp a.raw orig.raw"
+    check "an unknown export is refused by name" sh -c "! nbdinfo '$(uri s other)' 2>err && grep -q other err"
+else skip "libnbd's clients" "no nbdinfo here"; fi
+if has qemu-io; then
+    check "qemu-io writes, trims, zeroes, flushes" qemu-io -f raw -c 'write -P 7 1M 1M' -c 'read -P 7 1M 1M' -c 'discard 4M 1M' \
+        -c 'write -z 8M 1M' -c 'read -P 0 8M 1M' -c flush "$(uri s exp)"
+    check "qemu-img compares" /usr/bin/qemu-img compare -f raw -F raw a.raw "$(uri s exp)"
+    check "reading past the end is refused" sh -c "! qemu-io -f raw -c 'read 16777727 2' '$(uri s exp)' 2>&1 | grep -q 'read 2/2'"
+else skip "the peer's clients" "no qemu-io here"; fi
+
+# Our client: a server of ours in front of another's.
+cp orig.raw d.raw
+if has nbdkit; then
+    nbdkit -U "$dir/k" -f file d.raw & pids+=($!)
+    for _ in $(seq 100); do [ -S k ] && break; sleep 0.05; done
+    start p -f raw -t "$(uri k)"
+    check "our client reads nbdkit's file" sh -c "nbdcopy '$(uri p)' e.raw && cmp d.raw e.raw"
+    check "our client writes to it" sh -c "nbdcopy c.raw '$(uri p)' && cmp d.raw c.raw"
+    nbdkit -U "$dir/q" -f memory 64M --filter=error error-pwrite=EIO error-pwrite-rate=100% & pids+=($!)
+    for _ in $(seq 100); do [ -S q ] && break; sleep 0.05; done
+    start r -f raw -t "$(uri q)"
+    check "an error of the server comes through" sh -c "! qemu-io -f raw -c 'write 0 4k' '$(uri r)' 2>&1 | grep -q '^wrote'"
+    check "and the connection lives on" qemu-io -f raw -c 'read -P 0 0 4k' "$(uri r)"
+else skip "our client on nbdkit" "no nbdkit here"; fi
+if has /usr/bin/qemu-nbd; then
+    /usr/bin/qemu-nbd -f raw -t -k "$dir/t" -x q d.raw & pids+=($!)
+    for _ in $(seq 100); do [ -S t ] && break; sleep 0.05; done
+    start u -f raw -t "$(uri t q)"
+    check "our client reads the peer's server" sh -c "nbdcopy '$(uri u)' e.raw && cmp d.raw e.raw"
+    kill "${pids[-2]}"
+    # With a fresh server at the same place requests go on where a delay is allowed.
+    start v --image-opts -t "driver=raw,file.driver=nbd,file.path=$dir/s,file.export=exp,file.reconnect-delay=20"
+    kill -9 "${pids[0]}"; wait "${pids[0]}" 2>/dev/null
+    (sleep 0.5; exec "$nbd" -k "$dir/s" -f raw -x exp -t -e 0 a.raw) & pids+=($!)
+    check "a restarted server is used again, nothing lost" qemu-io -f raw -c 'write -P 9 2M 1M' -c 'read -P 9 2M 1M' -c flush "$(uri v)"
+else skip "our client on the peer's server" "no qemu-nbd here"; fi
+
+# TLS with a pre-shared key, both ends.
+printf 'user:%s\n' 0123456789abcdef0123456789abcdef >keys.psk
+start x --object "tls-creds-psk,id=t,endpoint=server,dir=$dir" --tls-creds t -f raw -t orig.raw
+start y --object "tls-creds-psk,id=t,endpoint=client,dir=$dir,username=user" --image-opts -t \
+    "driver=raw,file.driver=nbd,file.path=$dir/x,file.tls-creds=t,file.tls-hostname=x"
+check "TLS with a pre-shared key, our client on our server" sh -c "nbdcopy '$(uri y)' e.raw && cmp orig.raw e.raw"
+check "plain text is refused where TLS is required" sh -c "! nbdinfo '$(uri x)' 2>err; grep -qi tls err"
+if has qemu-io; then
+    check "TLS: the peer's client" qemu-io --object "tls-creds-psk,id=t,endpoint=client,dir=$dir,username=user" -r --image-opts \
+        -c 'read 0 64k' "driver=raw,file.driver=nbd,file.path=$dir/x,file.tls-creds=t"
+fi
+
+# Partitions.
+truncate -s 8M parts.raw
+sfdisk -q parts.raw <<'P' 2>/dev/null
+label: dos
+start=2048, size=2048, type=83
+start=4096, size=8192, type=5
+start=6144, size=1024, type=83
+P
+if [ "$(dd if=parts.raw bs=1 skip=510 count=2 2>/dev/null | od -An -tx1)" = ' 55 aa' ]; then
+    start z -f raw -t -P 5 parts.raw
+    check "a logical partition" test "$(nbdinfo --size "$(uri z)")" = 524288
+    check "a partition that is not there is named" sh -c "! $nbd -k $dir/none -f raw -P 3 parts.raw 2>err; grep -q 'partition 3' err"
+fi
+# The last client ends a server without -t, and its socket goes with it.
+start w -f raw orig.raw
+check "a client" nbdinfo --size "$(uri w)"
+for _ in $(seq 100); do [ -e w ] || break; sleep 0.05; done
+check "the server ended with it and took its socket along" test ! -e w
+check "half a handshake does not disturb others" sh -c "printf 'garbage' | timeout 1 nc -U $dir/s >/dev/null 2>&1; nbdinfo --size '$(uri s exp)'"
+check "options that exclude each other are refused" sh -c "! $nbd -n --cache=none a.raw 2>err; grep -q 'only be specified once' err"
+echo "1..$n"
+exit $failed
