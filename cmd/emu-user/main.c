@@ -17,7 +17,6 @@
 #define AT_FLAGS_PRESERVE_ARGV0 1
 #endif
 
-struct process *the_process;
 extern char **environ;
 
 static const char *const accels[] = {"translate", "interp", NULL};

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include "internal.h"
 
+struct process *the_process;
+
 #define SCRIPT_DEPTH 5   /* as the kernel: #! of #! of … */
 #define SCRIPT_LINE 256
 
