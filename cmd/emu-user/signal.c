@@ -11,6 +11,7 @@
  * blocks them.
  */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,7 @@ static bool hold(struct thread *t, const siginfo_t *si)
 	for (i = 0; i < sizeof(t->held) / sizeof(t->held[0]); i++)
 		if (!t->held[i].set) {
 			t->held[i].si = *si;
+			atomic_signal_fence(memory_order_release);
 			t->held[i].set = true;
 			return true;
 		}
@@ -134,6 +136,7 @@ static void capture(struct thread *t, int sig, siginfo_t *si, ucontext_t *uc)
 			return;
 	} else {
 		t->pending.si = *si;
+		atomic_signal_fence(memory_order_release);
 		t->pending.set = true;
 	}
 	t->signal_ready = 1;
@@ -261,13 +264,16 @@ static bool take(struct thread *t, siginfo_t *si)
 	unsigned i;
 
 	if (t->pending.set) {
+		atomic_signal_fence(memory_order_acquire);
 		*si = t->pending.si;
+		atomic_signal_fence(memory_order_release);
 		t->pending.set = false;
 		return true;
 	}
 	for (i = 0; i < sizeof(t->held) / sizeof(t->held[0]); i++)
 		if (t->held[i].set && !(t->mask & SIGBIT(t->held[i].si.si_signo))) {
 			*si = t->held[i].si;
+			atomic_signal_fence(memory_order_release);
 			t->held[i].set = false;
 			return true;
 		}
@@ -461,6 +467,7 @@ bool signal_take_held(struct thread *t, uint64_t set, siginfo_t *si)
 	for (i = 0; i < sizeof(t->held) / sizeof(t->held[0]); i++)
 		if (t->held[i].set && (set & SIGBIT(t->held[i].si.si_signo))) {
 			*si = t->held[i].si;
+			atomic_signal_fence(memory_order_release);
 			t->held[i].set = false;
 			return true;
 		}

@@ -197,7 +197,7 @@ struct user_altstack {
 
 struct user_pending {
 	siginfo_t si;
-	bool set;
+	volatile bool set; /* a signal handler of this thread writes it */
 };
 
 struct thread {
