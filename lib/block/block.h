@@ -298,6 +298,8 @@ struct blk *blk_ref(struct blk *b);
 void blk_unref(struct blk *b); /* NULL is allowed; the last one flushes and closes */
 /* Closes like blk_unref and reports the last flush's failure. */
 int blk_close(struct blk *b, struct err *e);
+/* For create hooks: a node that the hook opened will serve as "file" of another one too. */
+void blk_share(struct blk *b);
 struct blk *blk_find(struct blk_graph *g, const char *node_name);
 
 /*

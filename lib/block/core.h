@@ -15,6 +15,7 @@ struct blk_core {
 	bool backing_given;      /* options named a backing (or null) */
 	bool complex_name;       /* the options say more than a file name can */
 	bool made;               /* by blk_create_file: blk_create_abort() removes it */
+	bool lenient;            /* blk_share() */
 	bool auto_named;
 	bool bad;                /* the driver's open failed: close quietly */
 	pthread_rwlock_t unaligned; /* read-modify-write at the edges excludes other writes */

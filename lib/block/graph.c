@@ -104,6 +104,12 @@ struct blk *blk_find(struct blk_graph *g, const char *node_name)
 	return b;
 }
 
+void blk_share(struct blk *b)
+{
+	b->core->shared = BLK_PERM_ALL;
+	b->core->lenient = true;
+}
+
 bool blk_writable(const struct blk *b)
 {
 	return b->flags & BLK_RDWR;
@@ -448,13 +454,14 @@ static int attach(struct blk *b, unsigned perm, unsigned shared, struct err *e)
 {
 	unsigned bad = perm & ~b->core->shared;
 
-	if (b->refs > 1 && (bad || (b->core->perm & ~shared)))
+	if (!b->core->lenient && (bad || (b->core->perm & ~shared)))
 		return err_set(e, EPERM, "Node '%s' is already used in a way that excludes this one (%s)", b->node_name,
 			       (bad | (b->core->perm & ~shared)) & BLK_PERM_RESIZE ? "resize" : "write");
 	if ((perm & BLK_PERM_WRITE) && !blk_writable(b))
 		return err_set(e, EACCES, "Block node '%s' is read-only", b->node_name);
 	b->core->perm |= perm;
-	b->core->shared = b->refs > 1 ? b->core->shared & shared : shared;
+	if (!b->core->lenient)
+		b->core->shared &= shared;
 	blk_ref(b);
 	return 0;
 }
@@ -669,7 +676,7 @@ static bool plain_options(const json_t *o)
 	json_object_foreach ((json_t *)o, key, v)
 		if (strcmp(key, "driver") && strcmp(key, "node-name") && strcmp(key, "filename") && strcmp(key, "read-only") &&
 		    strcmp(key, "cache") && strcmp(key, "force-share") && strcmp(key, "discard") && strcmp(key, "detect-zeroes") &&
-		    strcmp(key, "auto-read-only") &&
+		    strcmp(key, "auto-read-only") && !(json_is_null(v) && !strcmp(key, "backing")) &&
 		    (strcmp(key, "file") || !(json_is_string(v) || plain_options(v))))
 			return false;
 	return true;

@@ -370,8 +370,9 @@ int blk_block_status_above(struct blk *b, struct blk *base, uint64_t offset, uin
 				return 0;
 		} else if (!st->length) { /* past the end of a shorter backing file */
 			memset(st, 0, sizeof *st);
-			st->flags = BLK_ST_ZERO | BLK_ST_ALLOCATED;
+			st->flags = BLK_ST_ZERO;
 			st->length = length;
+			depth = 0;
 			break;
 		}
 		if (st->length < length)
