@@ -9,9 +9,9 @@
 #include "isa/x86/cpuid.h"
 #include "isa/x86/helpers.h"
 #include "isa/x86/rows.h"
+#include "jit/access.h"
 #include "tap.h"
 #include <cpuid.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -60,7 +60,8 @@ __attribute__((unused)) static void xh_on_signal(int sig, siginfo_t *si, void *c
 	ucontext_t *uc = context;
 	uint64_t pc = (uint64_t)uc->uc_mcontext.gregs[REG_RIP], page = (uint64_t)xh_page;
 
-	(void)si;
+	if (access_fault(sig, si, context)) /* the helper's */
+		return;
 	if (pc - page >= 4096) { /* not the instruction under test: die of it */
 		signal(sig, SIG_DFL);
 		return;
@@ -99,9 +100,9 @@ __attribute__((unused)) static bool xh_feature(enum x86_feature f)
 __attribute__((unused)) static void xh_init(void)
 {
 	struct sigaction sa = {.sa_sigaction = xh_on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
-	stack_t ss = {.ss_size = 65536};
+	static char stack[65536] __attribute__((aligned(64)));
+	stack_t ss = {.ss_size = sizeof stack, .ss_sp = stack};
 
-	ss.ss_sp = malloc(ss.ss_size);
 	sigaltstack(&ss, NULL);
 	xh_avx = __builtin_cpu_supports("avx");
 	xh_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -139,48 +140,56 @@ __attribute__((unused)) static int xh_run(struct x86_cpu *cpu, const uint8_t *co
 	return xh_signal;
 }
 
-/* ---- the other side; used unless the library brings its own -------------------------------------------- */
+/* ---- the other side ------------------------------------------------------------------------------------ */
 
+/* Guest memory at host addresses; weak, for where the library's interpreter does not bring them. */
 __attribute__((weak)) _Noreturn void x86_raise(struct x86_cpu *cpu, int vector, uint64_t error_code)
 {
-	cpu->cpu.trap.vector = vector;
 	cpu->cpu.trap.error_code = error_code;
-	longjmp(*(jmp_buf *)cpu->fault_return, 1);
+	access_raise(vector);
 }
 
 __attribute__((weak)) void x86_mem_read(struct x86_cpu *cpu, uint64_t addr, void *to, unsigned size)
 {
 	(void)cpu;
-	memcpy(to, (const void *)(uintptr_t)addr, size);
+	access_read(to, (const void *)(uintptr_t)addr, size);
 }
 
 __attribute__((weak)) void x86_mem_write(struct x86_cpu *cpu, uint64_t addr, const void *from, unsigned size)
 {
 	(void)cpu;
-	memcpy((void *)(uintptr_t)addr, from, size);
+	access_write((void *)(uintptr_t)addr, from, size);
 }
 
 __attribute__((weak)) void x86_mem_probe_write(struct x86_cpu *cpu, uint64_t addr, unsigned size)
 {
-	(void)cpu, (void)addr, (void)size;
+	(void)cpu;
+	access_probe_write((void *)(uintptr_t)addr, size);
 }
 
 /* Runs the helper; returns the signal that Linux would send for its fault, 0: none. */
 __attribute__((unused)) static int xh_emulate(struct x86_cpu *cpu, const struct x86_insn *in)
 {
-	jmp_buf jb;
+	struct access_scope scope;
 
-	cpu->fault_return = &jb;
-	if (setjmp(jb)) {
-		switch (cpu->cpu.trap.vector) {
-		case 6: return SIGILL;
-		case 16:
-		case 19: return SIGFPE;
-		default: return SIGSEGV;
-		}
+	if (access_enter(&scope)) {
+		if (scope.sig)
+			return scope.sig;
+		return scope.code == 6 ? SIGILL : scope.code == 16 || scope.code == 19 ? SIGFPE : SIGSEGV;
 	}
 	x86_helpers[in->row->op](cpu, in, in->has_mem && in->base < 16 ? cpu->gpr[in->base] + (uint64_t)in->disp : 0);
+	access_leave(&scope);
 	return 0;
+}
+
+/* `size` bytes, a multiple of 64, at the end of which no page is accessible. */
+__attribute__((unused)) static uint8_t *xh_guarded(size_t size)
+{
+	uint8_t *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || mprotect(p + 4096, 4096, PROT_NONE))
+		tap_skip_all("no guarded memory to be had");
+	return p + 4096 - size;
 }
 
 /* ---- random encodings of a row ------------------------------------------------------------------------- */

@@ -272,8 +272,9 @@ static f32 approximate(f32 x, bool root)
 		return sign;
 	if (root)
 		return twelve_bits(f32_from_f64(f64_div(0x3FF0000000000000, f64_sqrt(f64_from_f32(x, &st), &st), &st), &st));
-	x = f32_div(one, x, &st);
-	return x & 0x7FFFFFFF ? twelve_bits(x) : x;
+	if ((x & 0x7FFFFFFF) >= 0x7E800000) /* at most the smallest normal number: taken as tiny */
+		return sign;
+	return twelve_bits(f32_div(one, x, &st));
 }
 
 LANES(lanes_rcp, u32, f32, approximate(y, false))

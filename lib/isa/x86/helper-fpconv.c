@@ -153,8 +153,6 @@ X86_VEC_HELPER(vcvtps2ph)
 		d.u16[i] = f16_from_f32(a.u32[i], &st);
 	if (st.flags & FPU_DENORMAL && st.flags & st.enabled & FPU_UNDERFLOW)
 		st.flags |= FPU_INEXACT; /* as processors do: a denormal source counts as lost */
-	if (in->has_mem) /* a store fault comes before a change of MXCSR */
-		x86_mem_probe_write(cpu, ea, bytes);
 	x86_mxcsr_commit(cpu, &st);
 	x86_operand_write_vec(cpu, in, 0, ea, &d, in->has_mem || bytes > 16 ? bytes : 16);
 }

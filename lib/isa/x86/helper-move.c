@@ -208,6 +208,8 @@ static void masked_store_di(struct x86_cpu *cpu, const struct x86_insn *in, uint
 		at += cpu->seg[seg].base;
 	x86_operand_read(cpu, in, 0, ea, &v);
 	x86_operand_read(cpu, in, 1, ea, &mask);
+	/* SDM: whether bytes that are not stored can fault is the implementation's choice; processors check them all. */
+	x86_mem_probe_write(cpu, wrap(in, at), bytes);
 	masked_access(cpu, in, wrap(in, at), &v, &mask, bytes, 1, true);
 	if (in->row->flags & X86_ROW_X87)
 		x86_mmx_enter(cpu);
@@ -232,11 +234,13 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, 
 	unsigned length = 16u << in->vex_l, n = length / (index_lane > lane ? index_lane : lane);
 	union x86_vec *dst = &cpu->ymm[in->reg & 15], *mask = &cpu->ymm[in->vex_vvvv & 15];
 	union x86_vec index = cpu->ymm[in->index & 15];
+	unsigned whole = length; /* what a fault leaves touched, even where half of it is used */
 
 	if (in->reg == in->index || in->reg == in->vex_vvvv || in->index == in->vex_vvvv)
 		x86_raise(cpu, 6, 0);
-	for (unsigned i = 0; i < n * lane; i++) /* each mask element becomes all zeros or all ones */
+	for (unsigned i = 0; i < whole; i++) /* each mask element becomes all zeros or all ones */
 		mask->u8[i] = mask->i8[(i / lane) * lane + lane - 1] < 0 ? 0xFF : 0;
+	memset(mask->u8 + whole, 0, sizeof *mask - whole);
 	for (unsigned i = 0; i < n; i++) {
 		int64_t offset = index_lane == 8 ? index.i64[i] : index.i32[i];
 		uint64_t at;
@@ -246,6 +250,7 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, 
 		at = ea + (uint64_t)offset * in->scale;
 		x86_mem_read(cpu, in->addrsize == 8 ? at : (uint32_t)at, dst->u8 + i * lane, lane);
 		memset(mask->u8 + i * lane, 0, lane);
+		memset(dst->u8 + whole, 0, sizeof *dst - whole);
 	}
 	memset(dst->u8 + n * lane, 0, sizeof *dst - n * lane);
 	memset(mask->u8 + n * lane, 0, sizeof *mask - n * lane);

@@ -98,7 +98,7 @@ void x86_operand_write_vec(struct x86_cpu *cpu, const struct x86_insn *in, unsig
 
 	if (x86_operand_is_mem(in, n)) {
 		check_vector_memory(cpu, in, ea, size);
-		x86_mem_write(cpu, ea, v, size);
+		x86_store(cpu, ea, v, size);
 		return;
 	}
 	switch (x86_operand_reg(in, n, &reg, &high)) {

@@ -247,7 +247,7 @@ void x86_helper_fnstenv(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 	uint8_t b[28];
 
 	write_env(cpu, in, b);
-	x86_mem_write(cpu, ea, b, env_size(in));
+	x86_store(cpu, ea, b, env_size(in));
 	cpu->fx.fcw |= X87_EXCEPTIONS;
 	x87_summary(cpu);
 }
@@ -271,7 +271,7 @@ void x86_helper_fnsave(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 		memcpy(b + at, &cpu->fx.st[i].mantissa, 8);
 		memcpy(b + at + 8, &cpu->fx.st[i].exponent, 2);
 	}
-	x86_mem_write(cpu, ea, b, at);
+	x86_store(cpu, ea, b, at);
 	initialise(cpu);
 }
 
@@ -358,7 +358,7 @@ void x86_helper_fxsave(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 	for (unsigned i = 0; i < n; i++)
 		memcpy(b + LEGACY_X87 + 16 * i, &cpu->ymm[i], 16);
 	x86_mem_probe_write(cpu, ea, 512);
-	x86_mem_write(cpu, ea, b, LEGACY_X87 + 16 * n);
+	x86_store(cpu, ea, b, LEGACY_X87 + 16 * n);
 }
 
 void x86_helper_fxrstor(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
@@ -409,8 +409,8 @@ static void write_components(struct x86_cpu *cpu, const struct x86_insn *in, uin
 
 	if (save & XSTATE_X87) {
 		legacy_x87(cpu, in, b);
-		x86_mem_write(cpu, ea, b, 24);
-		x86_mem_write(cpu, ea + 32, b + 32, 128);
+		x86_store(cpu, ea, b, 24);
+		x86_store(cpu, ea + 32, b + 32, 128);
 	}
 	if (mxcsr) {
 		x86_st32(cpu, ea + 24, cpu->mxcsr);
@@ -419,12 +419,12 @@ static void write_components(struct x86_cpu *cpu, const struct x86_insn *in, uin
 	if (save & XSTATE_SSE) {
 		for (unsigned i = 0; i < n; i++)
 			memcpy(b + 16 * i, &cpu->ymm[i], 16);
-		x86_mem_write(cpu, ea + LEGACY_X87, b, 16 * n);
+		x86_store(cpu, ea + LEGACY_X87, b, 16 * n);
 	}
 	if (save & XSTATE_AVX) {
 		for (unsigned i = 0; i < n; i++)
 			memcpy(b + 16 * i, &cpu->ymm[i].u64[2], 16);
-		x86_mem_write(cpu, ea + XSAVE_AVX, b, 16 * n);
+		x86_store(cpu, ea + XSAVE_AVX, b, 16 * n);
 	}
 }
 
@@ -462,7 +462,7 @@ void x86_helper_xsavec(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 	write_components(cpu, in, ea, rfbm & used, rfbm & used & XSTATE_SSE);
 	header[0] = rfbm & used;
 	header[1] = rfbm | 1ull << 63;
-	x86_mem_write(cpu, ea + XSAVE_HEADER, header, sizeof header);
+	x86_store(cpu, ea + XSAVE_HEADER, header, sizeof header);
 }
 
 void x86_helper_xrstor(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)

@@ -134,7 +134,7 @@ static void store80(struct x86_cpu *cpu, uint64_t ea, f80 v)
 
 	memcpy(b, &v.sig, 8);
 	memcpy(b + 8, &v.se, 2);
-	x86_mem_write(cpu, ea, b, sizeof b);
+	x86_store(cpu, ea, b, sizeof b);
 }
 
 enum source { SRC_F32, SRC_F64, SRC_I16, SRC_I32, SRC_I64, SRC_F80, SRC_REG };
@@ -418,7 +418,7 @@ static void store_done(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 	if (!good)
 		st->flags &= ~FPU_INEXACT; /* nothing was rounded */
 	if (good)
-		x86_mem_write(cpu, ea, bytes, size);
+		x86_store(cpu, ea, bytes, size);
 	x87_begin(cpu);
 	x87_commit(cpu, in, ea, st);
 	if (!good)
@@ -432,7 +432,7 @@ static void store_empty(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 			bool pop)
 {
 	if (cpu->fx.fcw & FPU_INVALID)
-		x86_mem_write(cpu, ea, bytes, size);
+		x86_store(cpu, ea, bytes, size);
 	x87_begin(cpu);
 	if (x87_stack_fault(cpu, in, ea, false) && pop)
 		x87_pop(cpu);

@@ -59,6 +59,14 @@ void x87_push(struct x86_cpu *cpu, f80 v);
 /* The common start of a non-control instruction, after the wait and all reads of memory: fip, and C1 cleared. */
 void x87_begin(struct x86_cpu *cpu);
 
+/* A store of several words that may cross into a page which cannot be written: then nothing is stored. */
+static inline void x86_store(struct x86_cpu *cpu, uint64_t addr, const void *from, unsigned size)
+{
+	if (size > 1 && (addr & 4095) + size > 4096)
+		x86_mem_probe_write(cpu, addr, size);
+	x86_mem_write(cpu, addr, from, size);
+}
+
 /* MMX: physical registers, TOP 0, all valid (SDM vol. 1, 9.5.1). mmx_enter() is the transition. */
 void x86_mmx_enter(struct x86_cpu *cpu);
 static inline uint64_t x86_mmx_get(const struct x86_cpu *cpu, unsigned n)
