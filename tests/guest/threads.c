@@ -79,6 +79,7 @@ static void *sleeper(void *arg)
 static void *spinner(void *arg)
 {
 	index_of = (int)(long)arg;
+	pthread_barrier_wait(&barrier);
 	while (!got[index_of])
 		;
 	return NULL;
@@ -141,9 +142,11 @@ int main(void)
 	pthread_join(th[0], &r);
 	printf("cancelled %d cleanup %d\n", r == PTHREAD_CANCELED, flag);
 	signal(SIGUSR1, on_usr);
+	pthread_barrier_destroy(&barrier);
+	pthread_barrier_init(&barrier, NULL, 5);
 	for (i = 0; i < 4; i++)
 		pthread_create(&th[i], NULL, spinner, (void *)(i + 1));
-	usleep(20000);
+	pthread_barrier_wait(&barrier);
 	for (i = 0; i < 4; i++)
 		pthread_kill(th[i], SIGUSR1);
 	for (i = 0; i < 4; i++)

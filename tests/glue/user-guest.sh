@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Small programs (tests/guest) give the same output and status under emu-user as natively, as x86-64 and as i386.
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=${BUILD:-build}
+emu=$PWD/$BUILD/bin/emu-user
+if [ ! -x "$emu" ]; then
+    echo "1..0 # SKIP emu-user is not built"
+    exit 0
+fi
+dir=$(mktemp -d "${TMPDIR:-/tmp}/user-guest-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+n=0 failed=0
+ok() { # RESULT SENTENCE
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; failed=1; fi
+}
+for compiler in gcc i686-linux-gnu-gcc; do
+    kind=x86_64
+    [ $compiler = gcc ] || kind=i386
+    for source in tests/guest/*.c; do
+        name=$(basename "$source" .c)
+        mkdir -p "$dir/$kind"
+        program=$dir/$kind/$name
+        static=
+        [ $kind = x86_64 ] || static=-static
+        if ! command -v $compiler >/dev/null || ! $compiler -O1 -w -pthread $static -o "$program" "$source" -lm 2>"$dir/cc"; then
+            n=$((n + 1))
+            echo "ok $n - $kind $name # SKIP $compiler cannot build it"
+            continue
+        fi
+        (cd "$dir" && timeout 60 "$program" >want 2>/dev/null; echo "status $?" >>want)
+        if grep -q 'status 126' "$dir/want"; then
+            n=$((n + 1))
+            echo "ok $n - $kind $name # SKIP this kernel runs no $kind programs"
+            continue
+        fi
+        (cd "$dir" && timeout 120 "$emu" "$program" >got 2>errors; echo "status $?" >>got)
+        if cmp -s "$dir/want" "$dir/got"; then
+            ok 0 "$kind $name: $(wc -l <"$dir/want") lines as natively"
+        else
+            ok 1 "$kind $name"
+            diff "$dir/want" "$dir/got" | head -20 | sed 's/^/# /'
+            head -5 "$dir/errors" | sed 's/^/# /'
+        fi
+    done
+done
+echo "1..$n"
+exit $failed
