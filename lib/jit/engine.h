@@ -201,9 +201,10 @@ static inline bool jit_contains(const struct jit *j, uint64_t host_pc)
 }
 
 /* ---- region.c ---- */
+/* Neighbours share buckets and pages of the table, so that a small program touches little of it. */
 static inline uint32_t jit_hash(uint64_t pc)
 {
-	return (uint32_t)((pc ^ pc >> 24) & ((1u << JIT_HASH_BITS) - 1));
+	return (uint32_t)((pc >> 4 ^ pc >> 22) & ((1u << JIT_HASH_BITS) - 1));
 }
 
 /* Held: lock. */

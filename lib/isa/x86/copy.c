@@ -93,9 +93,6 @@ static bool host_answers(const struct x86_tr *t)
 	case X86_OP_verr:
 	case X86_OP_verw:
 		return t->mode == 64;
-	case X86_OP_rdpid:
-	case X86_OP_rdtscp:
-		return true;
 	}
 	return false;
 }

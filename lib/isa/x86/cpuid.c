@@ -6,6 +6,7 @@
  * when every one of its instructions is emulated. The state of AVX-512, AMX, PKU and CET is never shown: XCR0 is at most
  * x87 + SSE + AVX. In a build for another host every feature is emulated by T0.
  */
+#include <stdatomic.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -57,13 +58,41 @@ static void set(struct x86_features *f, unsigned n, bool on)
 		f->has[n / 64] &= ~(1ull << n % 64);
 }
 
+#if defined(__x86_64__)
+/*
+ * CPUID of the host, each leaf asked once: under a hypervisor the instruction costs microseconds, and start-up
+ * tests a hundred features. The answers do not change.
+ */
+static void host_leaf(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	static struct { uint32_t leaf, subleaf, out[4]; } known[48];
+	static unsigned count;
+	static atomic_flag busy = ATOMIC_FLAG_INIT;
+	unsigned i = 0;
+	while (atomic_flag_test_and_set(&busy))
+		;
+	while (i < count && (known[i].leaf != leaf || known[i].subleaf != subleaf))
+		i++;
+	if (i == count) {
+		i = count < 48 ? count++ : 47;
+		known[i].leaf = leaf;
+		known[i].subleaf = subleaf;
+		uint32_t *o = known[i].out;
+		__cpuid_count(leaf, subleaf, o[EAX], o[EBX], o[ECX], o[EDX]);
+	}
+	memcpy(out, known[i].out, sizeof known[i].out);
+	atomic_flag_clear(&busy);
+}
+#endif
+
 static void host_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	memset(out, 0, 4 * sizeof out[0]);
 #if defined(__x86_64__)
-	uint32_t max = __get_cpuid_max(leaf & 0x80000000, NULL);
-	if (leaf <= max)
-		__cpuid_count(leaf, subleaf, out[EAX], out[EBX], out[ECX], out[EDX]);
+	uint32_t max[4];
+	host_leaf(leaf & 0x80000000, 0, max);
+	if (leaf <= max[EAX])
+		host_leaf(leaf, subleaf, out);
 #else
 	(void)leaf;
 	(void)subleaf;

@@ -333,13 +333,20 @@ static enum trap_kind mov_from_seg(struct emu *e)
 	return TRAP_NONE;
 }
 
+/* IA32_TSC_AUX as Linux sets it, node and processor, is also the limit of the segment 7b; that works on every host. */
+static uint32_t processor_id(void)
+{
+	uint32_t v = 0;
+	__asm__ volatile("lsl %1, %0" : "+r"(v) : "r"(0x7b) : "cc");
+	return v;
+}
+
 static enum trap_kind rdtscp(struct x86_cpu *c)
 {
-	uint32_t lo, hi, aux;
-	__asm__ volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(aux));
-	c->gpr[X86_RAX] = lo;
-	c->gpr[X86_RDX] = hi;
-	c->gpr[X86_RCX] = aux;
+	uint64_t t = __builtin_ia32_rdtsc();
+	c->gpr[X86_RAX] = (uint32_t)t;
+	c->gpr[X86_RDX] = t >> 32;
+	c->gpr[X86_RCX] = processor_id();
 	return TRAP_NONE;
 }
 
@@ -396,6 +403,7 @@ enum trap_kind x86_emulate(struct x86_cpu *c)
 	case X86_OP_mov_from_seg: kind = mov_from_seg(&e); break;
 	case X86_OP_cpuid: cpuid(c); break;
 	case X86_OP_rdtscp: kind = rdtscp(c); break;
+	case X86_OP_rdpid: c->gpr[e.in.rm] = processor_id(); break;
 	case X86_OP_xgetbv: kind = xgetbv(c); break;
 	case X86_OP_pushf: kind = pushf(&e); break;
 	case X86_OP_popf: kind = popf(&e); break;
