@@ -51,7 +51,7 @@ extern char xh_resume_avx[], xh_resume_sse[];
 XH_ENTER("avx", XH_EACH(XH_LOAD_Y), XH_EACH(XH_SAVE_Y), "vzeroupper\n");
 XH_ENTER("sse", XH_EACH(XH_LOAD_X), XH_EACH(XH_SAVE_X), "");
 
-static bool xh_avx;
+static bool xh_avx, xh_intel;
 static uint8_t *xh_page;
 static volatile int xh_signal;
 
@@ -105,6 +105,7 @@ __attribute__((unused)) static void xh_init(void)
 
 	sigaltstack(&ss, NULL);
 	xh_avx = __builtin_cpu_supports("avx");
+	xh_intel = __builtin_cpu_is("intel");
 	xh_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (xh_page == MAP_FAILED)
 		tap_skip_all("no writable and executable page to be had");

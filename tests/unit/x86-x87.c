@@ -78,6 +78,11 @@ static bool compare(const struct x86_insn *in, const struct xh_code *c, const st
 
 	if (transcendental(in))
 		near(got, want);
+	if (!xh_intel) { /* other makers' rules for the pointers differ */
+		got->fx.fip = want->fx.fip;
+		got->fx.fdp = want->fx.fdp;
+		got->fx.fop = want->fx.fop;
+	}
 	for (unsigned i = 0; i < 16; i++)
 		same &= i == X86_RSP || got->gpr[i] == want->gpr[i];
 	/* of a state image that faults processors store some words, this project none */

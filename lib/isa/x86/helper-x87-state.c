@@ -478,9 +478,9 @@ void x86_helper_xrstor(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 	x86_mem_read(cpu, ea, b, XSAVE_AVX);
 	memcpy(&bv, b + XSAVE_HEADER, 8);
 	memcpy(&comp, b + XSAVE_HEADER + 8, 8);
-	for (unsigned i = XSAVE_HEADER + 16; i < XSAVE_AVX; i++)
-		reserved |= b[i];
 	compact = comp >> 63;
+	for (unsigned i = XSAVE_HEADER + 16; i < (compact ? XSAVE_AVX : XSAVE_HEADER + 24u); i++)
+		reserved |= b[i];
 	/* SDM vol. 1, 13.8.1 and 13.8.2: a header that names what is not there is refused. */
 	if (bv & ~cpu->xcr0 || (compact ? bv & ~comp || comp & ~(1ull << 63) & ~cpu->xcr0 : comp != 0) || reserved)
 		x86_raise(cpu, 13, 0);
