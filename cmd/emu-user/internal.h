@@ -110,6 +110,7 @@ extern const char *const signal_names[65];
 int exec_save_options(struct process *p, const char *argv0);
 
 /* proc.c */
+void proc_describe(struct process *p);
 int proc_maps_text(struct process *p, FILE *f, bool smaps);
 
 /* vdso */

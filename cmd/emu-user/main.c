@@ -390,6 +390,7 @@ int main(int argc, char **argv)
 	    stack_build(p, t, &im, interp_base, args, environ, &sp, &e))
 		fail(&e);
 	p->entry = im.entry;
+	proc_describe(p);
 	elf_image_free(&im);
 	name = strrchr(argv[first], '/');
 	prctl(PR_SET_NAME, name ? name + 1 : argv[first]);

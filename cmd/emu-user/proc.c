@@ -164,6 +164,43 @@ static int memory_text(struct thread *t, uint64_t start, uint64_t end, FILE *out
 	return 0;
 }
 
+/*
+ * Tells the kernel where the guest's arguments, environment and image are, so that /proc/PID/cmdline, environ and stat
+ * show the guest to everyone (prctl(2), PR_SET_MM_MAP). Where the kernel does not allow it they are imitated for the guest itself.
+ */
+void proc_describe(struct process *p)
+{
+	uint64_t here = (uint64_t)(uintptr_t)sbrk(0), base = p->guest_base;
+	uint64_t aux[2 * 48];
+	struct prctl_mm_map m = {
+		.start_code = p->start_code + base, .end_code = p->end_code + base,
+		.start_data = p->start_data + base, .end_data = p->end_data + base,
+		.start_brk = here, .brk = here, /* the emulator's own heap goes on from here */
+		.start_stack = p->start_stack + base, .arg_start = p->arg_start + base, .arg_end = p->arg_end + base,
+		.env_start = p->env_start + base, .env_end = p->env_end + base, .exe_fd = (uint32_t)-1,
+	};
+	unsigned i;
+
+	if (p->start_data >= p->end_data) /* a program without data */
+		m.start_data = m.end_data = m.end_code;
+	if (p->start_code >= p->end_code)
+		return;
+	if (p->abi->word == 8 && p->auxv_size <= sizeof(aux)) {
+		m.auxv = (void *)p->auxv;
+		m.auxv_size = (uint32_t)p->auxv_size;
+	} else {
+		for (i = 0; i < p->auxv_size / 4 && i < sizeof(aux) / sizeof(aux[0]); i++) {
+			uint32_t v;
+
+			memcpy(&v, p->auxv + 4 * i, 4);
+			aux[i] = v;
+		}
+		m.auxv = (void *)aux;
+		m.auxv_size = i * 8;
+	}
+	p->proc_described = !prctl(PR_SET_MM, PR_SET_MM_MAP, &m, sizeof(m), 0);
+}
+
 int user_proc_open(struct thread *t, const char *path, int flags, int mode)
 {
 	struct process *p = t->process;
@@ -179,6 +216,8 @@ int user_proc_open(struct thread *t, const char *path, int flags, int mode)
 	}
 	if (strcmp(file, "maps") && strcmp(file, "smaps") && strcmp(file, "cmdline") && strcmp(file, "auxv") &&
 	    strcmp(file, "environ") && strcmp(file, "stat"))
+		return -ENOTSUP;
+	if (p->proc_described && strcmp(file, "maps") && strcmp(file, "smaps") && (p->abi->word == 8 || strcmp(file, "auxv")))
 		return -ENOTSUP;
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;

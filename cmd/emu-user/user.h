@@ -169,6 +169,7 @@ struct process {
 	uint64_t brk_start, brk;
 	volatile uint32_t protected_pages; /* pages write-protected because of translations */
 	bool read_implies_exec;    /* an old i386 program: readable memory is executable */
+	bool proc_described;       /* the kernel shows the guest's arguments and image in /proc */
 	bool lock_future;          /* mlockall(MCL_FUTURE) */
 	struct x86_seg_table *ldt; /* x86: modify_ldt's */
 	struct shm_segment *shm;   /* attached System V segments */
