@@ -146,6 +146,8 @@ static void faults(void)
 	FAULT("divide", one = one / zero);
 	FAULT("ud2", __asm__ volatile("ud2"));
 	FAULT("int3", __asm__ volatile("int3"));
+	FAULT("hlt", __asm__ volatile("hlt"));
+	FAULT("in", __asm__ volatile("in %%dx,%%al" ::: "eax"));
 	if (ftruncate(fd, 100) == 0) {
 		char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		FAULT("bus", m[5000] = 1);

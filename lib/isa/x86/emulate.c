@@ -392,6 +392,9 @@ enum trap_kind x86_emulate(struct x86_cpu *c)
 		return x86_exception(c, 13, 0);
 	if (e.in.has_mem && !(e.in.row->flags & X86_ROW_VSIB))
 		e.ea = effective_address(&e);
+	/* User programs run at CPL 3 with IOPL 0 (SDM volume 3, 5.9; volume 1, 19.5.1). */
+	if (e.in.row->flags & (X86_ROW_PRIV | X86_ROW_IO))
+		return x86_exception(c, 13, 0);
 	enum trap_kind kind = TRAP_NONE;
 	switch (e.in.row->op) {
 	case X86_OP_int3: return software_interrupt(&e, 3);
