@@ -46,7 +46,7 @@ struct jit_region {
 	uint64_t pc;
 	uint32_t code;         /* offset of the body */
 	uint32_t hash_next;    /* region */
-	uint32_t incoming;     /* exit: list of linked exits that lead here */
+	uint32_t incoming;     /* exit: list of linked exits that lead here; of a dead region: how often it was run into */
 	uint32_t delta;        /* offset of its instruction table in jit->delta */
 	uint32_t verify;       /* offset of the entry for indirect jumps, 0: not made yet */
 	uint32_t page_next[2]; /* region: next of the same page, for the first and the second page */
@@ -207,7 +207,10 @@ static inline uint32_t jit_hash(uint64_t pc)
 	return (uint32_t)((pc >> 4 ^ pc >> 22) & ((1u << JIT_HASH_BITS) - 1));
 }
 
-/* Held: lock. */
+/*
+ * Held: lock; or inside, when a miss means nothing: a dead region's hash_next goes on leading into its chain, and no
+ * region is reused before a flush.
+ */
 static inline uint32_t jit_region_find(const struct jit *j, uint64_t pc, uint8_t mode)
 {
 	uint32_t r = j->hash[jit_hash(pc)];

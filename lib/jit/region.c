@@ -107,7 +107,7 @@ void jit_region_commit(struct jit *j, uint32_t region)
 	if (!(g->flags & JIT_REGION_STEP)) {
 		uint32_t h = jit_hash(g->pc);
 		g->hash_next = j->hash[h];
-		j->hash[h] = region;
+		__atomic_store_n(&j->hash[h], region, __ATOMIC_RELEASE); /* x86_engine_find() looks without the lock */
 		uint64_t last = g->pc + (g->guest_len ? g->guest_len - 1 : 0);
 		struct jit_page *p = jit_page_get(j, g->pc);
 		g->page_next[0] = p->regions;
@@ -157,7 +157,6 @@ void jit_region_kill(struct jit *j, uint32_t region)
 		return;
 	g->flags |= JIT_REGION_DEAD;
 	hash_remove(j, region);
-	g->hash_next = 0; /* counts traps from here on */
 	jit_unlink_incoming(j, region);
 	jit_verify_kill(j, region);
 	jit_entry_kill(j, region, jit_single(j));

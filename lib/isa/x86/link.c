@@ -123,8 +123,7 @@ void x86_engine_trapped(struct x86_cpu *c)
 	struct jit *j = c->cpu.jit;
 	uint32_t r = c->h.trapped;
 	c->h.trapped = JIT_NONE;
-	/* hash_next is of no use to a dead region: it counts. */
-	if (__atomic_add_fetch(&j->region[r].hash_next, 1, __ATOMIC_RELAXED) < 8)
+	if (__atomic_add_fetch(&j->region[r].incoming, 1, __ATOMIC_RELAXED) < 8)
 		return;
 	uint32_t generation = atomic_load(&j->generation);
 	lock_outside(j, c);
@@ -140,6 +139,11 @@ uint64_t x86_engine_find(struct x86_cpu *c, bool step)
 	atomic_store(&c->h.jc.inside, 1);
 	if (__builtin_expect(atomic_load(&j->stop), 0))
 		jit_enter_wait(j, &c->h.jc);
+	if (!step) {
+		r = jit_region_find(j, c->rip, c->mode);
+		if (r && !(j->region[r].flags & JIT_REGION_DEAD))
+			return host_address(j, j->region[r].code);
+	}
 	lock_outside(j, c);
 	if (!step) {
 		r = find(j, c, JIT_NONE);

@@ -117,7 +117,7 @@ static enum trap_kind translated(struct x86_cpu *c, bool step)
 	struct jit *j = c->cpu.jit;
 	uint64_t to = x86_engine_find(c, step);
 	if (!to) {
-		atomic_store(&c->h.jc.inside, 0);
+		atomic_store_explicit(&c->h.jc.inside, 0, memory_order_release);
 		return x86_fetch_fault(c, c->rip);
 	}
 	if (!c->x87_in_host)
@@ -137,7 +137,7 @@ static enum trap_kind translated(struct x86_cpu *c, bool step)
 		struct jit_exit *x = &j->exit[c->h.exit];
 		uint64_t target = jit_exit_target(j, c->h.exit);
 		unsigned what = x->kind;
-		atomic_store(&c->h.jc.inside, 0);
+		atomic_store_explicit(&c->h.jc.inside, 0, memory_order_release);
 		switch (what) {
 		case X86_EXIT_SYSCALL:
 			kind = trap_syscall(c, target);
@@ -155,7 +155,7 @@ static enum trap_kind translated(struct x86_cpu *c, bool step)
 	} else {
 		if (c->h.trapped)
 			x86_engine_trapped(c);
-		atomic_store(&c->h.jc.inside, 0);
+		atomic_store_explicit(&c->h.jc.inside, 0, memory_order_release);
 		if (reason == X86_LEFT_FAULT)
 			kind = c->cpu.trap.kind;
 	}

@@ -120,14 +120,27 @@ int x86_thunks_make(struct jit *j, struct err *e)
 	p = e_u32(p, 0x08ec8348); /* sub rsp, 8 */
 	p = e_gs_store(p, X86_RSP, OFF(h.rsp));
 	p = stmxcsr(p, OFF(h.mxcsr));
+	p = e_gs_load32(p, X86_RAX, OFF(h.mxcsr)); /* loading it is slow, and mostly it is as it was left */
+	p = e_gs(p, 0x3b, X86_RAX, OFF(mxcsr), false);
+	p = e_u16(p, 0x0974); /* je over */
 	p = ldmxcsr(p, OFF(mxcsr));
 	p = vectors(p, false);
 	p = e_gs_cmp0(p, OFF(cpu.pending));
 	AT(T_IN1_START);
 	to_slow = p;
 	p = e_jcc(p, 5, p);
-	p = e_gs(p, 0xff, 6, OFF(h.rflags), false); /* push gs:[rflags] */
-	p = e_u8(p, 0x9d);                          /* popf */
+	p = e_gs_load32(p, X86_RAX, OFF(h.rflags)); /* popf would take longer than all the rest */
+	p = e_u8(p, 0xa9);                          /* test eax, DF */
+	p = e_u32(p, X86_DF);
+	p = e_u16(p, 0x0174);                       /* jz +1 */
+	p = e_u8(p, 0xfd);                          /* std */
+	p = e_u16(p, 0xc189);                       /* mov ecx, eax */
+	p = e_bytes(p, 0x0be9c1, 3);                /* shr ecx, 11 */
+	p = e_bytes(p, 0x01e183, 3);                /* and ecx, 1: OF */
+	p = e_u16(p, 0xc488);                       /* mov ah, al */
+	p = e_u16(p, 0xc888);                       /* mov al, cl */
+	p = e_u16(p, 0x7f04);                       /* add al, 0x7f: OF */
+	p = e_u8(p, 0x9e);                          /* sahf: the rest */
 	for (unsigned i = 0; i < 16; i++)
 		p = e_gs_load(p, i, gpr(i));
 	p = e_gs_jmp(p, OFF(h.jump));
@@ -229,6 +242,12 @@ int x86_thunks_make(struct jit *j, struct err *e)
 	p = e_u8(p, 0xfc);                          /* cld */
 	AT(T_LEAVE);
 	p = stmxcsr(p, OFF(mxcsr));
+	p = e_gs_load32(p, X86_RAX, OFF(mxcsr));
+	p = e_u8(p, 0x25); /* and eax: the control bits; sticky flags do not disturb C */
+	p = e_u32(p, 0xffc0);
+	p = e_u8(p, 0x3d);
+	p = e_u32(p, 0x1f80);
+	p = e_u16(p, 0x0974);
 	p = ldmxcsr(p, OFF(h.mxcsr));
 	p = vectors(p, true);
 	p = epilogue(p);
