@@ -188,7 +188,7 @@ bool ir_eval_fp(struct fpu_status *st, const struct ir_op *op, unsigned src, con
 		st->round = (uint8_t)(op->x - 1);
 	switch (op->op) {
 	case IR_FPGET:
-		d->u32[0] = op->aux ? st->round : st->flags;
+		d->u32[0] = op->aux ? st->round : st->flags & ~(uint32_t)FPU_ROUNDED_UP; /* that one is not sticky */
 		return true;
 	case IR_FPSET:
 		if (op->aux)

@@ -167,6 +167,7 @@ struct ir_guest {
 	uint8_t pc_type;          /* IR_I32 or IR_I64: also its address width */
 	uint32_t extra_offset;    /* where op->x of the last insn is restored at a fault (u32), or IR_NO_OFFSET */
 	uint32_t fpu_offset;      /* struct fpu_status in the state, or IR_NO_OFFSET */
+	bool fpu_tiny_before;     /* its tiny_before, always */
 	const struct ir_flags *flags; /* NULL: none */
 	const struct ir_pin *pins;
 	unsigned pin_count;

@@ -23,7 +23,11 @@ struct ir_front {
 			    size_t n);
 	/* What else than pc the translation depends on (instruction set mode, floating-point modes). May be NULL: 0. */
 	uint8_t (*mode)(const struct cpu *c);
-	/* Do the host's instructions give this guest's floating-point results in its present mode? May be NULL: no. */
+	/*
+	 * Do the host's instructions give this guest's floating-point results in its present mode (rounding 0..3, nothing flushed)?
+	 * mode() must tell such modes apart. While translated code runs the host's MXCSR is the guest's: helpers use no
+	 * floating point of the host, and see flags that were raised since in fpu_status only behind an fpget. May be NULL: no.
+	 */
 	bool (*fp_host)(const struct cpu *c);
 	/* Turns trap.vector IR_VECTOR_* into the guest's own. */
 	void (*fault)(struct cpu *c);

@@ -99,7 +99,7 @@ static const struct ir_flags toy_flags = {TOY_FLAGS, 15, toy_compute, toy_test, 
 static const struct ir_pin toy_pins[] = {{0, 3}, {1, 12}, {4, 13}, {5, 14}, {6, 15}, {7, 8}, {8, 9}, {9, 10}, {TOY_W, 11}};
 static const struct ir_guest toy_guest = {
 	.name = "toy", .slots = toy_slots, .slot_count = TOY_SLOTS, .pc_offset = offsetof(struct toy, pc),
-	.pc_type = IR_I64, .extra_offset = offsetof(struct toy, extra), .fpu_offset = offsetof(struct toy, fpu),
+	.pc_type = IR_I64, .extra_offset = offsetof(struct toy, extra), .fpu_offset = offsetof(struct toy, fpu), .fpu_tiny_before = true,
 	.flags = &toy_flags, .pins = toy_pins, .pin_count = 9,
 };
 

@@ -2,18 +2,28 @@
 /*
  * What leaves translated code: helpers, operations done by the interpreter's functions, exits.
  */
+#include "fpu/fpu.h"
 #include "jit/host/x86-64-t1.h"
 #include "jit/interp.h"
 
 /* ---- C functions that translated code calls ---- */
 
-/* src is kept in the copy's z. frame: operands 0..3, result 4. */
-static void eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest)
+/*
+ * src is kept in the copy's z. frame: operands 0..3, result 4. What looks at the floating-point status sees the flags that
+ * the host's instructions have raised, and the host gets the rounding that it sets.
+ */
+void t1_eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest)
 {
+	bool status = (o->op == IR_FPGET || o->op == IR_FPSET) && guest->fpu_offset != IR_NO_OFFSET;
+	struct fpu_status *st = (void *)((char *)cpu + guest->fpu_offset);
 	union ir_value d;
 
+	if (status)
+		st->flags |= __builtin_ia32_stmxcsr() & 0x3f;
 	if (ir_eval(guest, cpu, o, o->z, frame, &d))
 		frame[4] = d;
+	if (status)
+		__builtin_ia32_ldmxcsr(0x1f80 | (st->round <= FPU_ZERO ? (uint32_t)st->round << 13 : 0));
 }
 
 /* frame[0].u64[0] is the guest's address, displacement included; frame[1], [2] operands. */
@@ -117,7 +127,7 @@ void t1_fallback(struct t1_gen *g, const struct ir_op *o)
 	t1_literal(g, RSI, g->at);
 	INS(0x8b | O_W, RDX, rm_reg(RSP));
 	t1_imm(g, RCX, (uint64_t)(uintptr_t)g->guest);
-	call(g, (uint64_t)(uintptr_t)eval_in_frame);
+	call(g, (uint64_t)(uintptr_t)t1_eval_in_frame);
 	t1_call_end(g, 0);
 	from_frame(g, o->dst);
 }

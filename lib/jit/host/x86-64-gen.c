@@ -313,6 +313,30 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	call_engine(g, (uint64_t)(uintptr_t)ir_engine_miss);
 	j->thunk[T1_RETRY] = jit_offset(j, g->p);
 	t1_leave(g, T1_LEFT_PC);
+
+	/* Preserves every register but the frame's result: rax is the operation, its own value was put into the frame. */
+	static const uint8_t saved[] = {RCX, RDX, RSI, RDI, R8, R9, R10, R11};
+	j->thunk[T1_EVAL] = jit_offset(j, g->p);
+	INS(0x81 | O_W, 5, rm_reg(RSP));
+	g->p = e_u32(g->p, 328);
+	for (unsigned i = 0; i < 8; i++)
+		INS(0x89 | O_W, saved[i], rm_mem(RSP, 8 * (int32_t)i));
+	for (unsigned i = 0; i < 16; i++)
+		INS(O_0F | 0x11, i, rm_mem(RSP, 64 + 16 * (int32_t)i));
+	INS(0x8d | O_W, RDI, rm_mem(RBP, -g->bias));
+	INS(0x8b | O_W, RSI, rm_reg(RAX));
+	INS(0x8d | O_W, RDX, rm_mem(RSP, 336));
+	t1_imm(g, RCX, (uint64_t)(uintptr_t)guest);
+	t1_imm(g, RAX, (uint64_t)(uintptr_t)t1_eval_in_frame);
+	g->p = e_u16(g->p, 0xd0ff);
+	for (unsigned i = 0; i < 16; i++)
+		INS(O_0F | 0x10, i, rm_mem(RSP, 64 + 16 * (int32_t)i));
+	for (unsigned i = 0; i < 8; i++)
+		INS(0x8b | O_W, saved[i], rm_mem(RSP, 8 * (int32_t)i));
+	INS(0x81 | O_W, 0, rm_reg(RSP));
+	g->p = e_u32(g->p, 328);
+	INS(0x8b | O_W, RAX, rm_mem(RSP, T1_SAVED_RAX + 8));
+	g->p = e_u8(g->p, 0xc3);
 	j->floor = (jit_offset(j, g->p) + 63) & ~63u;
 	j->hot = j->floor;
 	jit_table_init(j, (uint64_t)(uintptr_t)(j->rx + j->thunk[T1_MISS]), false);

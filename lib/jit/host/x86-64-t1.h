@@ -28,6 +28,7 @@
 #define T1_RESULT 128
 #define T1_HOMES 160
 #define T1_HOME_END (T1_FRAME - 64)
+#define T1_SAVED_RAX (T1_FRAME - 16)
 
 
 struct t1_loc {
@@ -147,6 +148,7 @@ unsigned t1_compare(struct t1_gen *g, unsigned cond, unsigned type, ir_ref a, ir
 bool t1_memory(struct t1_gen *g, const struct ir_op *o);
 /* ---- x86-64-vec.c ---- */
 bool t1_vector(struct t1_gen *g, const struct ir_op *o);
+/* ---- x86-64-fp.c ---- */
 bool t1_fp(struct t1_gen *g, const struct ir_op *o);
 void t1_fp_cold(struct t1_gen *g, struct t1_cold *c);
 /* ---- x86-64-call.c ---- */
@@ -159,6 +161,7 @@ void t1_exit(struct t1_gen *g, const struct ir_op *o);
 void t1_poll(struct t1_gen *g, uint64_t pc);
 void t1_label_ref(struct t1_gen *g, uint32_t label); /* the rel32 at g->p - 4 leads there */
 void t1_leave(struct t1_gen *g, unsigned reason);
+void t1_eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest);
 void t1_literal(struct t1_gen *g, unsigned reg, uint32_t op); /* lea reg, [op] */
 /* ---- x86-64-gen.c ---- */
 int32_t t1_bias(const struct ir_guest *guest);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Floating point by the host's instructions, where that gives the guest's result but for rare cases, which the operation's
+ * cold path gives to lib/fpu again with the operands still at hand: a NaN result (each guest has its own NaN rules), an
+ * integer that does not fit, and for guests that find tininess before rounding a result of ± the smallest normal number,
+ * which may have been tiny before. The host's sticky flags are the guest's while translated code runs (run.c).
+ */
+#include "jit/host/x86-64-t1.h"
+
+/* The cold path comes back right behind the jump to it: what follows may move values to other places. */
+static void cold(struct t1_gen *g, unsigned cc, unsigned d, unsigned a, unsigned b, unsigned c)
+{
+	g->p = e_jcc(g->p, cc, g->p);
+	if (g->colds >= sizeof g->cold / sizeof g->cold[0]) {
+		g->failed = true;
+		return;
+	}
+	g->cold[g->colds++] = (struct t1_cold){.kind = T1_COLD_FP, .reg = (uint8_t)d, .from = g->p, .back = g->p, .op = g->at,
+					       .arg = {(uint8_t)a, (uint8_t)b, (uint8_t)c}};
+}
+
+#define NO 0xff
+
+static unsigned prefix(unsigned type) { return type == IR_F64 ? O_F2 | O_0F : O_F3 | O_0F; }
+
+static void check_nan(struct t1_gen *g, unsigned type, unsigned d, unsigned a, unsigned b, unsigned c)
+{
+	INS((type == IR_F64 ? O_66 : 0u) | O_0F | 0x2e, d, rm_reg(d)); /* ucomis */
+	cold(g, CC_P, d, a, b, c);
+}
+
+static void check_tiny(struct t1_gen *g, unsigned type, unsigned d, unsigned a, unsigned b, unsigned c)
+{
+	if (!g->guest->fpu_tiny_before)
+		return;
+	bool wide = type == IR_F64;
+	unsigned t = t1_alloc(g);
+	INS(O_66 | O_0F | 0x7e | (wide ? O_W : 0), d, rm_reg(t));
+	INS(0x03 | (wide ? O_W : 0), t, rm_reg(t)); /* the sign goes */
+	if (wide) {
+		unsigned k = t1_alloc(g);
+		t1_imm(g, k, 0x0020000000000000ull);
+		INS(0x3b | O_W, t, rm_reg(k));
+	} else {
+		INS(0x81, 7, rm_reg(t));
+		g->p = e_u32(g->p, 0x01000000);
+	}
+	cold(g, CC_E, d, a, b, c);
+}
+
+static bool arithmetic(struct t1_gen *g, const struct ir_op *o)
+{
+	static const uint8_t code[] = {[IR_FADD - IR_FADD] = 0x58, [IR_FSUB - IR_FADD] = 0x5c,
+				       [IR_FMUL - IR_FADD] = 0x59, [IR_FDIV - IR_FADD] = 0x5e};
+	unsigned type = o->type, pp = prefix(type), a = t1_xmm(g, o->a), b, d;
+
+	if (o->op == IR_FSQRT) {
+		d = t1_dest_xmm(g, o->dst, 0);
+		if (t1_host.avx)
+			g->p = asm_vex(g->p, pp | 0x51, false, d, a, rm_reg(a));
+		else
+			INS(pp | 0x51, d, rm_reg(a));
+		check_nan(g, type, d, a, NO, NO);
+		return true;
+	}
+	b = o->b == o->a ? a : t1_xmm(g, o->b);
+	d = t1_dest_xmm(g, o->dst, 0);
+	if (t1_host.avx) {
+		g->p = asm_vex(g->p, pp | code[o->op - IR_FADD], false, d, a, rm_reg(b));
+	} else {
+		t1_mov(g, d, a, IR_V128);
+		INS(pp | code[o->op - IR_FADD], d, rm_reg(b));
+	}
+	check_nan(g, type, d, a, b, NO);
+	if (o->op == IR_FMUL || o->op == IR_FDIV)
+		check_tiny(g, type, d, a, b, NO);
+	return true;
+}
+
+static bool multiply_add(struct t1_gen *g, const struct ir_op *o)
+{
+	static const uint8_t code[] = {0xb9, 0xbd, 0xbb, 0xbf}; /* 231 forms: product negated 1, addend negated 2 */
+
+	if (!t1_host.fma || o->aux > 3)
+		return false;
+	unsigned a = t1_xmm(g, o->a), b = t1_xmm(g, o->b), c = t1_xmm(g, o->c), d = t1_dest_xmm(g, o->dst, 0);
+	t1_mov(g, d, c, IR_V128);
+	g->p = asm_vex(g->p, O_66 | O_0F38 | code[o->aux] | (o->type == IR_F64 ? O_W : 0), false, d, a, rm_reg(b));
+	check_nan(g, o->type, d, a, b, c);
+	check_tiny(g, o->type, d, a, b, c);
+	return true;
+}
+
+static bool compare(struct t1_gen *g, const struct ir_op *o, unsigned src)
+{
+	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), d = t1_dest(g, o->dst, 0), t = t1_alloc(g);
+
+	INS((src == IR_F64 ? O_66 : 0u) | O_0F | (o->aux & 1 ? 0x2f : 0x2e), a, rm_reg(b));
+	cold(g, CC_P, d, a, b, NO);
+	t1_imm(g, d, IR_REL_GT);
+	t1_imm(g, t, IR_REL_LT);
+	INS(O_0F | 0x40 | CC_B, d, rm_reg(t));
+	t1_imm(g, t, IR_REL_EQ);
+	INS(O_0F | 0x40 | CC_E, d, rm_reg(t));
+	if (!g->failed)
+		g->cold[g->colds - 1].back = g->p; /* nothing between moved a value: the cold path may skip it */
+	return true;
+}
+
+/* To unsigned the host would convert as signed in 64 bits, and raise inexact where the guest's is invalid only. */
+static bool to_integer(struct t1_gen *g, const struct ir_op *o, unsigned src)
+{
+	bool wide = o->type == IR_I64;
+
+	if ((o->type != IR_I32 && o->type != IR_I64) || !(o->aux & IR_FTOI_SIGNED) || o->aux & IR_FTOI_EXACT_QUIET ||
+	    (o->x != IR_ROUND_ZERO && o->x != IR_ROUND_GUEST))
+		return false;
+	unsigned a = t1_xmm(g, o->a), d = t1_dest(g, o->dst, 0);
+	INS(prefix(src) | (o->x == IR_ROUND_ZERO ? 0x2c : 0x2d) | (wide ? O_W : 0), d, rm_reg(a));
+	/* cmp d, 1 overflows only for the least integer, the host's sign of failure */
+	INS(0x83 | (wide ? O_W : 0), 7, rm_reg(d));
+	g->p = e_u8(g->p, 1);
+	cold(g, CC_O, d, a, NO, NO);
+	return true;
+}
+
+static bool vector(struct t1_gen *g, const struct ir_op *o)
+{
+	static const uint8_t code[] = {[IR_VFADD - IR_VFADD] = 0x58, [IR_VFSUB - IR_VFADD] = 0x5c, [IR_VFMUL - IR_VFADD] = 0x59,
+				       [IR_VFDIV - IR_VFADD] = 0x5e, [IR_VFSQRT - IR_VFADD] = 0x51};
+	unsigned pp = o->aux == IR_F64 ? O_66 | O_0F : O_0F, a, b = NO, c = NO, d;
+	bool fma = o->op == IR_VFMA;
+
+	if (o->type != IR_V128 || (fma && (!t1_host.fma || o->imm > 3)))
+		return false;
+	a = t1_xmm(g, o->a);
+	if (o->b)
+		b = o->b == o->a ? a : t1_xmm(g, o->b);
+	if (o->c)
+		c = t1_xmm(g, o->c);
+	d = t1_dest_xmm(g, o->dst, 0);
+	if (fma) {
+		static const uint8_t fused[] = {0xb8, 0xbc, 0xba, 0xbe};
+		t1_mov(g, d, c, IR_V128);
+		g->p = asm_vex(g->p, O_66 | O_0F38 | fused[o->imm] | (o->aux == IR_F64 ? O_W : 0), false, d, a, rm_reg(b));
+	} else if (o->op == IR_VFSQRT) {
+		INS(pp | 0x51, d, rm_reg(a));
+	} else {
+		t1_mov(g, d, a, IR_V128);
+		INS(pp | code[o->op - IR_VFADD], d, rm_reg(b));
+	}
+	/* xmm15 = lanes that are NaN, or the smallest normal */
+	unsigned t = t1_alloc(g);
+	INS(O_0F | 0x28, 31, rm_reg(d));
+	INS(pp | 0xc2, 31, rm_reg(d));
+	g->p = e_u8(g->p, 3); /* cmpunord */
+	INS(pp | 0x50, t, rm_reg(31));
+	INS(0x85, t, rm_reg(t));
+	cold(g, CC_NE, d, a, b, c);
+	if (g->guest->fpu_tiny_before && (o->op == IR_VFMUL || o->op == IR_VFDIV || fma)) {
+		/* Shifted left by one, the sign is gone and the smallest normal is one bit. */
+		unsigned k = t1_alloc_xmm(g);
+		uint64_t least = o->aux == IR_F64 ? 0x0020000000000000ull : 0x0100000001000000ull;
+		t1_imm(g, t, least);
+		INS(O_66 | O_W | O_0F | 0x6e, k, rm_reg(t));
+		INS(O_66 | O_0F | 0x6c, k, rm_reg(k));
+		INS(O_0F | 0x28, 31, rm_reg(d));
+		INS(O_66 | O_0F | (o->aux == IR_F64 ? 0x73 : 0x72), 6, rm_reg(31));
+		g->p = e_u8(g->p, 1);
+		INS(O_66 | O_0F | 0x76, 31, rm_reg(k)); /* either half of an f64 being equal is a harmless detour */
+		INS(O_66 | O_0F | 0xd7, t, rm_reg(31));
+		INS(0x85, t, rm_reg(t));
+		cold(g, CC_NE, d, a, b, c);
+	}
+	return true;
+}
+
+bool t1_fp(struct t1_gen *g, const struct ir_op *o)
+{
+	unsigned src = o->a ? t1_type(g, o->a) : IR_VOID, a, d;
+	bool f3264 = o->type == IR_F32 || o->type == IR_F64, done = false;
+	bool src3264 = src == IR_F32 || src == IR_F64;
+
+	if (!g->fp_host || !(ir_op_info[o->op].flags & IR_F_FPENV))
+		return false;
+	if (o->op >= IR_VFADD && o->op <= IR_VFMA)
+		done = o->aux != IR_F16 && o->x == IR_ROUND_GUEST && vector(g, o);
+	switch (o->op) {
+	case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FSQRT:
+		done = f3264 && o->x == IR_ROUND_GUEST && arithmetic(g, o);
+		break;
+	case IR_FMA:
+		done = f3264 && o->x == IR_ROUND_GUEST && multiply_add(g, o);
+		break;
+	case IR_FCMP:
+		done = src3264 && compare(g, o, src);
+		break;
+	case IR_FTOI:
+		done = src3264 && to_integer(g, o, src);
+		break;
+	case IR_ITOF:
+		if (!f3264 || o->x != IR_ROUND_GUEST || (src != IR_I32 && src != IR_I64) || (src == IR_I64 && !(o->aux & 1)))
+			break;
+		a = t1_reg(g, o->a);
+		d = t1_dest_xmm(g, o->dst, 0);
+		INS(O_0F | 0x57, d, rm_reg(d));
+		/* An i32 is zero-extended in its register: as unsigned it converts in 64 bits. */
+		INS(prefix(o->type) | 0x2a | (src == IR_I64 || !(o->aux & 1) ? O_W : 0), d, rm_reg(a));
+		done = true;
+		break;
+	case IR_FCVT:
+		if (!f3264 || !src3264 || o->x != IR_ROUND_GUEST)
+			break;
+		a = t1_xmm(g, o->a);
+		d = t1_dest_xmm(g, o->dst, 0);
+		INS(prefix(src) | 0x5a, d, rm_reg(a));
+		check_nan(g, o->type, d, a, NO, NO);
+		if (o->type == IR_F32)
+			check_tiny(g, IR_F32, d, a, NO, NO);
+		done = true;
+		break;
+	case IR_FRINT:
+		if (!f3264 || !t1_host.sse41 || o->x > IR_ROUND_ZERO)
+			break;
+		a = t1_xmm(g, o->a);
+		d = t1_dest_xmm(g, o->dst, 0);
+		/* roundss/roundsd imm8: 0..3 as enum fpu_round, 4 the present mode, 8 quiet about inexact */
+		INS(O_66 | O_0F3A | (o->type == IR_F64 ? 0x0b : 0x0a), d, rm_reg(a));
+		g->p = e_u8(g->p, (o->x ? o->x - 1 : 4) | (o->aux & 1 ? 0 : 8));
+		check_nan(g, o->type, d, a, NO, NO);
+		done = true;
+		break;
+	}
+	return done;
+}
+
+void t1_fp_cold(struct t1_gen *g, struct t1_cold *c)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (c->arg[i] != NO)
+			INS(O_0F | 0x11, c->arg[i], rm_mem(RSP, T1_ARGS + 32 * (int32_t)i));
+	INS(0x89 | O_W, RAX, rm_mem(RSP, T1_SAVED_RAX));
+	t1_literal(g, RAX, c->op);
+	g->p = e_u8(g->p, 0xe8);
+	g->p = e_u32(g->p, (uint32_t)(g->j->rw + g->j->thunk[T1_EVAL] - (g->p + 4)));
+	if (c->reg >= XMM0)
+		INS(O_0F | 0x10, c->reg, rm_mem(RSP, T1_RESULT));
+	else
+		t1_move(g, c->reg, rm_mem(RSP, T1_RESULT), g->r->op[c->op].type, false);
+	g->p = e_jmp(g->p, c->back);
+}
