@@ -192,5 +192,6 @@ static const struct layout_override overrides[] = {
 
 const struct sys_table sys_table_i386 = {
 	.ids = ids, .count = sizeof(ids) / sizeof(ids[0]),
+	.largefile = 0100000,
 	.layout = {.word = 4, .align64 = 4, .align_max = 4, .overrides = overrides},
 };

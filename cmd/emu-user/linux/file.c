@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "linux.h"
@@ -30,6 +31,20 @@ static bool proc_path(struct thread *t, uint64_t addr, char *path)
 	return path_read(t, path, addr) >= 0;
 }
 
+/*
+ * A 32-bit program that does not say O_LARGEFILE is kept from files that its offsets cannot reach (open(2), EOVERFLOW);
+ * for a 64-bit process the host's kernel sees no need to.
+ */
+static int64_t small_enough(struct thread *t, uint32_t guest_flags, int64_t fd)
+{
+	struct stat st;
+	if (fd < 0 || !guest32(t) || (guest_flags & t->process->abi->calls->largefile) || (guest_flags & O_PATH) ||
+	    HOST(fstat, fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= INT32_MAX)
+		return fd;
+	HOST(close, fd);
+	return -EOVERFLOW;
+}
+
 static int64_t open_at(struct thread *t, int dirfd, uint64_t addr, uint32_t guest_flags, uint32_t mode)
 {
 	char path[PATH_MAX];
@@ -40,7 +55,7 @@ static int64_t open_at(struct thread *t, int dirfd, uint64_t addr, uint32_t gues
 			return r;
 	}
 	/* A fifo or a device may make open() wait. */
-	return user_blocking(t, SYS_openat, dirfd, user_host(t, addr), flags, mode);
+	return small_enough(t, guest_flags, user_blocking(t, SYS_openat, dirfd, user_host(t, addr), flags, mode));
 }
 
 int64_t file_open(struct thread *t, const uint64_t *a)
@@ -192,7 +207,10 @@ int64_t file_inotify_init(struct thread *t, const uint64_t *a)
 
 int64_t file_lseek(struct thread *t, const uint64_t *a)
 {
-	long r = HOST(lseek, a[0], a[1], a[2]);
+	int64_t offset = (int)a[2] == SEEK_SET ? directory_offset(t, (int)a[0], (int64_t)a[1]) : (int64_t)a[1];
+	long r = HOST(lseek, a[0], offset, a[2]);
+	if (offset != (int64_t)a[1] && r == offset)
+		return (int64_t)a[1];
 	if (r >= 0 && guest32(t) && r > INT32_MAX)
 		return -EOVERFLOW;
 	return r;
@@ -200,10 +218,12 @@ int64_t file_lseek(struct thread *t, const uint64_t *a)
 
 int64_t file_llseek(struct thread *t, const uint64_t *a)
 {
-	long r = HOST(lseek, a[0], a[1] << 32 | (uint32_t)a[2], a[4]);
+	int64_t asked = (int64_t)(a[1] << 32 | (uint32_t)a[2]);
+	int64_t offset = (int)a[4] == SEEK_SET ? directory_offset(t, (int)a[0], asked) : asked;
+	long r = HOST(lseek, a[0], offset, a[4]);
 	if (r < 0)
 		return r;
-	return user_write_u64(t, a[3], (uint64_t)r);
+	return user_write_u64(t, a[3], (uint64_t)(r == offset ? asked : r));
 }
 
 /* Variants that put the flags before the two offsets, so that these lie in even registers. */

@@ -26,4 +26,6 @@ struct iov {
 };
 int iov_read(struct thread *t, struct iov *iov, uint64_t addr, uint64_t count, bool stores);
 void iov_free(struct iov *iov);
+/* The host's offset for one that a 32-bit program got from reading a directory; others stay. */
+int64_t directory_offset(struct thread *t, int fd, int64_t offset);
 #endif

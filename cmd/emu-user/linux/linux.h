@@ -71,6 +71,7 @@ struct sys_table {
 	const uint16_t *ids;  /* enum call_id by number - first */
 	uint32_t first, count;
 	struct layout_abi layout;
+	uint32_t largefile;   /* O_LARGEFILE in the guest's open flags */
 	bool pair_aligned;    /* a 64-bit argument starts at an even register (ARM, MIPS O32, PowerPC 32) */
 	/* Values in which the architecture differs from the host, by names_id; NULL or unnamed: none. */
 	const struct linux_flag_maps {
@@ -113,6 +114,9 @@ struct linux_state {
 		bool set;
 		uint64_t soft, hard;
 	} space[2];
+#define LINUX_WIDE_OFFSETS 4096
+	bool any_wide_offset;                    /* directory.c: one was handed out */
+	uint64_t wide_offsets[LINUX_WIDE_OFFSETS]; /* by their upper half; under lock */
 };
 
 /* Made at the first call; lives as long as the process. */
