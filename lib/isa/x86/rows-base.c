@@ -29,8 +29,8 @@
 #define JCC(text, cc, fl) ROW(text, jcc, 0x70 + (cc), F64 | END, O1(Jb), FR(fl), CP(BRANCH))
 
 #define PUSHPOP_SEG(sr, opc)                                                                           \
-	I(push, opc, R, O1(sr), NOT64, RR(rSP), RWR(rSP), CP(EMULATE)),                                \
-	I(pop, (opc) + 1, W | END, O1(sr), NOT64, RR(rSP), RWR(rSP), CP(EMULATE))
+	ROW("push", push_seg, opc, R, O1(sr), NOT64, RR(rSP), RWR(rSP), CP(EMULATE)),                  \
+	ROW("pop", pop_seg, (opc) + 1, W | END, O1(sr), NOT64, RR(rSP), RWR(rSP), CP(EMULATE))
 
 const struct x86_row x86_rows_base[] = {
 	ALU(add, 0x00, 0, RW | LK, FW(ST)),
@@ -42,7 +42,7 @@ const struct x86_row x86_rows_base[] = {
 	ALU(xor, 0x30, 6, RW | LK, FW(ST)),
 	ALU(cmp, 0x38, 7, R, FW(ST)),
 	PUSHPOP_SEG(ES, 0x06),
-	I(push, 0x0E, R, O1(CS), NOT64, RR(rSP), RWR(rSP), CP(EMULATE)),
+	ROW("push", push_seg, 0x0E, R, O1(CS), NOT64, RR(rSP), RWR(rSP), CP(EMULATE)),
 	PUSHPOP_SEG(SS, 0x16),
 	PUSHPOP_SEG(DS, 0x1E),
 	I(daa, 0x27, 0, NOT64, RR(rA), RWR(rA), FR(CF | AF), FW(ST), CP(EMULATE)),

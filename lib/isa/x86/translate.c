@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The front end's frame: slots, operands, effective addresses, helper calls, dispatch. See translate.h. */
+#include <stddef.h>
+#include "isa/x86/helpers.h"
+#include "isa/x86/rows.h"
+#include "isa/x86/translate.h"
+
+#define GPR(n, i) {n, offsetof(struct x86_cpu, gpr) + 8 * (i), IR_I64}
+static const struct ir_slot slots[X86_SLOTS] = {
+	GPR("rax", 0), GPR("rcx", 1), GPR("rdx", 2), GPR("rbx", 3), GPR("rsp", 4), GPR("rbp", 5), GPR("rsi", 6), GPR("rdi", 7),
+	GPR("r8", 8), GPR("r9", 9), GPR("r10", 10), GPR("r11", 11), GPR("r12", 12), GPR("r13", 13), GPR("r14", 14), GPR("r15", 15),
+	[X86_SLOT_RFLAGS] = {"rflags", offsetof(struct x86_cpu, rflags), IR_I64},
+};
+
+const struct ir_guest x86_ir_guest = {
+	.name = "x86",
+	.slots = slots,
+	.slot_count = X86_SLOTS,
+	.pc_offset = offsetof(struct x86_cpu, rip),
+	.pc_type = IR_I64,
+	.extra_offset = IR_NO_OFFSET,
+	.fpu_offset = IR_NO_OFFSET,
+	.flags = &x86_ir_flags,
+};
+
+ir_ref x86_gpr_get(struct x86_ir *t, unsigned reg, unsigned size, bool high)
+{
+	ir_ref v = ir_get(t->r, reg);
+	if (high)
+		v = ir_shr_imm(t->r, v, 8);
+	return size == 8 ? v : ir_zext(t->r, x86_type(size), v);
+}
+
+void x86_gpr_set(struct x86_ir *t, unsigned reg, unsigned size, bool high, ir_ref v)
+{
+	if (size == 4)
+		v = ir_zext(t->r, IR_I64, v);
+	else if (size < 4)
+		v = ir_deposit(t->r, ir_get(t->r, reg), ir_zext(t->r, IR_I64, v), high ? 8 : 0, size * 8);
+	ir_set(t->r, reg, v);
+}
+
+ir_ref x86_offset(struct x86_ir *t)
+{
+	const struct x86_insn *in = t->in;
+	struct ir_region *r = t->r;
+	ir_ref a = 0;
+	uint64_t disp = in->disp;
+	if (in->base == X86_RIP_BASE)
+		disp += t->next;
+	else if (in->base != X86_NOREG)
+		a = ir_get(r, in->base);
+	if (in->index != X86_NOREG && !(in->row->flags & X86_ROW_VSIB)) {
+		ir_ref i = ir_get(r, in->index);
+		if (in->scale > 1)
+			i = ir_shl_imm(r, i, __builtin_ctz(in->scale));
+		a = a ? ir_add(r, a, i) : i;
+	}
+	if (!a)
+		a = ir_const(r, IR_I64, disp);
+	else if (disp)
+		a = ir_add_imm(r, a, disp);
+	if (in->addrsize == 4)
+		a = ir_zext(r, IR_I64, ir_zext(r, IR_I32, a));
+	else if (in->addrsize == 2)
+		a = ir_and_imm(r, a, 0xffff);
+	return a;
+}
+
+ir_ref x86_linear(struct x86_ir *t, unsigned seg, ir_ref offset)
+{
+	if (t->mode == 64 && seg != X86_FS && seg != X86_GS)
+		return offset;
+	ir_ref base = ir_lds(t->r, IR_I64, offsetof(struct x86_cpu, seg) + seg * sizeof(struct x86_seg) + offsetof(struct x86_seg, base));
+	ir_ref a = ir_add(t->r, offset, base);
+	return t->mode == 64 ? a : ir_zext(t->r, IR_I64, ir_zext(t->r, IR_I32, a));
+}
+
+ir_ref x86_address(struct x86_ir *t)
+{
+	if (!t->address)
+		t->address = x86_linear(t, x86_mem_segment(t->in), x86_offset(t));
+	return t->address;
+}
+
+ir_ref x86_read(struct x86_ir *t, unsigned n, unsigned size)
+{
+	const struct x86_insn *in = t->in;
+	const struct x86_operand_info *o = &x86_operand_info[in->row->operands[n]];
+	if (x86_operand_is_mem(in, n))
+		return ir_ld(t->r, x86_type(size), x86_address(t), 0, IR_MEM(size));
+	switch (o->where) {
+	case X86_WHERE_IMM:
+	case X86_WHERE_IMMS:
+		return ir_const(t->r, x86_type(size), in->imm);
+	case X86_WHERE_ONE:
+		return ir_const(t->r, x86_type(size), 1);
+	}
+	unsigned reg;
+	bool high;
+	x86_operand_reg(in, n, &reg, &high);
+	return x86_gpr_get(t, reg, size, high);
+}
+
+void x86_write(struct x86_ir *t, unsigned n, unsigned size, ir_ref v)
+{
+	if (x86_operand_is_mem(t->in, n)) {
+		ir_st(t->r, x86_address(t), 0, v, IR_MEM(size));
+		return;
+	}
+	unsigned reg;
+	bool high;
+	x86_operand_reg(t->in, n, &reg, &high);
+	x86_gpr_set(t, reg, size, high, v);
+}
+
+void x86_setflags(struct x86_ir *t, enum x86_flags_op op, unsigned size, uint64_t mask, ir_ref a, ir_ref b, ir_ref r)
+{
+	ir_setflags(t->r, op | (unsigned)__builtin_ctz(size) << 8, mask, a, b, r);
+}
+
+bool x86_is_locked(const struct x86_ir *t)
+{
+	return x86_operand_is_mem(t->in, 0) && (t->in->prefixes & X86_PFX_LOCK || t->in->row->op == X86_OP_xchg);
+}
+
+void x86_call_helper(struct x86_ir *t, void *fn)
+{
+	/* one record a helper function: the IR wants it to stay */
+	static struct ir_helper records[X86_OP_COUNT];
+	struct ir_helper *h = &records[t->in->row->op];
+	if (!h->fn) {
+		struct ir_helper filled = {.name = "x86", .fn = NULL, .ret = IR_VOID, .args = 2, .arg = {IR_I64, IR_I64},
+					   .flags = IR_HELPER_STATE | IR_HELPER_FAULTS};
+		*h = filled;
+		__atomic_store_n(&h->fn, fn, __ATOMIC_RELEASE);
+	}
+	ir_ref args[5] = {ir_const(t->r, IR_I64, (uintptr_t)t->in),
+			  t->in->has_mem ? x86_address(t) : ir_const(t->r, IR_I64, 0)};
+	ir_call(t->r, h, args);
+}
+
+void x86_trap(struct x86_ir *t, int vector, uint64_t error_code)
+{
+	ir_exit_trap(t->r, TRAP_EXCEPTION, vector, t->pc, ir_const(t->r, IR_I64, error_code), 0);
+	t->ended = true;
+}
+
+static x86_emit_fn *emitter(enum x86_op op)
+{
+	if (x86_emit_alu[op])
+		return x86_emit_alu[op];
+	if (x86_emit_bits[op])
+		return x86_emit_bits[op];
+	if (x86_emit_move[op])
+		return x86_emit_move[op];
+	return x86_emit_control[op];
+}
+
+bool x86_ir_known(enum x86_op op)
+{
+	return emitter(op) || x86_helpers[op];
+}
+
+void x86_ir_insn(struct x86_ir *t)
+{
+	const struct x86_row *row = t->in->row;
+	t->next = t->pc + t->in->length;
+	if (t->mode != 64)
+		t->next &= t->mode == 32 ? UINT32_MAX : UINT16_MAX;
+	t->address = 0;
+	t->ended = false;
+	ir_insn(t->r, t->pc, t->in->length, 0);
+	x86_emit_fn *emit = emitter(row->op);
+	if (emit) {
+		emit(t);
+	} else if (t->user && row->flags & (X86_ROW_PRIV | X86_ROW_IO)) {
+		x86_trap(t, 13, 0);
+	} else if (x86_helpers[row->op]) {
+		x86_call_helper(t, (void *)x86_helpers[row->op]);
+		/* far transfers, and what changes the mode or the flow, leave their target in rip */
+		if (row->flags & X86_ROW_END) {
+			ir_exit_ind(t->r, ir_lds(t->r, IR_I64, offsetof(struct x86_cpu, rip)), IR_HINT_NONE, 0);
+			t->ended = true;
+		}
+	} else {
+		x86_trap(t, 6, 0);
+	}
+}
