@@ -43,7 +43,7 @@ bool access_fault(int sig, const siginfo_t *si, void *ucontext)
 		return false;
 	/* A non-canonical address is reported without its value. A kernel's alignment check likewise. */
 	uintptr_t at = (uintptr_t)si->si_addr;
-	if (si->si_code != SI_KERNEL && (at < s->start || at >= s->end))
+	if (si->si_code != SI_KERNEL && at - s->start >= s->end - s->start) /* the range may wrap */
 		return false;
 	s->sig = sig;
 	s->si = *si;

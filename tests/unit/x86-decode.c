@@ -239,9 +239,10 @@ static void compare(csh cs, unsigned mode, const uint8_t *code, unsigned n)
 		bool late_rex = mode == 64 && has_rex(code, in.rex && !(in.prefixes & X86_PFX_VEX) ? in.rex_off : in.opcode_off);
 		bool f2_66 = in.prefixes & X86_PFX_OPSIZE && in.prefixes & (X86_PFX_REP | X86_PFX_REPNE);
 		bool named16 = mode == 16 && (in.opcode == 0x90 || in.opcode == 0x98 || in.opcode == 0x99);
+		bool rexpause = in.row->op == X86_OP_pause && in.rex & 1; /* processors pause, capstone sees XCHG */
 		bool branch66 = in.mode == 64 && in.prefixes & X86_PFX_OPSIZE && (in.row->copy == X86_COPY_BRANCH || in.row->copy == X86_COPY_INDIRECT || in.row->copy == X86_COPY_STACK);
 		/* 66 before near branches: Intel ignores it, capstone follows AMD; ud1 without modrm: older manuals */
-		if (known_elsewhere(cname) || named16 || branch66 || late_rex || f2_66 || (string66 && !same_name(mine, cname)) || in.row->op == X86_OP_ud1 || in.row->op == X86_OP_ud0) {
+		if (known_elsewhere(cname) || rexpause || named16 || branch66 || late_rex || f2_66 || (string66 && !same_name(mine, cname)) || in.row->op == X86_OP_ud1 || in.row->op == X86_OP_ud0) {
 		} else if (in.length != theirs->size) {
 			lengths++;
 			show("length", mode, code, in.length, ours, theirs);

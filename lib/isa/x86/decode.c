@@ -433,15 +433,14 @@ static enum x86_decode_status decode(struct x86_insn *in, struct cursor *c, cons
 			in->prefixes |= X86_PFX_LOCK;
 			break;
 		case P_F2:
-			in->prefixes |= X86_PFX_REPNE;
-			rep = X86_PFX_REPNE;
+			rep = X86_PFX_REPNE; /* the last of F2 and F3 counts */
 			break;
 		case P_F3:
-			in->prefixes |= X86_PFX_REP;
 			rep = X86_PFX_REP;
 			break;
 		}
 	}
+	in->prefixes |= rep;
 	if (in->rex)
 		in->prefixes |= X86_PFX_REX;
 	bool p66 = in->prefixes & X86_PFX_OPSIZE, p67 = in->prefixes & X86_PFX_ADDR;

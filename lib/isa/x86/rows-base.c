@@ -83,7 +83,7 @@ const struct x86_row x86_rows_base[] = {
 	I(lea, 0x8D, W | ADDR, O2(Gv, M), MEM),
 	ROW("mov", mov_to_seg, 0x8E, W | END, O2(Sw, Ew), CP(EMULATE)),
 	I(pop, 0x8F, W | D64 | P64, EXT(0), O1(Ev), RR(rSP), RWR(rSP), CP(STACK)),
-	I(pause, 0x90, 0, PF3, EX(X86_EX_B1)),
+	I(pause, 0x90, 0, PF3), /* with REX.B as well */
 	I(nop, 0x90, 0, EX(X86_EX_B1)),
 	I(xchg, 0x90, XX, O2(rAX, Zv)),
 	ROW("cbw", cbw, 0x98, 0, EX(X86_EX_O32 | X86_EX_O64), RR(rA), RWR(rA)),

@@ -33,8 +33,7 @@ void x86_descriptor_split(uint64_t d, struct x86_seg *out)
 		out->limit = out->limit << 12 | 0xfff;
 }
 
-/* The descriptor a selector names; false: beyond its table. */
-static bool find(const struct x86_cpu *c, uint16_t selector, uint64_t *d)
+bool x86_seg_find(const struct x86_cpu *c, uint16_t selector, uint64_t *d)
 {
 	const struct x86_seg_table *t = selector & 4 ? c->ldt : c->gdt;
 	unsigned n = selector >> 3;
@@ -76,7 +75,7 @@ int x86_seg_load(struct x86_cpu *c, unsigned seg, uint16_t selector, uint64_t *e
 		c->seg[seg] = s;
 		return 0;
 	}
-	if (!find(c, selector, &d))
+	if (!x86_seg_find(c, selector, &d))
 		return 13;
 	x86_descriptor_split(d, &s);
 	dpl = s.attr >> 5 & 3;

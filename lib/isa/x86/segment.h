@@ -27,6 +27,9 @@ struct x86_seg_table *x86_seg_table_new(unsigned count);
 uint64_t x86_descriptor(uint32_t base, uint32_t limit, uint16_t attr);
 void x86_descriptor_split(uint64_t d, struct x86_seg *out);
 
+/* The descriptor that a selector names; false: beyond its table, or null. */
+bool x86_seg_find(const struct x86_cpu *c, uint16_t selector, uint64_t *d);
+
 /*
  * MOV/POP/LDS… to a segment register, or CS of a far transfer: checks as SDM vol. 2, "MOV", at privilege level 3, and
  * fills c->seg[seg]; for CS c->mode as well. Returns 0, or the exception's vector (13 #GP, 11 #NP, 12 #SS) with

@@ -71,7 +71,7 @@ static void count(struct x86_ir *t)
 	case X86_OP_popcnt:
 		n = ir_popcnt(r, a);
 		x86_write(t, 0, size, n);
-		x86_setflags(t, X86_FL_POPCNT, size, X86_STATUS, 0, 0, a);
+		x86_setflags(t, X86_FL_POPCNT, size, X86_STATUS, a, 0, 0);
 		return;
 	case X86_OP_tzcnt:
 		n = ir_ctz(r, a);

@@ -44,6 +44,19 @@ static void loop(struct x86_ir *t)
 	t->ended = true;
 }
 
+/* A branch to a non-canonical address is #GP at the branch (SDM volume 2, JMP, CALL, RET). */
+static void check_canonical(struct x86_ir *t, ir_ref target)
+{
+	struct ir_region *r = t->r;
+	if (t->mode != 64 || t->in->opsize != 8)
+		return;
+	unsigned good = ir_label(r);
+	ir_brcond(r, IR_EQ, ir_sar_imm(r, ir_shl_imm(r, target, 16), 16), target, good);
+	x86_trap(t, 13, 0);
+	t->ended = false;
+	ir_place(r, good);
+}
+
 static ir_ref indirect_target(struct x86_ir *t)
 {
 	ir_ref v = x86_read(t, 0, t->in->opsize);
@@ -52,10 +65,13 @@ static ir_ref indirect_target(struct x86_ir *t)
 
 static void jmp(struct x86_ir *t)
 {
-	if (x86_operand_info[t->in->row->operands[0]].where == X86_WHERE_REL)
+	if (x86_operand_info[t->in->row->operands[0]].where == X86_WHERE_REL) {
 		ir_exit_pc(t->r, branch_target(t));
-	else
-		ir_exit_ind(t->r, indirect_target(t), IR_HINT_NONE, 0);
+	} else {
+		ir_ref target = indirect_target(t);
+		check_canonical(t, target);
+		ir_exit_ind(t->r, target, IR_HINT_NONE, 0);
+	}
 	t->ended = true;
 }
 
@@ -77,6 +93,8 @@ static void call(struct x86_ir *t)
 	bool direct = x86_operand_info[t->in->row->operands[0]].where == X86_WHERE_REL;
 	ir_ref target = direct ? 0 : indirect_target(t), sp = stack_at(t, -(int64_t)size);
 	ir_st(r, x86_linear(t, X86_SS, sp), 0, ir_const(r, x86_type(size), t->next), IR_MEM(size));
+	if (!direct)
+		check_canonical(t, target); /* processors have stored the return address by then */
 	set_stack(t, sp);
 	if (direct)
 		ir_exit_call(r, branch_target(t), t->next);
@@ -90,13 +108,14 @@ static void ret(struct x86_ir *t)
 	struct ir_region *r = t->r;
 	unsigned size = t->in->opsize;
 	ir_ref v = ir_ld(r, x86_type(size), x86_linear(t, X86_SS, stack_at(t, 0)), 0, IR_MEM(size));
+	check_canonical(t, v);
 	set_stack(t, stack_at(t, size + (t->in->row->operands[0] ? (int64_t)t->in->imm : 0)));
 	ir_exit_ind(r, size == 8 ? v : ir_zext(r, IR_I64, v), IR_HINT_RET, 0);
 	t->ended = true;
 }
 
 /* SDM volume 2, SYSCALL: rcx and r11 get the return address and the flags. */
-static void syscall(struct x86_ir *t)
+static void system_call(struct x86_ir *t)
 {
 	ir_ref flags = ir_get(t->r, X86_SLOT_RFLAGS);
 	ir_set(t->r, X86_R11, flags);
@@ -142,7 +161,7 @@ static void undefined(struct x86_ir *t)
 /* MONITOR, MWAIT, CLAC, STAC and RSM are #UD, not #GP, at privilege level 3. */
 x86_emit_fn *const x86_emit_control[X86_OP_COUNT] = {
 	[X86_OP_jcc] = jcc, [X86_OP_loop] = loop, [X86_OP_loope] = loop, [X86_OP_loopne] = loop, [X86_OP_jrcxz] = loop,
-	[X86_OP_jmp] = jmp, [X86_OP_call] = call, [X86_OP_ret] = ret, [X86_OP_syscall] = syscall, [X86_OP_int] = interrupt,
+	[X86_OP_jmp] = jmp, [X86_OP_call] = call, [X86_OP_ret] = ret, [X86_OP_syscall] = system_call, [X86_OP_int] = interrupt,
 	[X86_OP_int3] = int3, [X86_OP_int1] = int3, [X86_OP_into] = into,
 	[X86_OP_ud0] = undefined, [X86_OP_ud1] = undefined, [X86_OP_ud2] = undefined,
 	[X86_OP_monitor] = undefined, [X86_OP_mwait] = undefined, [X86_OP_clac] = undefined, [X86_OP_stac] = undefined,

@@ -57,7 +57,7 @@ static uint64_t compute(uint32_t x, uint64_t a, uint64_t b, uint64_t r)
 	case X86_FL_BSF:
 		return a ? 0 : X86_ZF;
 	case X86_FL_POPCNT:
-		return r ? 0 : X86_ZF;
+		return a ? 0 : X86_ZF;
 	case X86_FL_ZCNT:
 		return (a ? 0 : X86_CF) | (r ? 0 : X86_ZF);
 	case X86_FL_BLSI:

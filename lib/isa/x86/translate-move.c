@@ -204,15 +204,15 @@ static void string(struct x86_ir *t)
 	ir_ref si = uses_si ? string_reg(t, X86_RSI) : 0, di = uses_di ? string_reg(t, X86_RDI) : 0;
 	ir_ref from = uses_si ? x86_linear(t, in->seg != X86_NOREG ? in->seg : X86_DS, si) : 0;
 	ir_ref to = uses_di ? x86_linear(t, X86_ES, di) : 0, a = 0, b = 0;
+	if (compares) /* CMPS: processors read [ES:rDI] first */
+		b = ir_ld(r, type, to, 0, IR_MEM(size));
 	if (uses_si)
 		a = ir_ld(r, type, from, 0, IR_MEM(size));
 	else
 		a = x86_gpr_get(t, X86_RAX, size, false);
-	if (compares)
-		b = ir_ld(r, type, to, 0, IR_MEM(size));
-	else if (uses_di)
+	if (uses_di && !compares)
 		ir_st(r, to, 0, a, IR_MEM(size));
-	else
+	if (!uses_di)
 		x86_gpr_set(t, X86_RAX, size, false, a);
 	if (uses_si)
 		advance(t, X86_RSI, si, step);
@@ -247,6 +247,13 @@ static void nothing(struct x86_ir *t)
 	(void)t;
 }
 
+/* Faults as a load of a byte (SDM volume 2, CLFLUSH); a host's caches are coherent. */
+static void flush(struct x86_ir *t)
+{
+	ir_ld(t->r, IR_I8, x86_address(t), 0, IR_MEM(1));
+	ir_fence(t->r, IR_FENCE_ALL);
+}
+
 static void fence(struct x86_ir *t)
 {
 	ir_fence(t->r, IR_FENCE_ALL);
@@ -260,6 +267,6 @@ x86_emit_fn *const x86_emit_move[X86_OP_COUNT] = {
 	[X86_OP_pop] = pop, [X86_OP_push] = push, [X86_OP_leave] = leave,
 	[X86_OP_movs] = string, [X86_OP_cmps] = string, [X86_OP_stos] = string, [X86_OP_lods] = string, [X86_OP_scas] = string,
 	[X86_OP_xlat] = xlat, [X86_OP_nop] = nothing, [X86_OP_pause] = nothing, [X86_OP_prefetch] = nothing,
-	[X86_OP_clflush] = fence, [X86_OP_clflushopt] = nothing, [X86_OP_clwb] = nothing,
+	[X86_OP_clflush] = flush, [X86_OP_clflushopt] = flush, [X86_OP_clwb] = flush,
 	[X86_OP_lfence] = fence, [X86_OP_mfence] = fence, [X86_OP_sfence] = fence,
 };

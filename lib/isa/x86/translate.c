@@ -162,6 +162,15 @@ bool x86_ir_known(enum x86_op op)
 	return emitter(op) || x86_helpers[op];
 }
 
+/* A code segment cannot be written in protected mode (SDM volume 3, 5.5). */
+static bool stores_to_code(const struct x86_insn *in)
+{
+	unsigned size;
+	if (in->seg != X86_CS || in->row->op == X86_OP_arpl) /* ARPL may not store: its helper looks */
+		return false;
+	return x86_mem_access(in, &size) & 2 || in->row->op == X86_OP_maskmovq || in->row->op == X86_OP_maskmovdqu;
+}
+
 void x86_ir_insn(struct x86_ir *t)
 {
 	const struct x86_row *row = t->in->row;
@@ -172,7 +181,9 @@ void x86_ir_insn(struct x86_ir *t)
 	t->ended = false;
 	ir_insn(t->r, t->pc, t->in->length, 0);
 	x86_emit_fn *emit = emitter(row->op);
-	if (emit) {
+	if (stores_to_code(t->in)) {
+		x86_trap(t, 13, 0);
+	} else if (emit) {
 		emit(t);
 	} else if (t->user && row->flags & (X86_ROW_PRIV | X86_ROW_IO)) {
 		x86_trap(t, 13, 0);

@@ -32,7 +32,7 @@ enum x86_flags_op {
 	X86_FL_MUL,   /* r: the low half; b: the high half */
 	X86_FL_IMUL,  /* r: the low half; b: the high half, signed */
 	X86_FL_BSF,   /* a: the source */
-	X86_FL_POPCNT,/* r */
+	X86_FL_POPCNT,/* a: the source */
 	X86_FL_ZCNT,  /* a: source, r */
 	X86_FL_BLSI,  /* a: source, r */
 	X86_FL_BLSR,

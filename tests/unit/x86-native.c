@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random instructions, one to four at a time, on the host's own processor and in the interpreter: general registers, flags,
+ * x87, MMX, XMM/YMM, MXCSR, memory, faults.
+ *
+ *	x86-native [64|32|both] [cases N | seconds N] [seed N] [op NAME]
+ *
+ * Undefined results are listed in undefined_flags() and in tests/isa/generate.h: excluded(), each with its reason.
+ */
+#include <errno.h>
+#include <time.h>
+#include "tap.h"
+#include "isa/generate.h"
+#include "isa/x86/interp.h"
+#include "isa/x86/translate.h"
+#include "jit/engine.h"
+
+static uint8_t *const data = (uint8_t *)(uintptr_t)CASE_DATA, *const code_page = (uint8_t *)(uintptr_t)CASE_CODE;
+static uint8_t template[CASE_DATA_SIZE], before[CASE_DATA_SIZE], after[CASE_DATA_SIZE];
+static struct x86_cpu *cpu;
+static struct x86_features features;
+static bool is32, avx;
+static const char *only_op;
+
+struct test_case {
+	struct native_state state;
+	uint8_t code[64];
+	unsigned length, count;
+	uint64_t start, end, landing;
+	struct x86_insn insn[4];
+	uint64_t undefined; /* flags at the end */
+	bool bad_result;    /* a register result is undefined too */
+};
+
+static void on_signal(int sig, siginfo_t *si, void *context)
+{
+	if (native_fault(sig, si, context) || x86_interp_fault(cpu, sig, si, context))
+		return;
+	ucontext_t *u = context;
+	uint64_t fetch = jit_fetch_fault((uint64_t)u->uc_mcontext.gregs[REG_RIP]);
+	if (fetch) {
+		u->uc_mcontext.gregs[REG_RIP] = (greg_t)fetch;
+		return;
+	}
+	/* a bug of the test or of the interpreter: die of it */
+	char text[120];
+	int n = snprintf(text, sizeof text, "# signal %d at %llx, address %llx\n", sig,
+			 (long long)u->uc_mcontext.gregs[REG_RIP], (long long)si->si_addr);
+	(void)!write(1, text, n);
+	signal(sig, SIG_DFL);
+}
+
+/* Flags that the manual leaves undefined (SDM volume 1, appendix A; AMD APM volume 3, appendix E.3). */
+static uint64_t undefined_flags(const struct x86_insn *in, const struct native_state *s)
+{
+	const uint64_t SZAP = X86_SF | X86_ZF | X86_AF | X86_PF;
+	unsigned bits = x86_operand_size(in, 0) * 8, n = 1;
+	switch (in->row->op) {
+	case X86_OP_shl: case X86_OP_shr: case X86_OP_sar: case X86_OP_rol: case X86_OP_ror: case X86_OP_rcl: case X86_OP_rcr: {
+		bool rotates = in->row->op == X86_OP_rol || in->row->op == X86_OP_ror || in->row->op == X86_OP_rcl || in->row->op == X86_OP_rcr;
+		if (in->row->operands[1] == X86_O_Ib)
+			n = in->imm;
+		else if (in->row->operands[1] == X86_O_CL)
+			n = s ? s->gpr[X86_RCX] & 255 : 99;
+		n &= bits == 64 ? 63 : 31;
+		if (!s && in->row->operands[1] == X86_O_CL)
+			return rotates ? X86_OF : X86_OF | X86_AF | X86_CF;
+		if (!n)
+			return 0;
+		return (n == 1 ? 0 : X86_OF) | (rotates ? 0 : X86_AF | (n >= bits ? X86_CF : 0));
+	}
+	case X86_OP_shld: case X86_OP_shrd:
+		n = in->row->operands[2] == X86_O_CL ? (s ? s->gpr[X86_RCX] & 255 : 99) : in->imm & 255;
+		n &= bits == 64 ? 63 : 31;
+		if (s && !n)
+			return 0;
+		return n > bits ? X86_STATUS : (n == 1 ? 0 : X86_OF) | X86_AF | (n >= bits ? X86_CF : 0);
+	case X86_OP_mul: case X86_OP_imul:
+		return SZAP;
+	case X86_OP_div: case X86_OP_idiv:
+		return X86_STATUS;
+	case X86_OP_bsf: case X86_OP_bsr:
+		return X86_STATUS & ~X86_ZF;
+	case X86_OP_bt: case X86_OP_bts: case X86_OP_btr: case X86_OP_btc:
+		return X86_OF | X86_SF | X86_AF | X86_PF;
+	case X86_OP_and: case X86_OP_or: case X86_OP_xor: case X86_OP_test:
+		return X86_AF;
+	case X86_OP_daa: case X86_OP_das:
+		return X86_OF;
+	case X86_OP_aaa: case X86_OP_aas:
+		return X86_OF | X86_SF | X86_ZF | X86_PF;
+	case X86_OP_aam: case X86_OP_aad:
+		return X86_OF | X86_AF | X86_CF;
+	case X86_OP_tzcnt: case X86_OP_lzcnt:
+		return X86_OF | X86_SF | X86_PF | X86_AF;
+	case X86_OP_bextr:
+		return X86_AF | X86_SF | X86_PF;
+	case X86_OP_bzhi: case X86_OP_blsi: case X86_OP_blsr: case X86_OP_blsmsk: case X86_OP_andn:
+		return X86_AF | X86_PF;
+	}
+	return 0;
+}
+
+/* Result registers that are undefined: 16-bit double shifts beyond 16, BSWAP of 16 bits. */
+static bool undefined_result(const struct x86_insn *in, const struct native_state *s)
+{
+	if ((in->row->op == X86_OP_shld || in->row->op == X86_OP_shrd) && in->opsize == 2) {
+		unsigned n = in->row->operands[2] == X86_O_CL ? (s ? s->gpr[X86_RCX] & 31 : 31) : in->imm & 31;
+		return n > 16;
+	}
+	return in->row->op == X86_OP_bswap && in->opsize == 2;
+}
+
+static void place_implicit(struct native_state *s, const struct x86_insn *in)
+{
+	unsigned op = in->row->op;
+	if (in->row->copy == X86_COPY_STRING) {
+		uint64_t base = CASE_DATA + 0x200;
+		s->gpr[X86_RSI] = base + below(CASE_DATA_SIZE - 0x400) - (in->seg == X86_GS ? CASE_GS : 0);
+		s->gpr[X86_RDI] = CASE_DATA + 0x200 + below(CASE_DATA_SIZE - 0x400);
+		if (in->prefixes & (X86_PFX_REP | X86_PFX_REPNE))
+			s->gpr[X86_RCX] = below(30);
+		if (!below(40))
+			s->gpr[X86_RDI] = CASE_RO - 8;
+	} else if (op == X86_OP_xlat) {
+		s->gpr[X86_RBX] = CASE_DATA + 0x100 - (in->seg == X86_GS ? CASE_GS : 0);
+	} else if (op == X86_OP_maskmovdqu || op == X86_OP_maskmovq) {
+		s->gpr[X86_RDI] = CASE_DATA + below(CASE_DATA_SIZE - 16) - (in->seg == X86_GS ? CASE_GS : 0);
+	} else if ((op == X86_OP_div || op == X86_OP_idiv) && below(4)) {
+		s->gpr[X86_RDX] = op == X86_OP_idiv && s->gpr[X86_RAX] >> 63 ? UINT64_MAX : below(4);
+		if (is32)
+			s->gpr[X86_RDX] = (uint32_t)s->gpr[X86_RDX];
+	} else if ((op == X86_OP_bt || op == X86_OP_bts || op == X86_OP_btr || op == X86_OP_btc) && in->has_mem &&
+		   in->row->operands[1] == X86_O_Gv && below(8)) {
+		s->gpr[in->reg] = below(2048);
+	} else if (op == X86_OP_leave) {
+		s->gpr[X86_RBP] = CASE_DATA + 0x800 + below(64) * 8;
+	} else if (op == X86_OP_enter) {
+		s->gpr[X86_RBP] = CASE_DATA + 0x1800;
+	}
+}
+
+/* False: nothing came of it. */
+static bool make_case(struct test_case *c)
+{
+	unsigned want = below(5) < 3 ? 1 : 2 + below(3);
+	uint64_t claimed = 0, known = ~0ull;
+	memcpy(data, template, sizeof template);
+	rnd_state_fill(&c->state, is32, avx);
+	c->start = CASE_CODE + 0x100 + below(16);
+	c->length = c->count = 0;
+	c->undefined = 0;
+	c->bad_result = false;
+	memset(c->code, 0x90, sizeof c->code);
+	for (unsigned tries = 0; c->count < want && tries < 200; tries++) {
+		uint8_t *p = c->code + c->length;
+		uint64_t pc = c->start + c->length;
+		struct x86_insn *in = &c->insn[c->count];
+		rnd_bytes(p, is32);
+		if (x86_decode(in, p, 15, is32 ? 32 : 64, &features) != X86_DECODE_OK || excluded(in))
+			continue;
+		if (!x86_ir_known(in->row->op))
+			continue;
+		if (only_op && strcmp(only_op, in->row->name))
+			continue;
+		if (x86_flags_read(in) & c->undefined || c->bad_result)
+			continue;
+		bool branch = in->row->copy == X86_COPY_BRANCH || in->row->copy == X86_COPY_INDIRECT;
+		if (branch && want > 1 && c->count + 1 < want)
+			continue;
+		if (in->row->op == X86_OP_enter) { /* within the data page */
+			p[in->imm_off + 1] &= 1;
+		}
+		uint16_t used = x86_gprs_used(in);
+		if (!c->count || !(used & claimed)) {
+			place_implicit(&c->state, in);
+			if (in->has_mem && !(in->row->flags & X86_ROW_VSIB && in->base == X86_NOREG && false))
+				place_memory(&c->state, in, p, pc);
+		}
+		if (in->row->op == X86_OP_enter)
+			p[in->imm_off + 2] &= 31;
+		if (branch)
+			place_branch(&c->state, in, p, pc, c->start + 0x50);
+		if (x86_decode(in, p, 15, is32 ? 32 : 64, &features) != X86_DECODE_OK)
+			continue;
+		claimed |= used;
+		const struct native_state *s = c->count ? NULL : &c->state;
+		c->undefined = (c->undefined & ~(uint64_t)x86_flags_written(in)) | undefined_flags(in, s);
+		c->bad_result |= undefined_result(in, s);
+		c->length += in->length;
+		c->count++;
+		if (in->row->flags & X86_ROW_END || branch)
+			break;
+	}
+	(void)known;
+	c->end = c->start + c->length;
+	c->landing = c->start + 0x50;
+	return c->count > 0 && c->length <= 0x40;
+}
+
+static void prepare_code(const struct test_case *c)
+{
+	uint8_t *p = (uint8_t *)(uintptr_t)c->start;
+	memcpy(p, c->code, c->length);
+	native_exit(p + c->length, is32, false, CASE_STUB);
+	native_exit(p + 0x50, is32, true, CASE_STUB);
+}
+
+static void cpu_load(const struct test_case *c)
+{
+	const struct native_state *s = &c->state;
+	memcpy(cpu->gpr, s->gpr, sizeof cpu->gpr);
+	cpu->rflags = s->rflags;
+	cpu->rip = c->start;
+	memcpy(&cpu->fx, s->xsave, 160);
+	memcpy(&cpu->mxcsr, s->xsave + 24, 4);
+	for (unsigned i = 0; i < 16; i++) {
+		memcpy(&cpu->ymm[i].u8[0], s->xsave + 160 + 16 * i, 16);
+		memcpy(&cpu->ymm[i].u8[16], s->xsave + 576 + 16 * i, 16);
+	}
+	cpu->mode = is32 ? 32 : 64;
+	cpu->seg[X86_GS].base = is32 ? 0 : CASE_GS;
+	cpu->fault_return = NULL;
+}
+
+static unsigned differences, shown = 12;
+
+static void dump(const struct test_case *c, const char *what)
+{
+	char text[128];
+	if (differences > shown)
+		return;
+	printf("# %s\n", what);
+	uint64_t pc = c->start;
+	for (unsigned i = 0; i < c->count; i++) {
+		printf("#   %06x:", (unsigned)pc & 0xffffff);
+		for (unsigned k = 0; k < c->insn[i].length; k++)
+			printf(" %02x", c->code[pc - c->start + k]);
+		printf("  %s\n", x86_disassemble(&c->insn[i], pc, text, sizeof text));
+		pc += c->insn[i].length;
+	}
+}
+
+static void diff(const struct test_case *c, bool *first, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void diff(const struct test_case *c, bool *first, const char *fmt, ...)
+{
+	va_list ap;
+	if (*first) {
+		differences++;
+		dump(c, is32 ? "32-bit case differs" : "64-bit case differs");
+		*first = false;
+	}
+	if (differences > shown)
+		return;
+	va_start(ap, fmt);
+	printf("#     ");
+	vprintf(fmt, ap);
+	printf("\n");
+	va_end(ap);
+}
+
+static bool compare(const struct test_case *c, enum trap_kind kind, const struct native_result *r)
+{
+	static const char *const names[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+					      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+	bool first = true;
+	const struct native_state *o = &native_out;
+	uint64_t rip = r->how == NATIVE_NEXT ? c->end : r->how == NATIVE_LANDED ? c->landing : o->rip;
+	if ((kind == TRAP_EXCEPTION) != (r->how == NATIVE_FAULT)) {
+		diff(c, &first, "host: %s vector %d at %llx, ours: %s vector %d at %llx", r->how == NATIVE_FAULT ? "fault" : "no fault", r->vector,
+		     (long long)rip, kind == TRAP_EXCEPTION ? "fault" : kind == TRAP_NONE ? "no fault" : "other trap", cpu->cpu.trap.vector,
+		     (long long)cpu->rip);
+		return false;
+	}
+	if (r->how == NATIVE_FAULT) {
+		int v = cpu->cpu.trap.vector;
+		if (v != r->vector && !(v == 13 && r->vector == 12))
+			diff(c, &first, "vector: host %d, ours %d", r->vector, v);
+		if (v == 14 && r->vector == 14 && cpu->cpu.trap.address >> 12 != r->address >> 12 &&
+		    /* a read-modify-write across the read-only page's end has two reasons to fault */
+		    !((r->address >> 12) + 1 == (CASE_RO + 4096) >> 12 && cpu->cpu.trap.address == CASE_RO + 4096))
+			diff(c, &first, "fault address: host %llx, ours %llx", (long long)r->address, (long long)cpu->cpu.trap.address);
+	}
+	if (cpu->rip != rip)
+		diff(c, &first, "rip: host %llx, ours %llx", (long long)rip, (long long)cpu->rip);
+	if (!c->bad_result)
+		for (unsigned i = 0; i < 16; i++)
+			if (cpu->gpr[i] != o->gpr[i])
+				diff(c, &first, "%s: host %016llx, ours %016llx, was %016llx", names[i], (long long)o->gpr[i],
+				     (long long)cpu->gpr[i], (long long)c->state.gpr[i]);
+	uint64_t mask = (X86_STATUS | X86_DF) & ~(r->how == NATIVE_FAULT && c->count == 1 ? 0 : c->undefined);
+	if (r->how == NATIVE_FAULT && c->count > 1)
+		mask = X86_DF;
+	if ((cpu->rflags ^ o->rflags) & mask)
+		diff(c, &first, "flags: host %03llx, ours %03llx, was %03llx (compared: %03llx)", (long long)(o->rflags & 0xcd5),
+		     (long long)(cpu->rflags & 0xcd5), (long long)(c->state.rflags & 0xcd5), (long long)mask);
+	uint32_t mxcsr;
+	memcpy(&mxcsr, o->xsave + 24, 4);
+	if (mxcsr != cpu->mxcsr)
+		diff(c, &first, "mxcsr: host %04x, ours %04x", mxcsr, cpu->mxcsr);
+	const uint8_t *fx = (const uint8_t *)&cpu->fx;
+	if (memcmp(fx, o->xsave, 5))
+		diff(c, &first, "fcw fsw ftw: host %02x%02x %02x%02x %02x, ours %02x%02x %02x%02x %02x, was %02x%02x %02x%02x %02x", o->xsave[1],
+		     o->xsave[0], o->xsave[3], o->xsave[2], o->xsave[4], fx[1], fx[0], fx[3], fx[2], fx[4], c->state.xsave[1], c->state.xsave[0],
+		     c->state.xsave[3], c->state.xsave[2], c->state.xsave[4]);
+	for (unsigned i = 0; i < 8; i++)
+		if (memcmp(fx + 32 + 16 * i, o->xsave + 32 + 16 * i, 10)) {
+			uint64_t h, m;
+			memcpy(&h, o->xsave + 32 + 16 * i, 8);
+			memcpy(&m, fx + 32 + 16 * i, 8);
+			diff(c, &first, "st%u: host %02x%02x %016llx, ours %02x%02x %016llx", i, o->xsave[41 + 16 * i], o->xsave[40 + 16 * i],
+			     (long long)h, fx[41 + 16 * i], fx[40 + 16 * i], (long long)m);
+		}
+	for (unsigned i = 0; i < (is32 ? 8u : 16u); i++) {
+		uint64_t h[4];
+		memcpy(h, o->xsave + 160 + 16 * i, 16);
+		memcpy(h + 2, o->xsave + 576 + 16 * i, 16);
+		if (memcmp(h, cpu->ymm[i].u64, avx ? 32 : 16))
+			diff(c, &first, "ymm%u: host %016llx %016llx %016llx %016llx\n#           ours %016llx %016llx %016llx %016llx", i,
+			     (long long)h[3], (long long)h[2], (long long)h[1], (long long)h[0], (long long)cpu->ymm[i].u64[3],
+			     (long long)cpu->ymm[i].u64[2], (long long)cpu->ymm[i].u64[1], (long long)cpu->ymm[i].u64[0]);
+	}
+	if (!c->bad_result && memcmp(after, data, sizeof after)) {
+		for (unsigned i = 0; i < sizeof after; i++)
+			if (after[i] != data[i]) {
+				diff(c, &first, "memory at %x: host %02x, ours %02x, was %02x", CASE_DATA + i, after[i], data[i], before[i]);
+				break;
+			}
+	}
+	return first;
+}
+
+/* Instructions whose vector or x87 helper is not there are #UD in the interpreter. */
+static uint64_t done[X86_OP_COUNT], failed[X86_OP_COUNT];
+
+static enum trap_kind interpret(const struct test_case *c)
+{
+	enum trap_kind kind = TRAP_NONE;
+	for (unsigned steps = 0; steps < 40000; steps++) {
+		if (cpu->rip == c->end || cpu->rip == c->landing)
+			break;
+		kind = x86_interp_one(cpu);
+		if (kind != TRAP_NONE)
+			break;
+	}
+	/* an unusual target: the fetch there faults, as it does natively */
+	return kind;
+}
+
+static void run_case(struct test_case *c)
+{
+	prepare_code(c);
+	memcpy(before, data, sizeof before);
+	native_in = c->state;
+	memset(&native_result, 0, sizeof native_result);
+	native_run(c->start, is32);
+	struct native_result r = native_result;
+	memcpy(after, data, sizeof after);
+	memcpy(data, before, sizeof before);
+	cpu_load(c);
+	bool good = compare(c, interpret(c), &r);
+	for (unsigned i = 0; i < c->count; i++) {
+		done[c->insn[i].row->op]++;
+		failed[c->insn[i].row->op] += !good && c->count == 1;
+	}
+}
+
+static bool map_memory(void)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+	if (mmap(code_page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0) != code_page ||
+	    mmap(data, CASE_DATA_SIZE + 4096, PROT_READ | PROT_WRITE, flags, -1, 0) != data)
+		return false;
+	native_stubs((uint8_t *)(uintptr_t)CASE_STUB);
+	for (unsigned i = 0; i < sizeof template; i += 32)
+		rnd_vector(template + i, 32);
+	for (unsigned i = 0; i < 4096; i += 32)
+		rnd_vector(data + CASE_DATA_SIZE + i, 32);
+	return mprotect(data + CASE_DATA_SIZE, 4096, PROT_READ) == 0;
+}
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void run(bool mode32, uint64_t cases, double seconds)
+{
+	static struct test_case c;
+	struct err e = ERR_INIT;
+	is32 = mode32;
+	differences = 0;
+	if (x86_features_parse(&features, NULL, is32 ? 32 : 64, &e)) {
+		ok(0, "%s", e.msg);
+		return;
+	}
+	cpu->feat = &features;
+	cpu->xcr0 = features.xcr0;
+	double end = now() + seconds;
+	uint64_t n = 0;
+	while (cases ? n < cases : (n & 1023) || now() < end) {
+		if (make_case(&c))
+			run_case(&c);
+		n++;
+	}
+	ok(differences == 0, "%s code: %llu cases agree with the host's processor", is32 ? "32-bit" : "64-bit", (unsigned long long)n);
+	if (differences)
+		printf("# %u differences\n", differences);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t cases = 0, seed = 1;
+	double seconds = 8;
+	bool do64 = true, do32 = true;
+#if !defined(__x86_64__)
+	tap_skip_all("this host is no x86-64 processor");
+#endif
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "64"))
+			do32 = false;
+		else if (!strcmp(argv[i], "32"))
+			do64 = false;
+		else if (i + 1 < argc && !strcmp(argv[i], "cases"))
+			cases = strtoull(argv[++i], NULL, 0);
+		else if (i + 1 < argc && !strcmp(argv[i], "seconds"))
+			seconds = atof(argv[++i]);
+		else if (i + 1 < argc && !strcmp(argv[i], "seed"))
+			seed = strtoull(argv[++i], NULL, 0);
+		else if (i + 1 < argc && !strcmp(argv[i], "op"))
+			only_op = argv[++i];
+		else if (i + 1 < argc && !strcmp(argv[i], "show"))
+			shown = atoi(argv[++i]);
+	}
+	rnd_state = seed * 0x9e3779b97f4a7c15ull | 1;
+	__builtin_cpu_init();
+	avx = __builtin_cpu_supports("avx");
+	if (!avx)
+		tap_skip_all("the native runner saves YMM registers: this host has no AVX");
+	if (!map_memory())
+		tap_skip_all("the addresses that the cases use are taken");
+	stack_t ss = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
+	sigaltstack(&ss, NULL);
+	struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+	for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		sigaction(signals[i], &sa, NULL);
+	syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)CASE_GS);
+	cpu = aligned_alloc(64, (sizeof *cpu + 4095) & ~4095ul);
+	memset(cpu, 0, sizeof *cpu);
+	cpu->cpu.self = &cpu->cpu;
+	if (do64)
+		run(false, cases, seconds);
+	/* 64-bit code does not look at DS and ES, 32-bit code needs them */
+	__asm__ volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(0x2b));
+	if (do32)
+		run(true, cases, seconds);
+	struct { uint64_t f; unsigned op; } worst = {0, 0};
+	for (unsigned i = 0; i < 30; i++) {
+		worst.f = 0;
+		for (unsigned o = 0; o < X86_OP_COUNT; o++)
+			if (failed[o] > worst.f) {
+				worst.f = failed[o];
+				worst.op = o;
+			}
+		if (!worst.f)
+			break;
+		static const char *const names[] = {
+			"none",
+#define X86_OP(name) #name,
+#include "isa/x86/ops.def"
+#undef X86_OP
+		};
+		printf("# %s: %llu of %llu differ\n", names[worst.op], (unsigned long long)worst.f, (unsigned long long)done[worst.op]);
+		failed[worst.op] = 0;
+	}
+	return tap_done();
+}
