@@ -275,6 +275,9 @@ static void place_memory(struct native_state *s, const struct x86_insn *in, uint
 		if (below(4))
 			at &= ~31u;
 	}
+	unsigned op = in->row->op;
+	if (in->prefixes & X86_PFX_LOCK || op == X86_OP_xchg || op == X86_OP_cmpxchg8b || op == X86_OP_cmpxchg16b)
+		at &= ~15u; /* Linux slows down programs whose locked accesses cross a cache line */
 	if (in->seg == X86_GS)
 		at -= (uint32_t)CASE_GS;
 	if (in->base == X86_NOREG && (in->index == X86_NOREG || in->row->flags & X86_ROW_VSIB)) {
@@ -295,7 +298,7 @@ static void place_memory(struct native_state *s, const struct x86_insn *in, uint
 			return;
 		}
 		if (in->index != in->base && in->index != X86_RSP) {
-			s->gpr[in->index] = below(64);
+			s->gpr[in->index] = op == X86_OP_xchg || in->prefixes & X86_PFX_LOCK ? 16 : below(64);
 			index = s->gpr[in->index] * scale;
 		} else {
 			s->gpr[in->base] = (at - (uint64_t)in->disp) / (scale + 1);

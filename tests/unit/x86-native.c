@@ -144,7 +144,7 @@ static void place_implicit(struct native_state *s, const struct x86_insn *in)
 static bool make_case(struct test_case *c)
 {
 	unsigned want = below(5) < 3 ? 1 : 2 + below(3);
-	uint64_t claimed = 0, known = ~0ull;
+	uint64_t claimed = 0;
 	memcpy(data, template, sizeof template);
 	rnd_state_fill(&c->state, is32, avx);
 	c->start = CASE_CODE + 0x100 + below(16);
@@ -174,7 +174,7 @@ static bool make_case(struct test_case *c)
 		uint16_t used = x86_gprs_used(in);
 		if (!c->count || !(used & claimed)) {
 			place_implicit(&c->state, in);
-			if (in->has_mem && !(in->row->flags & X86_ROW_VSIB && in->base == X86_NOREG && false))
+			if (in->has_mem)
 				place_memory(&c->state, in, p, pc);
 		}
 		if (in->row->op == X86_OP_enter)
@@ -192,7 +192,8 @@ static bool make_case(struct test_case *c)
 		if (in->row->flags & X86_ROW_END || branch)
 			break;
 	}
-	(void)known;
+	for (unsigned i = 0; i < 16 && is32; i++)
+		c->state.gpr[i] = (uint32_t)c->state.gpr[i];
 	c->end = c->start + c->length;
 	c->landing = c->start + 0x50;
 	return c->count > 0 && c->length <= 0x40;
@@ -259,6 +260,39 @@ static void diff(const struct test_case *c, bool *first, const char *fmt, ...)
 	va_end(ap);
 }
 
+static const struct x86_insn *insn_at(const struct test_case *c, uint64_t rip)
+{
+	uint64_t pc = c->start;
+	for (unsigned i = 0; i < c->count; pc += c->insn[i++].length)
+		if (pc == rip)
+			return &c->insn[i];
+	return NULL;
+}
+
+/*
+ * Faults whose side effects are the processor's own business: which of two reasons to fault wins, and what of the
+ * instruction was done when its store faulted.
+ */
+enum tolerate { SAME_ALL, ANY_VECTOR = 1, ANY_X87 = 2, ANY_MXCSR = 4, LOW_32 = 8, ANYTHING = 16 };
+
+static unsigned tolerance(const struct x86_insn *in)
+{
+	if (!in)
+		return 0;
+	unsigned t = 0;
+	if (in->row->op == X86_OP_maskmovq || in->row->op == X86_OP_maskmovdqu)
+		return ANYTHING; /* a page that the mask does not touch may fault (SDM volume 2, MASKMOVQ) */
+	if (in->row->flags & X86_ROW_X87 && in->row->flags & X86_ROW_VEC)
+		t |= ANY_X87; /* MMX state has been entered */
+	if (in->seg == X86_CS)
+		t |= ANY_VECTOR; /* a store through CS */
+	if (in->row->op == X86_OP_vcvtps2ph)
+		t |= ANY_MXCSR; /* converted, not stored */
+	if (in->row->copy == X86_COPY_STRING && in->addrsize == 4)
+		t |= LOW_32; /* REP has cut its registers to 32 bits */
+	return t;
+}
+
 static bool compare(const struct test_case *c, enum trap_kind kind, const struct native_result *r)
 {
 	static const char *const names[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -266,6 +300,9 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 	bool first = true;
 	const struct native_state *o = &native_out;
 	uint64_t rip = r->how == NATIVE_NEXT ? c->end : r->how == NATIVE_LANDED ? c->landing : o->rip;
+	unsigned may = r->how == NATIVE_FAULT ? tolerance(insn_at(c, rip)) : kind == TRAP_EXCEPTION ? tolerance(insn_at(c, cpu->rip)) : 0;
+	if (may & ANYTHING)
+		return true;
 	if ((kind == TRAP_EXCEPTION) != (r->how == NATIVE_FAULT)) {
 		diff(c, &first, "host: %s vector %d at %llx, ours: %s vector %d at %llx", r->how == NATIVE_FAULT ? "fault" : "no fault", r->vector,
 		     (long long)rip, kind == TRAP_EXCEPTION ? "fault" : kind == TRAP_NONE ? "no fault" : "other trap", cpu->cpu.trap.vector,
@@ -274,9 +311,10 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 	}
 	if (r->how == NATIVE_FAULT) {
 		int v = cpu->cpu.trap.vector;
-		if (v != r->vector && !(v == 13 && r->vector == 12))
+		if (v != r->vector && !(v == 13 && r->vector == 12) && !(may & ANY_VECTOR))
 			diff(c, &first, "vector: host %d, ours %d", r->vector, v);
 		if (v == 14 && r->vector == 14 && cpu->cpu.trap.address >> 12 != r->address >> 12 &&
+		    cpu->cpu.trap.address + 32 - r->address > 64 && /* across pages: the parts in any order */
 		    /* a read-modify-write across the read-only page's end has two reasons to fault */
 		    !((r->address >> 12) + 1 == (CASE_RO + 4096) >> 12 && cpu->cpu.trap.address == CASE_RO + 4096))
 			diff(c, &first, "fault address: host %llx, ours %llx", (long long)r->address, (long long)cpu->cpu.trap.address);
@@ -285,7 +323,7 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 		diff(c, &first, "rip: host %llx, ours %llx", (long long)rip, (long long)cpu->rip);
 	if (!c->bad_result)
 		for (unsigned i = 0; i < 16; i++)
-			if (cpu->gpr[i] != o->gpr[i])
+			if (cpu->gpr[i] != o->gpr[i] && !(may & LOW_32 && (uint32_t)cpu->gpr[i] == o->gpr[i]))
 				diff(c, &first, "%s: host %016llx, ours %016llx, was %016llx", names[i], (long long)o->gpr[i],
 				     (long long)cpu->gpr[i], (long long)c->state.gpr[i]);
 	uint64_t mask = (X86_STATUS | X86_DF) & ~(r->how == NATIVE_FAULT && c->count == 1 ? 0 : c->undefined);
@@ -296,9 +334,11 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 		     (long long)(cpu->rflags & 0xcd5), (long long)(c->state.rflags & 0xcd5), (long long)mask);
 	uint32_t mxcsr;
 	memcpy(&mxcsr, o->xsave + 24, 4);
-	if (mxcsr != cpu->mxcsr)
+	if (mxcsr != cpu->mxcsr && !(may & ANY_MXCSR))
 		diff(c, &first, "mxcsr: host %04x, ours %04x", mxcsr, cpu->mxcsr);
 	const uint8_t *fx = (const uint8_t *)&cpu->fx;
+	if (may & ANY_X87)
+		return first;
 	if (memcmp(fx, o->xsave, 5))
 		diff(c, &first, "fcw fsw ftw: host %02x%02x %02x%02x %02x, ours %02x%02x %02x%02x %02x, was %02x%02x %02x%02x %02x", o->xsave[1],
 		     o->xsave[0], o->xsave[3], o->xsave[2], o->xsave[4], fx[1], fx[0], fx[3], fx[2], fx[4], c->state.xsave[1], c->state.xsave[0],
@@ -339,11 +379,17 @@ static enum trap_kind interpret(const struct test_case *c)
 	for (unsigned steps = 0; steps < 40000; steps++) {
 		if (cpu->rip == c->end || cpu->rip == c->landing)
 			break;
+		if (cpu->rip >= CASE_CODE + 4096 || cpu->rip < CASE_CODE) { /* nothing to execute there */
+			cpu->cpu.trap.vector = 14;
+			cpu->cpu.trap.address = cpu->rip;
+			return TRAP_EXCEPTION;
+		}
+		if (cpu->rip < c->start || cpu->rip > c->end)
+			return TRAP_HALT; /* astray in code that is no case */
 		kind = x86_interp_one(cpu);
 		if (kind != TRAP_NONE)
 			break;
 	}
-	/* an unusual target: the fetch there faults, as it does natively */
 	return kind;
 }
 
@@ -358,7 +404,9 @@ static void run_case(struct test_case *c)
 	memcpy(after, data, sizeof after);
 	memcpy(data, before, sizeof before);
 	cpu_load(c);
-	bool good = compare(c, interpret(c), &r);
+	prepare_code(c); /* it may have been written to */
+	enum trap_kind kind = interpret(c);
+	bool good = kind == TRAP_HALT || compare(c, kind, &r);
 	for (unsigned i = 0; i < c->count; i++) {
 		done[c->insn[i].row->op]++;
 		failed[c->insn[i].row->op] += !good && c->count == 1;
@@ -413,7 +461,7 @@ static void run(bool mode32, uint64_t cases, double seconds)
 int main(int argc, char **argv)
 {
 	uint64_t cases = 0, seed = 1;
-	double seconds = 8;
+	double seconds = 10;
 	bool do64 = true, do32 = true;
 #if !defined(__x86_64__)
 	tap_skip_all("this host is no x86-64 processor");
