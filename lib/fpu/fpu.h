@@ -34,6 +34,10 @@ enum fpu_round {
 	FPU_ZERO,
 	FPU_AWAY,    /* nearest, ties away from zero */
 	FPU_ODD,     /* von Neumann: truncate, then set the last bit when inexact */
+	/* decimal only */
+	FPU_HALF_DOWN, /* nearest, ties toward zero */
+	FPU_OUTWARD,   /* away from zero */
+	FPU_SHORTER,   /* to prepare for a shorter precision: outward when the last digit is 0 or 5, else toward zero */
 };
 
 /* The first six are x86's bits in MXCSR and the x87 status word. */
