@@ -69,7 +69,8 @@ static void fuzz_make(const struct fuzz_format *f, unsigned i)
 		abort();
 	}
 	if (f->writable && blk_open(fuzz.graph, fuzz.path, f->format, NULL, BLK_RDWR, &b, &e) == 0) {
-		blk_pwrite(b, 0, 512, fmt);
+		static const uint8_t sector[512] = {1, 2, 3};
+		blk_pwrite(b, 0, sizeof sector, sector);
 		blk_unref(b);
 	}
 	free(copy);
