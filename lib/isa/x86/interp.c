@@ -52,21 +52,31 @@ static enum trap_kind exception(struct x86_cpu *cpu, int vector, uint64_t error_
 	return t->kind;
 }
 
+/* Bytes that may be executed from pc to the end of its page. The page table of lib/jit is there when it translates. */
+static size_t extent(const struct x86_cpu *cpu, uint64_t pc)
+{
+	struct jit *j = cpu->cpu.jit;
+	size_t page = 4096 - (pc & 4095);
+	if (!j || !j->config.host.fetch_extent)
+		return page;
+	if (j->page)
+		return jit_peekable(j, pc);
+	size_t n = j->config.host.fetch_extent(j->config.host.opaque, pc, page);
+	return n < page ? n : page;
+}
+
 /* The instruction's bytes; at most 15, not beyond what may be executed. Returns how many. */
 static unsigned fetch(struct x86_cpu *cpu, uint8_t *bytes)
 {
-	struct jit *j = cpu->cpu.jit;
 	uint64_t pc = cpu->rip;
-	size_t have = 4096 - (pc & 4095);
-	if (j && j->config.host.fetch_extent)
-		have = jit_peekable(j, pc);
-	if (have < 15 && have == 4096 - (pc & 4095)) {
+	size_t have = extent(cpu, pc), page = 4096 - (pc & 4095);
+	if (have < 15 && have == page) {
 		/* the rest is on the next page, if the decoder asks for it */
 		struct x86_insn in;
 		unsigned n = jit_fetch(bytes, (uintptr_t)host_address(cpu, pc), have);
 		if (n < have || x86_decode(&in, bytes, n, cpu->mode, cpu->feat) != X86_DECODE_SHORT)
 			return n;
-		size_t more = j && j->config.host.fetch_extent ? jit_peekable(j, pc + have) : 4096;
+		size_t more = extent(cpu, pc + have);
 		if (more > 15 - have)
 			more = 15 - have;
 		return n + jit_fetch(bytes + n, (uintptr_t)host_address(cpu, pc + have), more);
