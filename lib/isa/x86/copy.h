@@ -17,8 +17,8 @@
  *   leave     the same, from a signal handler that has already taken the general registers from its context.
  *
  * Indirect jumps index gs:[X86_TABLE] with the low bits of the guest address and jump to what is there: a verifying entry,
- * which compares the full address and goes to the body, or to the miss thunk. They spill rcx to spill[0] and rax to spill[1];
- * the verifying entry loads them back.
+ * which compares the full address and goes to the body, or to the miss thunk. They spill rcx to spill[0] and r11 to spill[1],
+ * which by the ABI carry nothing at a return, so that nothing waits for them; the verifying entry loads them back.
  */
 #ifndef ISA_X86_COPY_H
 #define ISA_X86_COPY_H
@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct x86_cpu) <= X86_TABLE, "the processor's state reach
 enum x86_thunk { /* indices of jit->thunk[]: offsets in the cache */
 	T_ENTER,      /* C: uint32_t enter(void) */
 	T_LINK, T_MISS,
-	T_MISS_VERIFY,/* a verifying entry that does not match: rcx = wanted - pc, rax = -pc */
+	T_MISS_VERIFY,/* a verifying entry that does not match: rcx = wanted - pc, r11 = -pc */
 	T_CHECK,      /* the start of a region whose page is written again and again */
 	T_EXIT, T_PENDING, T_RETRY, T_LEAVE,
 	/* Ranges where the state is on its way in, behind the test of cpu->pending. */

@@ -194,13 +194,13 @@ static void go_indirect(struct x86_tr *t)
 		t->p = x86_stub(j, t->p, x);
 		return;
 	}
-	if (j->table_grows) { /* pext rax, rcx, gs:[mask] */
-		t->p = e_bytes(t->p, 0x2504f5f2e2c465, 7);
+	if (j->table_grows) { /* pext r11, rcx, gs:[mask] */
+		t->p = e_bytes(t->p, 0x251cf5f262c465, 7);
 		t->p = e_u32(t->p, OFF(h.jc.table_mask));
 	} else {
-		t->p = e_bytes(t->p, 0xc1b70f, 3); /* movzx eax, cx */
+		t->p = e_u32(t->p, 0xd9b70f44); /* movzx r11d, cx */
 	}
-	t->p = e_u32(t->p, 0xc524ff65); /* jmp gs:[rax * 8 + table] */
+	t->p = e_bytes(t->p, 0xdd24ff4265, 5); /* jmp gs:[r11 * 8 + table] */
 	t->p = e_u32(t->p, X86_TABLE);
 }
 
@@ -211,8 +211,8 @@ bool x86_end_indirect(struct x86_tr *t)
 	uint64_t next = t->pc + in->length;
 	t->p = e_gs_store(t->p, X86_RCX, OFF(spill[0]));
 	if (!(t->g->flags & JIT_REGION_STEP))
-		t->p = e_gs_store(t->p, X86_RAX, OFF(spill[1]));
-	unsigned fix = t->g->flags & JIT_REGION_STEP ? 0x40 | X86_RCX : X86_RAX << 4 | X86_RCX;
+		t->p = e_gs_store(t->p, X86_R11, OFF(spill[1]));
+	unsigned fix = t->g->flags & JIT_REGION_STEP ? 0x40 | X86_RCX : X86_R11 << 4 | X86_RCX;
 	if (in->map == 0 && (in->opcode == 0xc3 || in->opcode == 0xc2)) {
 		t->p = e_u8(t->p, 0x59); /* pop rcx */
 		if (in->opcode == 0xc2) {
@@ -222,7 +222,7 @@ bool x86_end_indirect(struct x86_tr *t)
 	} else if (in->map == 0 && in->opcode == 0xff && (in->modrm >> 3 & 7) >= 2 && (in->modrm >> 3 & 7) <= 4 &&
 		   (in->modrm >> 3 & 7) != 3) {
 		if (in->has_mem) {
-			if (!x86_load_target(t, X86_RCX, X86_RAX)) {
+			if (!x86_load_target(t, X86_RCX, X86_R11)) {
 				t->p = start;
 				return false;
 			}
@@ -274,13 +274,13 @@ uint32_t x86_verify_entry(struct jit *j, uint32_t region)
 		x86_verify32(j, p, g);
 		return g->verify;
 	}
-	p = e_u16(p, 0xb848); /* mov rax, -pc */
+	p = e_u16(p, 0xbb49); /* mov r11, -pc */
 	p = e_u64(p, -g->pc);
-	p = e_u32(p, 0x010c8d48); /* lea rcx, [rcx + rax] */
+	p = e_u32(p, 0x190c8d4a); /* lea rcx, [rcx + r11] */
 	p = e_u16(p, 0x05e3);     /* jrcxz over the jump */
 	p = e_jmp(p, j->rw + j->thunk[T_MISS_VERIFY]);
 	p = e_gs_load(p, X86_RCX, OFF(spill[0]));
-	p = e_gs_load(p, X86_RAX, OFF(spill[1]));
+	p = e_gs_load(p, X86_R11, OFF(spill[1]));
 	e_jmp(p, j->rw + g->code);
 	return g->verify;
 }

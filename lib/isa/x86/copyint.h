@@ -54,7 +54,7 @@ static inline uint8_t *x86_copy_bytes(uint8_t *p, const uint8_t *from, unsigned 
 /* copymem.c */
 /* Rewrites the instruction's rip-relative, fs: or gs: operand. False: it cannot. */
 bool x86_rewrite_mem(struct x86_tr *t, unsigned *fixup);
-/* Loads 8 bytes from the instruction's memory operand into r (rcx or rax; the other is free too). False: it cannot. */
+/* Loads 8 bytes from the instruction's memory operand into r (rcx; `other`, r11, is free too). False: it cannot. */
 bool x86_load_target(struct x86_tr *t, unsigned r, unsigned other);
 /* Does an instruction without memory operand ignore a segment prefix? */
 bool x86_ignores_segment(const struct x86_insn *in);

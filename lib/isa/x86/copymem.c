@@ -249,7 +249,8 @@ bool x86_load_target(struct x86_tr *t, unsigned r, unsigned other)
 			return false;
 		if (!seg_address(t, a, X86_NOREG, &disp))
 			return false;
-		t->p = e_bytes(t->p, 0x808b48 | r << 19 | a << 16, 3); /* mov r, [a + disp32] */
+		/* mov r, [a + disp32] */
+		t->p = e_bytes(t->p, 0x808b48 | (a > 7) | r << 19 | (a & 7) << 16, 3);
 		t->p = e_u32(t->p, (uint32_t)disp);
 		return true;
 	}

@@ -165,13 +165,13 @@ int x86_thunks_make(struct jit *j, struct err *e)
 		p = e_jmp(p, p);
 	} else {
 		AT(T_MISS_VERIFY);
-		p = e_bytes(p, 0xd0f748, 3);     /* not rax */
-		p = e_u32(p, 0x014c8d48);        /* lea rcx, [rcx+rax+1] */
+		p = e_bytes(p, 0xd3f749, 3);     /* not r11 */
+		p = e_u32(p, 0x194c8d4a);        /* lea rcx, [rcx+r11+1] */
 		p = e_u8(p, 0x01);
 		AT(T_MISS);
 		p = e_gs_store(p, X86_RCX, OFF(h.target));
 		p = e_gs_load(p, X86_RCX, OFF(spill[0]));
-		p = e_gs_load(p, X86_RAX, OFF(spill[1]));
+		p = e_gs_load(p, X86_R11, OFF(spill[1]));
 		p = light_out(p);
 		p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
 		to_resume[0] = p;
