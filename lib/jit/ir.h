@@ -104,7 +104,7 @@ union ir_value {
 	uint32_t u32[8];
 	uint64_t u64[4];
 	unsigned __int128 u128[2];
-} __attribute__((aligned(32)));
+}; /* aligned to 16, by its largest member */
 
 struct ir_temp {
 	uint8_t type;
@@ -137,6 +137,15 @@ struct ir_fuse {
 	uint8_t cond;     /* enum ir_cond */
 	uint8_t lhs, rhs; /* enum ir_flag_operand */
 };
+/* What host flags have the same meaning; for back ends that compute the bits inline. */
+enum ir_host_flags {
+	IR_HOST_FLAGS_NONE,      /* call compute() */
+	IR_HOST_FLAGS_SUB,       /* a - b: carry is the borrow */
+	IR_HOST_FLAGS_SUB_NOT_C, /* a - b: carry is no borrow (ARM) */
+	IR_HOST_FLAGS_ADD,       /* a + b */
+	IR_HOST_FLAGS_LOGIC,     /* negative and zero of the result, carry and overflow 0 */
+};
+#define IR_NO_BIT 0xff
 struct ir_flags {
 	uint16_t slot;
 	uint64_t mask; /* all status bits of the family */
@@ -148,6 +157,12 @@ struct ir_flags {
 	uint64_t (*needs)(unsigned condition);
 	/* The condition after operation x as a comparison in the type of setflags; false when it is none. May be NULL. */
 	bool (*fuse)(uint32_t x, unsigned condition, struct ir_fuse *f);
+	/*
+	 * For i32 and i64: which host flags operation x sets, and the numbers of the slot's bits for negative, zero, carry, overflow
+	 * (IR_NO_BIT: there is none). host may be NULL. Fastest on x86-64: 15, 14, 8, 0 with nothing else in the slot.
+	 */
+	enum ir_host_flags (*host)(uint32_t x);
+	uint8_t n, z, c, v;
 };
 
 /* Slot kept in a host register; host register numbers are the back end's (x86-64: rbx 3, r8..r15). */

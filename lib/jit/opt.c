@@ -231,8 +231,10 @@ void ir_optimise(struct ir_region *r)
 	s.stamp = 1;
 	s.waits = 0;
 	s.live_flags = ~0ull;
-	memset(s.overwritten, 0, sizeof s.overwritten);
-	memset(s.wanted, 0, sizeof s.wanted);
+	unsigned slots = r->guest->slot_count;
+	memset(s.overwritten, 0, sizeof s.overwritten[0] * slots);
+	memset(s.overwritten + IR_MAX_SLOTS, 0, sizeof s.overwritten[0] * r->locals);
+	memset(s.wanted, 0, sizeof s.wanted[0] * slots);
 	memset(s.pinned, 0, sizeof s.pinned);
 	for (unsigned i = 0; i < r->guest->pin_count; i++) {
 		unsigned slot = r->guest->pins[i].slot, type = r->guest->slots[slot].type;

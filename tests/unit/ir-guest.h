@@ -23,7 +23,10 @@ struct toy {
 };
 
 enum { TOY_X, TOY_W = 16, TOY_H = 20, TOY_B, TOY_V, TOY_Q = TOY_V + 2, TOY_FLAGS = TOY_Q + 2, TOY_SLOTS };
-enum { TOY_N = 8, TOY_Z = 4, TOY_C = 2, TOY_VF = 1 };
+#ifndef TOY_BIT_N /* one test takes the host's layout instead */
+enum { TOY_BIT_N = 3, TOY_BIT_Z = 2, TOY_BIT_C = 1, TOY_BIT_V = 0 };
+#endif
+enum { TOY_N = 1 << TOY_BIT_N, TOY_Z = 1 << TOY_BIT_Z, TOY_C = 1 << TOY_BIT_C, TOY_VF = 1 << TOY_BIT_V };
 enum { TOY_OP_SUB, TOY_OP_ADD, TOY_OP_LOGIC };
 enum { TOY_EQ, TOY_NE, TOY_LO, TOY_HS, TOY_LT, TOY_GE, TOY_LE, TOY_GT, TOY_MI };
 
@@ -74,7 +77,7 @@ static bool toy_test(unsigned c, uint64_t f)
 
 static uint64_t toy_needs(unsigned c)
 {
-	static const uint8_t needs[] = {TOY_Z, TOY_Z, TOY_C, TOY_C, TOY_N | TOY_VF, TOY_N | TOY_VF,
+	static const uint16_t needs[] = {TOY_Z, TOY_Z, TOY_C, TOY_C, TOY_N | TOY_VF, TOY_N | TOY_VF,
 					TOY_Z | TOY_N | TOY_VF, TOY_Z | TOY_N | TOY_VF, TOY_N};
 	return needs[c];
 }
@@ -94,7 +97,14 @@ static bool toy_fuse(uint32_t x, unsigned c, struct ir_fuse *f)
 	return false;
 }
 
-static const struct ir_flags toy_flags = {TOY_FLAGS, 15, toy_compute, toy_test, toy_needs, toy_fuse};
+static enum ir_host_flags toy_host(uint32_t x)
+{
+	static const uint8_t kind[] = {IR_HOST_FLAGS_SUB_NOT_C, IR_HOST_FLAGS_ADD, IR_HOST_FLAGS_LOGIC};
+	return (enum ir_host_flags)kind[x & 255];
+}
+
+static const struct ir_flags toy_flags = {TOY_FLAGS, TOY_N | TOY_Z | TOY_C | TOY_VF, toy_compute, toy_test, toy_needs, toy_fuse,
+					  toy_host, TOY_BIT_N, TOY_BIT_Z, TOY_BIT_C, TOY_BIT_V};
 /* rbx and r12..r15 survive C calls, r8..r11 do not; x2, x3, x14, x15 stay in memory. */
 static const struct ir_pin toy_pins[] = {{0, 3}, {1, 12}, {4, 13}, {5, 14}, {6, 15}, {7, 8}, {8, 9}, {9, 10}, {TOY_W, 11}};
 static const struct ir_guest toy_guest = {

@@ -281,6 +281,97 @@ static void flags_change(struct t1_gen *g)
 	}
 }
 
+/* The new bits, which are `from`'s live ones, replace those of `mask` in the slot. Clobbers both registers. */
+static void merge_flags(struct t1_gen *g, unsigned bits, unsigned other, uint64_t mask)
+{
+	const struct ir_flags *f = g->guest->flags;
+	unsigned type = g->guest->slots[f->slot].type;
+	int pin = g->slot_reg[f->slot];
+
+	if (mask != f->mask || ~f->mask & ir_mask(type)) {
+		flags_bits(g, other);
+		if (mask != (uint32_t)mask || type == IR_I64) {
+			unsigned k = t1_alloc(g);
+			t1_imm(g, k, ~mask);
+			INS(0x23 | O_W, other, rm_reg(k));
+		} else {
+			INS(0x81, 4, rm_reg(other));
+			g->p = e_u32(g->p, (uint32_t)~mask);
+		}
+		INS(0x0b | O_W, bits, rm_reg(other));
+	}
+	if (pin >= 0)
+		t1_mov(g, (unsigned)pin, bits, type);
+	else
+		t1_move(g, bits, t1_slot(g, f->slot), type, true);
+}
+
+/* From the host's own flags, without a call. */
+static bool host_flags(struct t1_gen *g, const struct ir_op *o)
+{
+	const struct ir_flags *f = g->guest->flags;
+	enum ir_host_flags kind = f->host && (o->type == IR_I32 || o->type == IR_I64) ? f->host(o->x) : IR_HOST_FLAGS_NONE;
+	const struct { uint8_t bit, cc; } bits[] = {
+		{f->n, CC_S}, {f->z, CC_E}, {f->c, kind == IR_HOST_FLAGS_SUB_NOT_C ? CC_AE : CC_B}, {f->v, CC_O}};
+	unsigned w = t1_w(o->type), at = 0;
+
+	if (kind == IR_HOST_FLAGS_NONE || (kind == IR_HOST_FLAGS_LOGIC ? !o->c : !o->b))
+		return false;
+	flags_change(g);
+	t1_vacate(g, RAX);
+	unsigned scratch = t1_alloc(g);
+	if (kind == IR_HOST_FLAGS_LOGIC) {
+		unsigned r = t1_reg(g, o->c);
+		INS(0x85 | w, r, rm_reg(r));
+	} else if (kind == IR_HOST_FLAGS_ADD) {
+		unsigned a = t1_reg(g, o->a);
+		struct rm b = o->a == o->b ? rm_reg(a) : t1_operand(g, o->b);
+		t1_mov(g, RAX, a, o->type);
+		INS(0x03 | w, RAX, b);
+	} else {
+		t1_compare(g, IR_LTU, o->type, o->a, o->b);
+	}
+	if (f->n == 15 && f->z == 14 && f->c == 8 && f->v == 0) {
+		if (kind == IR_HOST_FLAGS_SUB_NOT_C)
+			g->p = e_u8(g->p, 0xf5); /* cmc */
+		g->p = e_u32(g->p, 0xc0900f9f);  /* lahf; seto al */
+		INS(0x81, 4, rm_reg(RAX));
+		g->p = e_u32(g->p, (uint32_t)o->imm & 0xc101);
+		merge_flags(g, RAX, scratch, o->imm);
+		return true;
+	}
+	/* setcc leaves the flags; lea adds the bits up without touching them. */
+	bool first = true;
+	for (unsigned i = 0; i < 4; i++) {
+		if (bits[i].bit == IR_NO_BIT || !(o->imm >> bits[i].bit & 1))
+			continue;
+		INS(O_0F | 0x90 | bits[i].cc | O_BYTERM, 0, rm_reg(scratch));
+		INS(O_0F | 0xb6 | O_BYTERM, scratch, rm_reg(scratch));
+		if (first) {
+			t1_mov(g, RAX, scratch, IR_I64);
+		} else {
+			/* rax <<= distance by lea: bits come from the highest to the lowest */
+			for (unsigned d = at - bits[i].bit; d;) {
+				unsigned s = d > 3 ? 3 : d;
+				struct rm m = {.reg = -1, .base = -1, .index = RAX, .scale = (uint8_t)s};
+				INS(0x8d | O_W, RAX, m);
+				d -= s;
+			}
+			INS(0x8d | O_W, RAX, rm_sib(RAX, scratch, 0, 0));
+		}
+		at = bits[i].bit;
+		first = false;
+	}
+	if (first)
+		t1_imm(g, RAX, 0);
+	if (at) {
+		INS(0xc1 | O_W, 4, rm_reg(RAX));
+		g->p = e_u8(g->p, at);
+	}
+	merge_flags(g, RAX, scratch, o->imm);
+	return true;
+}
+
 static void set_flags(struct t1_gen *g, const struct ir_op *o)
 {
 	static const uint8_t regs[] = {RSI, RDX, RCX};
@@ -314,7 +405,12 @@ static void set_flags(struct t1_gen *g, const struct ir_op *o)
 void t1_flags(struct t1_gen *g, const struct ir_op *o)
 {
 	if (o->op == IR_SETFLAGS) {
-		set_flags(g, o);
+		const struct ir_flags *f = g->guest->flags;
+		bool descending = (f->n == IR_NO_BIT || f->z == IR_NO_BIT || f->n > f->z) &&
+				  (f->z == IR_NO_BIT || f->c == IR_NO_BIT || f->z > f->c) &&
+				  (f->c == IR_NO_BIT || f->v == IR_NO_BIT || f->c > f->v);
+		if (!descending || !host_flags(g, o))
+			set_flags(g, o);
 		return;
 	}
 	if (o->op == IR_GETFLAGS) {
