@@ -247,20 +247,18 @@ X86_VEC_HELPER(dppd)
 /* ---- approximations ------------------------------------------------------------------------------------ */
 
 /*
- * RCPPS, RSQRTPS: processors promise a relative error of at most 1.5 * 2^-12 and differ in the digits. Here: the correctly
- * rounded result cut to 12 significant bits, to nearest (error at most 2^-12). Denormals are zeros, a tiny
- * result is zero, MXCSR is neither read nor written.
+ * RCPPS, RSQRTPS: processors promise a relative error of at most 1.5 * 2^-12 and differ between makers. Here: the value at the
+ * middle of the interval that the operand's first 11 (root: 10) fraction bits name, rounded to 12 fraction bits, ties down. That
+ * is what Intel's processors give, bit for bit. Denormals are zeros, a tiny result is zero, MXCSR is neither read nor written.
  */
-static f32 twelve_bits(f32 v)
-{
-	return (v + 0x800) & ~0xFFFu;
-}
-
 static f32 approximate(f32 x, bool root)
 {
-	struct fpu_status st = {.flush_inputs = true, .flush = FPU_FLUSH_X86};
+	const f64 one = 0x3FF0000000000000, dropped = 1ull << 40; /* 52 - 12 bits */
+	const f32 sign = x & 0x80000000;
+	struct fpu_status st = {0};
 	enum fpu_class class = f32_class(x);
-	const f32 one = 0x3F800000, sign = x & 0x80000000;
+	unsigned step = root ? 1u << 13 : 1u << 12;
+	f64 v;
 
 	if (f32_is_nan(x))
 		return x | 0x00400000;
@@ -268,13 +266,12 @@ static f32 approximate(f32 x, bool root)
 		return sign | 0x7F800000;
 	if (root && sign)
 		return 0xFFC00000;
-	if (class == FPU_CLASS_INFINITE)
+	if (class == FPU_CLASS_INFINITE || (!root && (x & 0x7FFFFFFF) >= 0x7E800000))
 		return sign;
-	if (root)
-		return twelve_bits(f32_from_f64(f64_div(0x3FF0000000000000, f64_sqrt(f64_from_f32(x, &st), &st), &st), &st));
-	if ((x & 0x7FFFFFFF) >= 0x7E800000) /* at most the smallest normal number: taken as tiny */
-		return sign;
-	return twelve_bits(f32_div(one, x, &st));
+	v = f64_from_f32((x & ~(step - 1)) | step / 2, &st);
+	v = f64_div(one, root ? f64_sqrt(v, &st) : v, &st);
+	v = (v + dropped / 2 - 1) & ~(dropped - 1);
+	return f32_from_f64(v, &st);
 }
 
 LANES(lanes_rcp, u32, f32, approximate(y, false))
