@@ -124,7 +124,7 @@ static int64_t replace(struct thread *t, const char *path, int fd, char **argv, 
 	struct process *p = t->process;
 	unsigned n = count(p->emu_argv), argc = count(argv), k = n, i;
 	char **v = calloc(n + argc + 16, sizeof(*v)), mask[32], number[16];
-	uint64_t all = ~0ull, host = user_host_mask(t->mask);
+	uint64_t all = user_host_mask(~0ull), host = user_host_mask(t->mask);
 	int64_t r;
 
 	if (!v)

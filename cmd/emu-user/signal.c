@@ -478,7 +478,7 @@ _Noreturn void user_die(struct thread *t, int sig, const siginfo_t *si)
 {
 	struct kernel_sigaction dfl = {.handler = SIG_DFL};
 	struct rlimit none = {0, 0};
-	uint64_t all = ~0ull;
+	uint64_t all = user_host_mask(~0ull);
 
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	if (si && si->si_code > 0 && default_action(sig) == ACT_CORE)

@@ -188,7 +188,7 @@ _Noreturn void user_exit_group(struct thread *t, int status)
 _Noreturn void thread_exit(struct thread *t, int status)
 {
 	struct process *p = t->process;
-	uint64_t all = ~0ull;
+	uint64_t all = user_host_mask(~0ull);
 	bool last;
 
 	if (t->vfork_child) { /* a process of one thread */
@@ -277,7 +277,7 @@ static int64_t new_thread(struct thread *t, const struct user_clone_args *args)
 {
 	struct process *p = t->process;
 	struct start s = {.args = args};
-	uint64_t all = ~0ull, mask = user_host_mask(t->mask);
+	uint64_t all = user_host_mask(~0ull), mask = user_host_mask(t->mask);
 	struct cpu *cpu = p->abi->isa->cpu_clone(t->cpu);
 	struct thread *n;
 	pthread_attr_t attr;
@@ -382,7 +382,7 @@ static int64_t new_process(struct thread *t, const struct user_clone_args *args)
 {
 	struct process *p = t->process;
 	struct host_clone_args h = {.exit_signal = args->exit_signal};
-	uint64_t all = ~0ull, mask = user_host_mask(t->mask);
+	uint64_t all = user_host_mask(~0ull), mask = user_host_mask(t->mask);
 	int pidfd = -1;
 	int64_t r;
 
@@ -459,7 +459,7 @@ static int64_t new_vfork(struct thread *t, const struct user_clone_args *args)
 	struct process *p = t->process;
 	struct vfork_start s = {.args = args, .mask = user_host_mask(t->mask)};
 	int flags = (int)(args->flags & HOST_CLONE_FLAGS) | CLONE_VM | CLONE_VFORK | (int)(args->exit_signal & 0xff);
-	uint64_t all = ~0ull;
+	uint64_t all = user_host_mask(~0ull);
 	struct user_sighand *hand = malloc(sizeof(*hand));
 	struct cpu *cpu = p->abi->isa->cpu_clone(t->cpu);
 	struct thread *n = calloc(1, sizeof(*n));
