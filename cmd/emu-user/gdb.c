@@ -145,6 +145,7 @@ int gdb_start(struct process *p, const char *where, struct err *e)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&id, &attr, listener, g))
 		return err_errno(e, EAGAIN, "-g: no thread for the connection");
+	signal_reinstall(p);
 	gdb_stop(user_current(), SIGTRAP, NULL);
 	return 0;
 }
@@ -158,6 +159,7 @@ static void detach(struct gdb *g)
 	if (g->fd >= 0)
 		close(g->fd);
 	g->fd = -1;
+	signal_reinstall(g->p);
 	pthread_mutex_lock(&g->p->thread_lock);
 	for (t = g->p->threads; t; t = t->next)
 		t->cpu->single_step = false;

@@ -94,6 +94,7 @@ void signal_force(struct thread *t, int sig, const siginfo_t *si);
 uint64_t signal_stack(struct thread *t, const struct user_action *a, uint64_t sp);
 bool signal_on_altstack(struct thread *t, uint64_t sp);
 void signal_set_mask(struct thread *t, uint64_t mask);
+void signal_reinstall(struct process *p);
 void signal_exec_reset(struct process *p);
 void signal_exec_failed(struct thread *t);
 int signal_change_action(struct thread *t, int sig, const struct user_action *new, struct user_action *old);

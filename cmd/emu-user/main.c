@@ -395,6 +395,13 @@ int main(int argc, char **argv)
 	name = strrchr(argv[first], '/');
 	prctl(PR_SET_NAME, name ? name + 1 : argv[first]);
 	p->abi->init(cpu, entry, sp);
+	if (log_mask & LOG_STRACE)
+		p->options.strace = true;
+	if (log_mask & LOG_PAGE) {
+		log_lock();
+		proc_maps_text(p, log_stream(), false);
+		log_unlock();
+	}
 	if (o.gdb && gdb_start(p, o.gdb, &e))
 		fail(&e);
 	signal_set_mask(t, mask);

@@ -158,5 +158,10 @@ uint64_t user_guest(struct thread *t, const void *host)
 
 int64_t user_blocking_call(struct thread *t, long nr, long a, long b, long c, long d, long e, long f)
 {
-	return user_blocking_stub(&t->signal_ready, nr, a, b, c, d, e, f);
+	int64_t r;
+
+	t->kicked = false;
+	r = user_blocking_stub(&t->signal_ready, nr, a, b, c, d, e, f);
+	/* A call that is never restarted after a handler: the handler was ours alone, so it is made again. */
+	return r == -EINTR && t->kicked && !t->signal_ready ? -ERESTARTNOINTR : r;
 }

@@ -155,7 +155,7 @@ static int64_t find_room(struct process *p, uint64_t len, uint64_t align, uint64
 
 static int64_t map_anywhere(struct process *p, uint64_t hint, uint64_t len, int prot, int flags, int fd, uint64_t off)
 {
-	uint64_t min = p->mmap_min, max = p->mmap_base, align = p->page_size;
+	uint64_t min = p->mmap_min, max = p->mmap_base, align = p->page_size; /* -p: only what we choose has the larger alignment */
 	int64_t a, r;
 	int tries;
 
@@ -191,12 +191,12 @@ int64_t mm_map(struct process *p, uint64_t addr, uint64_t len, int prot, int fla
 	int64_t r;
 	int hp;
 
-	if (!len || (offset & (p->page_size - 1)))
+	if (!len || (offset & (PAGE - 1)))
 		return -EINVAL;
-	len = (len + p->page_size - 1) & -p->page_size;
+	len = PAGE_UP(len);
 	if (!len || len > p->task_size)
 		return -ENOMEM;
-	if (fixed && ((addr & (p->page_size - 1))))
+	if (fixed && (addr & (PAGE - 1)))
 		return -EINVAL;
 	if (fixed && addr > p->task_size - len)
 		return -ENOMEM;
@@ -269,9 +269,9 @@ int mm_unmap(struct process *p, uint64_t addr, uint64_t len)
 	bool had_code = false;
 	int r;
 
-	if ((addr & (p->page_size - 1)) || !len || len > p->task_size || addr > p->task_size - len)
+	if ((addr & (PAGE - 1)) || !len || len > p->task_size || addr > p->task_size - len)
 		return -EINVAL;
-	len = (len + p->page_size - 1) & -p->page_size;
+	len = PAGE_UP(len);
 	lock(p);
 	r = unmap_range(p, addr, addr + len, &had_code);
 	unlock(p);
@@ -286,12 +286,12 @@ int mm_protect(struct process *p, uint64_t addr, uint64_t len, int prot)
 	bool drop = false;
 	int r = 0;
 
-	if ((addr & (p->page_size - 1)) || len > p->task_size || addr > p->task_size - len)
-		return addr & (p->page_size - 1) ? -EINVAL : -ENOMEM;
+	if ((addr & (PAGE - 1)) || len > p->task_size || addr > p->task_size - len)
+		return addr & (PAGE - 1) ? -EINVAL : -ENOMEM;
 	prot &= 7;
 	if ((prot & PROT_READ) && p->read_implies_exec)
 		prot |= PROT_EXEC;
-	end = addr + ((len + p->page_size - 1) & -p->page_size);
+	end = addr + (PAGE_UP(len));
 	lock(p);
 	while (at < end && !r) {
 		struct vma *v = vma_find(p, at);
@@ -585,7 +585,7 @@ int64_t sys_mremap(struct thread *t, const uint64_t *a)
 	int64_t r;
 	void *h;
 
-	if ((flags & ~7ull) || (old & (p->page_size - 1)) || !a[2] || a[1] > p->task_size || a[2] > p->task_size)
+	if ((flags & ~7ull) || (old & (PAGE - 1)) || !a[2] || a[1] > p->task_size || a[2] > p->task_size)
 		return -EINVAL;
 	if ((flags & (MREMAP_FIXED | 4)) && !(flags & MREMAP_MAYMOVE))
 		return -EINVAL;
@@ -593,7 +593,7 @@ int64_t sys_mremap(struct thread *t, const uint64_t *a)
 	new_len = PAGE_UP(a[2]);
 	if (flags & MREMAP_FIXED) {
 		fixed = a[4];
-		if ((fixed & (p->page_size - 1)) || fixed > p->task_size - new_len || fixed < p->mmap_min ||
+		if ((fixed & (PAGE - 1)) || fixed > p->task_size - new_len || fixed < p->mmap_min ||
 		    (fixed < old + old_len && old < fixed + new_len))
 			return -EINVAL;
 	}
@@ -662,8 +662,8 @@ static int64_t on_range(struct thread *t, uint64_t addr, uint64_t len, long nr, 
 	uint64_t at = addr, end;
 	int64_t r = 0;
 
-	if ((addr & (p->page_size - 1)) || len > p->task_size || addr > p->task_size - len)
-		return addr & (p->page_size - 1) ? -EINVAL : -ENOMEM;
+	if ((addr & (PAGE - 1)) || len > p->task_size || addr > p->task_size - len)
+		return addr & (PAGE - 1) ? -EINVAL : -ENOMEM;
 	end = addr + PAGE_UP(len);
 	lock(p);
 	while (at < end) {
@@ -767,7 +767,7 @@ int64_t sys_mincore(struct thread *t, const uint64_t *a)
 	struct process *p = t->process;
 	bool covered;
 
-	if (a[0] & (p->page_size - 1))
+	if (a[0] & (PAGE - 1))
 		return -EINVAL;
 	if (a[1] > p->task_size || a[0] > p->task_size - a[1])
 		return -ENOMEM;

@@ -34,7 +34,7 @@ int64_t sys_shmat(struct thread *t, const uint64_t *a)
 	if (shmctl((int)a[0], IPC_STAT, &ds) < 0)
 		return -errno;
 	len = PAGE_UP(ds.shm_segsz);
-	if (addr & (p->page_size - 1)) {
+	if (addr & (PAGE - 1)) {
 		if (!(flags & SHM_RND))
 			return -EINVAL;
 		addr = PAGE_DOWN(addr);

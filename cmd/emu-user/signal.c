@@ -159,6 +159,7 @@ static void host_signal(int sig, siginfo_t *si, void *context)
 			host_crash(sig, si, (uintptr_t)uc->uc_mcontext.gregs[REG_RIP]);
 	} else if (sig == SIGNAL_KICK && si->si_code == SI_QUEUE && si->si_value.sival_ptr == &kick_cookie) {
 		uintptr_t go = user_blocking_fixup((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]);
+		t->kicked = true;
 		if (go)
 			uc->uc_mcontext.gregs[REG_RIP] = (greg_t)go;
 		else
@@ -196,7 +197,8 @@ static int install(int sig, const struct user_action *a)
 	if (!user_signal_never_blocked(sig)) {
 		if (a->handler == 1)
 			k.handler = (void *)SIG_IGN;
-		else if (a->handler == 0 && default_action(sig) != ACT_CORE)
+		else if (a->handler == 0 && default_action(sig) != ACT_CORE &&
+			 (default_action(sig) == ACT_IGNORE || !gdb_attached())) /* the debugger sees what would end it */
 			k.handler = (void *)SIG_DFL;
 	}
 	return host_sigaction(sig, &k, NULL) < 0 ? -errno : 0;
@@ -221,6 +223,18 @@ int signal_init(struct process *p, struct err *e)
 			install(sig, &p->sighand.action[sig]);
 	}
 	return 0;
+}
+
+/* The debugger came or went: the host's dispositions follow. */
+void signal_reinstall(struct process *p)
+{
+	int sig;
+
+	pthread_mutex_lock(&p->sighand.lock);
+	for (sig = 1; sig <= 64; sig++)
+		if (!(SIGBIT(sig) & unblockable))
+			install(sig, &p->sighand.action[sig]);
+	pthread_mutex_unlock(&p->sighand.lock);
 }
 
 /* What execve leaves to the new program: ignored stays ignored, everything else default. */

@@ -208,6 +208,7 @@ struct thread {
 	struct thread *next, *prev;
 	pid_t tid;                      /* host and guest number */
 	volatile uint32_t signal_ready; /* a captured signal waits for delivery (read by user_blocking's stub) */
+	volatile bool kicked;           /* the emulator itself interrupted the thread; its call shall not show it */
 	bool vfork_child;               /* shares the parent's memory until execve or exit */
 	bool exiting;
 	uint64_t mask;                  /* the guest's blocked signals, bit n-1: signal n */

@@ -47,15 +47,19 @@ static int64_t small_enough(struct thread *t, uint32_t guest_flags, int64_t fd)
 
 static int64_t open_at(struct thread *t, int dirfd, uint64_t addr, uint32_t guest_flags, uint32_t mode)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], below[PATH_MAX];
+	const char *name = user_host(t, addr);
 	int flags = (int)flags_to_host(t, NAMES_open, guest_flags);
-	if (proc_path(t, addr, path)) {
+	if (addr && t->process->options.prefix && path_read(t, path, addr) >= 0 &&
+	    user_prefix_path(t->process, path, below, sizeof(below)) == below)
+		name = below;
+	else if (proc_path(t, addr, path)) {
 		int64_t r = user_proc_open(t, path, flags, (int)mode);
 		if (r != -ENOTSUP)
 			return r;
 	}
 	/* A fifo or a device may make open() wait. */
-	return small_enough(t, guest_flags, user_blocking(t, SYS_openat, dirfd, user_host(t, addr), flags, mode));
+	return small_enough(t, guest_flags, user_blocking(t, SYS_openat, dirfd, name, flags, mode));
 }
 
 int64_t file_open(struct thread *t, const uint64_t *a)

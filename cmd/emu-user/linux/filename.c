@@ -15,12 +15,15 @@
 /* ---- status ------------------------------------------------------------------------------------------------ */
 
 /*
- * The path for a call that follows links: /proc/self/exe leads to the emulator's own file, the guest means its program.
+ * The path for a call that follows links: below -L's prefix where it is there. /proc/self/exe leads to the emulator's own file, the guest means its program.
  * Gives `addr` as a host path, or the program's path in `buffer`.
  */
 static const char *followed(struct thread *t, uint64_t addr, char *buffer)
 {
 	char head[6], path[PATH_MAX];
+	if (addr && t->process->options.prefix && path_read(t, path, addr) >= 0 &&
+	    user_prefix_path(t->process, path, buffer, PATH_MAX) == buffer)
+		return buffer;
 	if (!addr || user_read(t, head, addr, sizeof(head)) < 0 || memcmp(head, "/proc/", 6) ||
 	    path_read(t, path, addr) < 0)
 		return user_host(t, addr);
