@@ -147,7 +147,7 @@ void *user_host(struct thread *t, uint64_t addr)
 	if (!addr)
 		return NULL;
 	if (addr >= t->process->task_size) /* the kernel shall refuse it as it would the guest's own */
-		return (void *)(uintptr_t)UINT64_C(0xffffffffffff0000);
+		return (void *)(uintptr_t)(UINT64_C(0xffffffffffff0000) | (addr & 0xfff));
 	return (void *)(uintptr_t)(addr + t->process->guest_base);
 }
 

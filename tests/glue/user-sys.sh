@@ -11,7 +11,7 @@ run() { # NAME COMMAND...: its output, in an empty folder
 }
 for cc in gcc i686-linux-gnu-gcc; do
     arch=x86_64; [ $cc = gcc ] || arch=i386
-    for f in file wait socket ipc system; do
+    for f in file wait socket ipc system bad; do
         if ! command -v $cc >/dev/null; then
             report ok "$arch $f # SKIP no $cc"
             continue

@@ -253,10 +253,9 @@ int64_t file_name_to_handle(struct thread *t, const uint64_t *a)
 	} h;
 	uint32_t room;
 	int mount_id;
+	/* The path is looked up before anything is wrong with the handle. */
 	if (user_read_u32(t, &room, a[2]) < 0)
-		return -EFAULT;
-	if (room > MAX_HANDLE_SZ)
-		return -EINVAL;
+		return HOST(name_to_handle_at, a[0], user_host(t, a[1]), user_host(t, a[2]), &mount_id, a[4]);
 	h.head.handle_bytes = room;
 	long r = HOST(name_to_handle_at, a[0], user_host(t, a[1]), &h, &mount_id, a[4]);
 	if (r < 0 && r != -EOVERFLOW)

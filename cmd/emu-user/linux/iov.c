@@ -82,12 +82,18 @@ static int64_t vm_transfer(struct thread *t, const uint64_t *a, bool stores)
 {
 	struct iov here, there;
 	int64_t r = iov_read(t, &here, a[1], a[2], stores);
+	size_t total = 0;
 	there.v = there.fast;
+	for (size_t i = 0; r == 0 && i < here.count; i++)
+		total += here.v[i].iov_len;
+	if (r == 0 && total == 0)
+		goto out; /* before the other vector is looked at */
 	if (r == 0)
 		r = iov_read(t, &there, a[3], a[4], !stores);
 	if (r == 0)
 		r = linux_host(t->call->host, (long)a[0], (long)here.v, (long)here.count, (long)there.v, (long)there.count,
 			       (long)a[5]);
+out:
 	iov_free(&here);
 	iov_free(&there);
 	return r;

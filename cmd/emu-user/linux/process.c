@@ -19,14 +19,39 @@ int64_t proc_getpgrp(struct thread *t, const uint64_t *a)
 	return HOST(getpgid, 0);
 }
 
+static int64_t wait_do(struct thread *t, int pid, uint64_t status_at, int flags, uint64_t usage_at)
+{
+	struct rusage ru;
+	int status;
+	int64_t r = user_blocking(t, SYS_wait4, pid, &status, flags, usage_at ? &ru : NULL);
+	if (r <= 0)
+		return r;
+	if (usage_at && struct_write(t, ST_rusage, usage_at, &ru) < 0)
+		return -EFAULT;
+	return status_at && user_write_u32(t, status_at, (uint32_t)status) < 0 ? -EFAULT : r;
+}
+
+int64_t proc_wait4(struct thread *t, const uint64_t *a)
+{
+	return wait_do(t, (int)a[0], a[1], (int)a[2], a[3]);
+}
+
+int64_t proc_waitpid(struct thread *t, const uint64_t *a)
+{
+	return wait_do(t, (int)a[0], a[1], (int)a[2], 0);
+}
+
 int64_t proc_waitid(struct thread *t, const uint64_t *a)
 {
 	siginfo_t si;
 	struct rusage ru;
 	memset(&si, 0, sizeof(si));
 	int64_t r = user_blocking(t, SYS_waitid, a[0], a[1], &si, a[3], a[4] ? &ru : NULL);
-	if (r < 0)
+	if (r == -ERESTARTSYS)
 		return r;
+	/* Also with an error the kernel stores a record, of zeros. */
+	if (r < 0)
+		memset(&si, 0, sizeof(si));
 	if (a[2] && user_write_siginfo(t, a[2], &si) < 0)
 		return -EFAULT;
 	/* Without a child that changed (WNOHANG) the kernel leaves the usage alone. */

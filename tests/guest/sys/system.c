@@ -106,7 +106,8 @@ int main(void)
 	c = fork();
 	if (c == 0) {
 		raise(SIGSTOP);
-		raise(SIGKILL);
+		for (;;)
+			pause();
 	}
 	SAY(waitpid(c, &st, WUNTRACED) == c);
 	printf("%x\n", st);
@@ -115,6 +116,7 @@ int main(void)
 	SAY(kill(c, SIGCONT));
 	SAY(waitpid(c, &st, WCONTINUED) == c);
 	printf("%x\n", st);
+	SAY(kill(c, SIGKILL));
 	SAY(waitpid(c, &st, 0) == c);
 	printf("%x\n", st);
 	SAY(waitpid(-1, &st, 0));
