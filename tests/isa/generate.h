@@ -15,10 +15,10 @@
 
 /* Where things are; fixed, so that 32-bit code reaches them and cases can be repeated. */
 #define CASE_CODE 0x20000000u
-#define CASE_DATA 0x20010000u /* 2 pages read-write, 1 page read-only, guards around */
+#define CASE_CODE_SIZE 0x100000u /* a slot of 256 bytes a case, in turn */
+#define CASE_DATA 0x20200000u /* 2 pages read-write, 1 page read-only, guards around */
 #define CASE_DATA_SIZE 0x2000u
 #define CASE_RO (CASE_DATA + CASE_DATA_SIZE)
-#define CASE_STUB (CASE_CODE + 0x800)
 #define CASE_GS CASE_DATA
 
 static uint64_t rnd_state = 1;
@@ -318,7 +318,7 @@ static void place_branch(struct native_state *s, const struct x86_insn *in, uint
 		int64_t rel = (int64_t)(landing - (pc + in->length));
 		memcpy(code + in->imm_off, &rel, in->imm_len);
 	} else if (op == X86_OP_ret) {
-		if (s->gpr[X86_RSP] >= CASE_DATA && s->gpr[X86_RSP] + 8 < CASE_RO)
+		if (s->gpr[X86_RSP] >= CASE_DATA && s->gpr[X86_RSP] < CASE_RO - 8)
 			memcpy((void *)(uintptr_t)s->gpr[X86_RSP], &landing, size);
 	} else if (op == X86_OP_jmp || op == X86_OP_call) {
 		if (!in->has_mem) {
@@ -329,7 +329,7 @@ static void place_branch(struct native_state *s, const struct x86_insn *in, uint
 			     (in->index < 16 ? s->gpr[in->index] * in->scale : 0) + (in->seg == X86_GS ? CASE_GS : 0);
 		if (in->addrsize == 4)
 			a = (uint32_t)a;
-		if (a >= CASE_DATA && a + 8 <= CASE_RO)
+		if (a >= CASE_DATA && a <= CASE_RO - 8)
 			memcpy((void *)(uintptr_t)a, &landing, size);
 	}
 }

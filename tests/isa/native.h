@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Runs instructions on the host's own processor: all registers are loaded from a record, the code is jumped to, and what
- * it leaves behind, or the fault it raises, is stored in another. 64-bit code, and 32-bit code through selector 0x23.
+ * it leaves behind when it faults is stored in another (code that is to end normally ends with INT3). 64-bit code, and 32-bit code through selector 0x23.
  * Code and data lie below 2 GiB. One at a time: state is static, because code that owns all registers can only find it so.
  */
 #ifndef TESTS_ISA_NATIVE_H
@@ -22,7 +22,7 @@ struct native_state {
 	uint8_t xsave[1024] __attribute__((aligned(64))); /* standard format, 832 bytes in use */
 };
 
-enum { NATIVE_NEXT = 1, NATIVE_LANDED = 2, NATIVE_FAULT = 3 };
+enum { NATIVE_NEXT = 1, NATIVE_LANDED = 2, NATIVE_FAULT = 3 }; /* native_run() gives FAULT: code ends with INT3 */
 
 struct native_result {
 	uint32_t how;    /* NATIVE_* */
@@ -40,14 +40,11 @@ static volatile bool native_running;
 
 void native_enter64(void);
 void native_enter32(void);
-void native_finish_next(void);
-void native_finish_landed(void);
 void native_after_fault(void);
 
 #define GPRS(X) X(0, "rax") X(1, "rcx") X(2, "rdx") X(3, "rbx") X(5, "rbp") X(6, "rsi") X(7, "rdi") X(8, "r8") X(9, "r9") \
 	X(10, "r10") X(11, "r11") X(12, "r12") X(13, "r13") X(14, "r14") X(15, "r15") X(4, "rsp")
 #define LOAD(n, r) "mov native_in+8*" #n "(%rip), %" r "\n"
-#define STORE(n, r) "mov %" r ", native_out+8*" #n "(%rip)\n"
 #define ENTRY                                                                                                    \
 	"push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"                                \
 	"mov %rsp, native_host_rsp(%rip)\n"                                                                      \
@@ -61,10 +58,6 @@ _Static_assert(__builtin_offsetof(struct native_state, xsave) == 192, "the offse
 __asm__(".text\n"
 	".globl native_enter64\nnative_enter64:\n" ENTRY "jmp *native_target(%rip)\n"
 	".globl native_enter32\nnative_enter32:\n" ENTRY "ljmpl *native_far(%rip)\n"
-	".globl native_finish_next\nnative_finish_next:\n movl $1, native_result(%rip)\n jmp 1f\n"
-	".globl native_finish_landed\nnative_finish_landed:\n movl $2, native_result(%rip)\n 1:\n" GPRS(STORE)
-	"mov native_host_rsp(%rip), %rsp\n pushfq\n popq native_out+128(%rip)\n cld\n"
-	"mov $7, %eax\n xor %edx, %edx\n lea native_out+192(%rip), %rcx\n xsave64 (%rcx)\n" LEAVE
 	".globl native_after_fault\nnative_after_fault:\n" LEAVE);
 
 /* In a signal handler: takes the state out of the context and leads it back. False: it was not for us. */
@@ -84,6 +77,12 @@ static bool native_fault(int sig, siginfo_t *si, void *context)
 	uint64_t bv;
 	memcpy(native_out.xsave, fp, 832);
 	memcpy(&bv, fp + 512, 8);
+	if (!(bv & 1)) {
+		memset(native_out.xsave, 0, 24);
+		native_out.xsave[0] = 0x7f;
+		native_out.xsave[1] = 3;
+		memset(native_out.xsave + 32, 0, 128);
+	}
 	if (!(bv & 2))
 		memset(native_out.xsave + 160, 0, 256);
 	if (!(bv & 4))
@@ -110,51 +109,11 @@ static void native_run(uint64_t code, bool is32)
 	native_target = code;
 	native_far.offset = (uint32_t)code;
 	native_far.selector = 0x23;
-	memset(native_out.xsave + 512, 0, 64);
 	native_running = true;
 	if (is32)
 		native_enter32();
 	else
 		native_enter64();
 	native_running = false;
-	uint64_t out_bv;
-	memcpy(&out_bv, native_out.xsave + 512, 8);
-	if (native_result.how != NATIVE_FAULT) {
-		if (!(out_bv & 1)) { /* initial: XSAVE may leave the area as it was */
-			memset(native_out.xsave, 0, 24);
-			native_out.xsave[0] = 0x7f;
-			native_out.xsave[1] = 3;
-			memset(native_out.xsave + 32, 0, 128);
-		}
-		if (!(out_bv & 2))
-			memset(native_out.xsave + 160, 0, 256);
-		if (!(out_bv & 4))
-			memset(native_out.xsave + 576, 0, 256);
-	}
-}
-
-/* Writes, behind a case's code, the jump to a finish; returns its length. */
-static unsigned native_exit(uint8_t *p, bool is32, bool landed, uint32_t stub)
-{
-	if (is32) { /* far jump to the 64-bit stub below 4 GiB */
-		uint32_t to = stub + (landed ? 16 : 0);
-		p[0] = 0xEA;
-		memcpy(p + 1, &to, 4);
-		p[5] = 0x33;
-		p[6] = 0;
-		return 7;
-	}
-	void (*to)(void) = landed ? native_finish_landed : native_finish_next;
-	static const uint8_t jmp[6] = {0xFF, 0x25};
-	memcpy(p, jmp, 6);
-	memcpy(p + 6, &to, 8);
-	return 14;
-}
-
-/* The two 64-bit stubs that 32-bit code leaves through, 16 bytes each. */
-static void native_stubs(uint8_t *p)
-{
-	native_exit(p, false, false, 0);
-	native_exit(p + 16, false, true, 0);
 }
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random instructions, one to four at a time, on the host's own processor and in the interpreter: general registers, flags,
- * x87, MMX, XMM/YMM, MXCSR, memory, faults.
+ * Random instructions, one to four at a time, on the host's own processor, in the interpreter (T0) and in translated code
+ * (T1): general registers, flags, x87, MMX, XMM/YMM, MXCSR, memory, faults.
  *
- *	x86-native [64|32|both] [cases N | seconds N] [seed N] [op NAME]
+ *	x86-native [64|32] [cases N | seconds N] [seed N] [op NAME] [show N] [t0]
  *
  * Undefined results are listed in undefined_flags() and in tests/isa/generate.h: excluded(), each with its reason.
  */
@@ -15,11 +15,12 @@
 #include "isa/x86/translate.h"
 #include "jit/engine.h"
 
-static uint8_t *const data = (uint8_t *)(uintptr_t)CASE_DATA, *const code_page = (uint8_t *)(uintptr_t)CASE_CODE;
+static uint8_t *code_rw; /* the code that the cases see read-only at CASE_CODE */
+static uint8_t *const data = (uint8_t *)(uintptr_t)CASE_DATA;
 static uint8_t template[CASE_DATA_SIZE], before[CASE_DATA_SIZE], after[CASE_DATA_SIZE];
 static struct x86_cpu *cpu;
 static struct x86_features features;
-static bool is32, avx;
+static bool is32, avx, in_t1, no_t1;
 static const char *only_op;
 
 struct test_case {
@@ -34,7 +35,8 @@ struct test_case {
 
 static void on_signal(int sig, siginfo_t *si, void *context)
 {
-	if (native_fault(sig, si, context) || x86_interp_fault(cpu, sig, si, context))
+	if (native_fault(sig, si, context) || (in_t1 ? cpu->cpu.isa->host_fault(&cpu->cpu, sig, si, context)
+						     : x86_interp_fault(cpu, sig, si, context)))
 		return;
 	ucontext_t *u = context;
 	uint64_t fetch = jit_fetch_fault((uint64_t)u->uc_mcontext.gregs[REG_RIP]);
@@ -147,7 +149,11 @@ static bool make_case(struct test_case *c)
 	uint64_t claimed = 0;
 	memcpy(data, template, sizeof template);
 	rnd_state_fill(&c->state, is32, avx);
-	c->start = CASE_CODE + 0x100 + below(16);
+	static unsigned slot;
+	slot = (slot + 1) % (CASE_CODE_SIZE / 256 - 2);
+	if (!slot && !no_t1)
+		jit_invalidate(cpu->cpu.jit, CASE_CODE, CASE_CODE_SIZE);
+	c->start = CASE_CODE + 256 * slot + below(16);
 	c->length = c->count = 0;
 	c->undefined = 0;
 	c->bad_result = false;
@@ -175,6 +181,8 @@ static bool make_case(struct test_case *c)
 			p[in->imm_off + 1] &= 1;
 		}
 		uint16_t used = x86_gprs_used(in);
+		if (branch && in->row->copy == X86_COPY_INDIRECT && used & claimed)
+			continue; /* its target would be in a register that is already an address */
 		if (!c->count || !(used & claimed)) {
 			place_implicit(&c->state, in);
 			if (in->has_mem)
@@ -202,13 +210,12 @@ static bool make_case(struct test_case *c)
 	return c->count > 0 && c->length <= 0x40;
 }
 
+/* The instructions, and INT3 everywhere else: the end and the landing are told by it. */
 static void prepare_code(const struct test_case *c)
 {
-	uint8_t *p = (uint8_t *)(uintptr_t)c->start;
-	memset(code_page, 0xCC, 0x400); /* a case may have written to it, or read it */
+	uint8_t *p = code_rw + (c->start - CASE_CODE);
+	memset(code_rw + ((c->start & ~255ull) - CASE_CODE), 0xCC, 256);
 	memcpy(p, c->code, c->length);
-	native_exit(p + c->length, is32, false, CASE_STUB);
-	native_exit(p + 0x50, is32, true, CASE_STUB);
 }
 
 static void cpu_load(const struct test_case *c)
@@ -229,6 +236,7 @@ static void cpu_load(const struct test_case *c)
 }
 
 static unsigned differences, shown = 12;
+static const char *who = "";
 
 static void dump(const struct test_case *c, const char *what)
 {
@@ -252,7 +260,9 @@ static void diff(const struct test_case *c, bool *first, const char *fmt, ...)
 	va_list ap;
 	if (*first) {
 		differences++;
-		dump(c, is32 ? "32-bit case differs" : "64-bit case differs");
+		char text[64];
+		snprintf(text, sizeof text, "%s-bit case differs in %s", is32 ? "32" : "64", who);
+		dump(c, text);
 		*first = false;
 	}
 	if (differences > shown)
@@ -288,8 +298,8 @@ static unsigned tolerance(const struct x86_insn *in)
 		return ANYTHING; /* a page that the mask does not touch may fault (SDM volume 2, MASKMOVQ) */
 	if (in->row->flags & X86_ROW_X87 && in->row->flags & X86_ROW_VEC)
 		t |= ANY_X87; /* MMX state has been entered */
-	if (in->seg == X86_CS)
-		t |= ANY_VECTOR; /* a store through CS */
+	if (in->seg == X86_CS || in->row->op == X86_OP_clflush || in->row->op == X86_OP_clflushopt || in->row->op == X86_OP_clwb)
+		t |= ANY_VECTOR; /* a store through CS; which check of the address comes first */
 	if (in->row->operands[0] == X86_O_Mt)
 		t |= ANY_MEMORY; /* ten bytes are two stores */
 	if (in->row->op == X86_OP_vcvtps2ph)
@@ -307,6 +317,12 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 	const struct native_state *o = &native_out;
 	uint64_t rip = r->how == NATIVE_NEXT ? c->end : r->how == NATIVE_LANDED ? c->landing : o->rip;
 	unsigned may = r->how == NATIVE_FAULT ? tolerance(insn_at(c, rip)) : kind == TRAP_EXCEPTION ? tolerance(insn_at(c, cpu->rip)) : 0;
+	const struct x86_insn *at = insn_at(c, rip);
+	if (!strcmp(who, "T1") && r->vector == 13 && at && at->row->copy == X86_COPY_INDIRECT && cpu->rip != rip)
+		return true; /* a jump to a non-canonical address: T1 faults at the target */
+	/* a plain load through fs:, gs: or rip that faults has had its destination as scratch */
+	bool scratch = !strcmp(who, "T1") && r->how == NATIVE_FAULT && at && at->has_mem && !is32 &&
+		       (at->seg == X86_GS || at->base == X86_RIP_BASE || at->base == X86_NOREG) && at->row->flags & X86_ROW_W0;
 	if (may & ANYTHING)
 		return true;
 	if ((kind == TRAP_EXCEPTION) != (r->how == NATIVE_FAULT)) {
@@ -317,7 +333,7 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 	}
 	if (r->how == NATIVE_FAULT) {
 		int v = cpu->cpu.trap.vector;
-		if (v != r->vector && !(v == 13 && r->vector == 12) && !(may & ANY_VECTOR))
+		if (v != r->vector && !((v == 13 || v == 14) && r->vector == 12) && !(may & ANY_VECTOR))
 			diff(c, &first, "vector: host %d, ours %d", r->vector, v);
 		if (v == 14 && r->vector == 14 && cpu->cpu.trap.address >> 12 != r->address >> 12 &&
 		    cpu->cpu.trap.address + 32 - r->address > 64 && /* across pages: the parts in any order */
@@ -328,8 +344,8 @@ static bool compare(const struct test_case *c, enum trap_kind kind, const struct
 	if (cpu->rip != rip)
 		diff(c, &first, "rip: host %llx, ours %llx", (long long)rip, (long long)cpu->rip);
 	if (!c->bad_result)
-		for (unsigned i = 0; i < 16; i++)
-			if (cpu->gpr[i] != o->gpr[i] && !(may & LOW_32 && (uint32_t)cpu->gpr[i] == o->gpr[i]))
+		for (unsigned i = 0; i < (is32 ? 8u : 16u); i++)
+			if (cpu->gpr[i] != o->gpr[i] && !(scratch && i == at->reg) && !(may & LOW_32 && (uint32_t)cpu->gpr[i] == o->gpr[i]))
 				diff(c, &first, "%s: host %016llx, ours %016llx, was %016llx", names[i], (long long)o->gpr[i],
 				     (long long)cpu->gpr[i], (long long)c->state.gpr[i]);
 	uint64_t mask = (X86_STATUS | X86_DF) & ~(r->how == NATIVE_FAULT && c->count == 1 ? 0 : c->undefined);
@@ -385,7 +401,7 @@ static enum trap_kind interpret(const struct test_case *c)
 	for (unsigned steps = 0; steps < 40000; steps++) {
 		if (cpu->rip == c->end || cpu->rip == c->landing)
 			break;
-		if (cpu->rip >= CASE_CODE + 4096 || cpu->rip < CASE_CODE) { /* nothing to execute there */
+		if (cpu->rip >= CASE_CODE + CASE_CODE_SIZE || cpu->rip < CASE_CODE) { /* nothing to execute there */
 			cpu->cpu.trap.vector = 14;
 			cpu->cpu.trap.address = cpu->rip;
 			return TRAP_EXCEPTION;
@@ -399,6 +415,40 @@ static enum trap_kind interpret(const struct test_case *c)
 	return kind;
 }
 
+/* The end and the landing are INT3 here. */
+static enum trap_kind translate(const struct test_case *c)
+{
+	in_t1 = true;
+	syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)cpu);
+	enum trap_kind kind = cpu->cpu.isa->run(&cpu->cpu);
+	x86_fpu_sync(cpu);
+	__asm__ volatile("fninit"); /* the generator uses long double */
+	syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)CASE_GS);
+	in_t1 = false;
+	if (kind == TRAP_EXCEPTION && cpu->cpu.trap.vector == 3 && (cpu->rip == c->end + 1 || cpu->rip == c->landing + 1)) {
+		cpu->rip--;
+		return TRAP_NONE;
+	}
+	return kind;
+}
+
+static size_t fetch_extent(void *opaque, uint64_t addr, size_t want)
+{
+	(void)opaque;
+	if (addr < CASE_CODE || addr >= CASE_CODE + CASE_CODE_SIZE)
+		return 0;
+	return CASE_CODE + CASE_CODE_SIZE - addr < want ? CASE_CODE + CASE_CODE_SIZE - addr : want;
+}
+
+static bool make_cpu(bool mode32, struct err *e)
+{
+	struct jit_config config = {.isa = mode32 ? &isa_i386 : &isa_x86_64, .host = {.fetch_extent = fetch_extent}};
+	struct jit *j = jit_new(&config, e);
+	struct cpu *made = j ? config.isa->cpu_new(j, NULL, e) : NULL;
+	cpu = made ? x86_cpu(made) : NULL;
+	return cpu != NULL;
+}
+
 static void run_case(struct test_case *c)
 {
 	prepare_code(c);
@@ -407,12 +457,20 @@ static void run_case(struct test_case *c)
 	memset(&native_result, 0, sizeof native_result);
 	native_run(c->start, is32);
 	struct native_result r = native_result;
+	if (r.how == NATIVE_FAULT && r.vector == 3 && (native_out.rip == c->end + 1 || native_out.rip == c->landing + 1))
+		r.how = native_out.rip == c->end + 1 ? NATIVE_NEXT : NATIVE_LANDED;
 	memcpy(after, data, sizeof after);
 	memcpy(data, before, sizeof before);
 	cpu_load(c);
-	prepare_code(c); /* it may have been written to */
+	who = "T0";
 	enum trap_kind kind = interpret(c);
 	bool good = kind == TRAP_HALT || compare(c, kind, &r);
+	if (!no_t1 && kind != TRAP_HALT) {
+		memcpy(data, before, sizeof before);
+		cpu_load(c);
+		who = "T1";
+		good &= compare(c, translate(c), &r);
+	}
 	for (unsigned i = 0; i < c->count; i++) {
 		done[c->insn[i].row->op]++;
 		failed[c->insn[i].row->op] += !good && c->count == 1;
@@ -421,11 +479,16 @@ static void run_case(struct test_case *c)
 
 static bool map_memory(void)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-	if (mmap(code_page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0) != code_page ||
-	    mmap(data, CASE_DATA_SIZE + 4096, PROT_READ | PROT_WRITE, flags, -1, 0) != data)
+	int fd = memfd_create("cases", MFD_CLOEXEC), fixed = MAP_FIXED_NOREPLACE;
+	uint8_t *code = (uint8_t *)(uintptr_t)CASE_CODE;
+	if (fd < 0 || ftruncate(fd, CASE_CODE_SIZE) || mmap(code, CASE_CODE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, fd, 0) != code ||
+	    mmap(data, CASE_DATA_SIZE + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | fixed, -1, 0) != data)
 		return false;
-	native_stubs((uint8_t *)(uintptr_t)CASE_STUB);
+	code_rw = mmap(NULL, CASE_CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (code_rw == MAP_FAILED)
+		return false;
+	memset(code_rw, 0xCC, CASE_CODE_SIZE);
+	close(fd);
 	for (unsigned i = 0; i < sizeof template; i += 32)
 		rnd_vector(template + i, 32);
 	for (unsigned i = 0; i < 4096; i += 32)
@@ -450,8 +513,10 @@ static void run(bool mode32, uint64_t cases, double seconds)
 		ok(0, "%s", e.msg);
 		return;
 	}
-	cpu->feat = &features;
-	cpu->xcr0 = features.xcr0;
+	if (!make_cpu(is32, &e)) {
+		ok(0, "%s", e.msg);
+		return;
+	}
 	double end = now() + seconds;
 	uint64_t n = 0;
 	while (cases ? n < cases : (n & 1023) || now() < end) {
@@ -459,7 +524,8 @@ static void run(bool mode32, uint64_t cases, double seconds)
 			run_case(&c);
 		n++;
 	}
-	ok(differences == 0, "%s code: %llu cases agree with the host's processor", is32 ? "32-bit" : "64-bit", (unsigned long long)n);
+	ok(differences == 0, "%s code: %llu cases give the same%s as on the host's processor", is32 ? "32-bit" : "64-bit", (unsigned long long)n,
+	   no_t1 ? " in T0" : " in T0 and T1");
 	if (differences)
 		printf("# %u differences\n", differences);
 }
@@ -485,6 +551,8 @@ int main(int argc, char **argv)
 			seed = strtoull(argv[++i], NULL, 0);
 		else if (i + 1 < argc && !strcmp(argv[i], "op"))
 			only_op = argv[++i];
+		else if (!strcmp(argv[i], "t0"))
+			no_t1 = true;
 		else if (i + 1 < argc && !strcmp(argv[i], "show"))
 			shown = atoi(argv[++i]);
 	}
@@ -502,9 +570,6 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		sigaction(signals[i], &sa, NULL);
 	syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)CASE_GS);
-	cpu = aligned_alloc(64, (sizeof *cpu + 4095) & ~4095ul);
-	memset(cpu, 0, sizeof *cpu);
-	cpu->cpu.self = &cpu->cpu;
 	if (do64)
 		run(false, cases, seconds);
 	/* 64-bit code does not look at DS and ES, 32-bit code needs them */

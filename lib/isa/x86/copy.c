@@ -103,6 +103,13 @@ static bool stores(const struct x86_insn *in)
 	return in->row->copy == X86_COPY_STRING || (in->has_mem && x86_mem_access(in, &size) & 2);
 }
 
+/* A store through CS is #GP outside 64-bit mode, where the decoder names no CS (SDM volume 3, 5.5): T0 raises it. */
+static bool stores_to_code(const struct x86_insn *in)
+{
+	unsigned size;
+	return in->seg == X86_CS && (x86_mem_access(in, &size) & 2 || in->row->op == X86_OP_maskmovq || in->row->op == X86_OP_maskmovdqu);
+}
+
 /* The body of one region. Returns with its end written and in t->chain where translation may simply go on. */
 static void region_body(struct x86_tr *t, unsigned max)
 {
@@ -122,6 +129,10 @@ static void region_body(struct x86_tr *t, unsigned max)
 		if (__builtin_expect(t->g->flags & JIT_REGION_CHECKED, 0)) {
 			x86_copy_bytes(t->src + t->src_len, t->bytes, t->in.length);
 			t->src_len += t->in.length;
+		}
+		if (__builtin_expect(t->in.seg == X86_CS, 0) && stores_to_code(&t->in)) {
+			x86_end_emulate(t);
+			return;
 		}
 		switch (row->copy) {
 		case X86_COPY_PLAIN:

@@ -14,6 +14,7 @@
  * Compiled for general registers only.
  */
 #include "isa/x86/copyint.h"
+#include "isa/x86/ops.h"
 
 #define R12 X86_R12
 enum { SCRATCH = X86_R8, SCRATCH2 = X86_R9, KEEP = X86_R13 };
@@ -116,8 +117,8 @@ static void emit(struct x86_tr *t, const struct form *f)
 		if (b[i] == 0xc4) {
 			map = b[i + 1] & 0x1f;
 			last = b[i + 2];
-			if (f->gpr)
-				last &= 0x7f;
+			if (f->gpr || in->row->op == X86_OP_pcmpestri || in->row->op == X86_OP_pcmpestrm)
+				last &= 0x7f; /* W: lengths are of 32 bits */
 			i += 3;
 		} else {
 			last &= 0x7f;
@@ -146,6 +147,8 @@ static void emit(struct x86_tr *t, const struct form *f)
 	else
 		tail = in->imm_len ? in->imm_off : in->length;
 	t->p = x86_copy_bytes(p, b + tail, in->length - tail);
+	if (in->row->operands[3] == X86_O_Lx)
+		t->p[-1] &= 0x7f; /* a register's fourth bit, which 32-bit code does not have */
 }
 
 /* mov r32, r32' and friends: [0x67] rex op modrm.. with explicit numbers. */
@@ -254,6 +257,23 @@ static bool special(struct x86_tr *t, struct form *f)
 	return false;
 }
 
+/* The bytes with an address size prefix and no segment prefix, for operands that are implied. */
+static void copy_implied(struct x86_tr *t)
+{
+	const struct x86_insn *in = &t->in;
+	t->p = e_u8(t->p, 0x67);
+	if (!(in->prefixes & X86_PFX_SEG)) {
+		t->p = x86_copy_bytes(t->p, t->bytes, in->length);
+		return;
+	}
+	for (unsigned i = 0; i < in->length; i++) {
+		uint8_t b = t->bytes[i];
+		bool seg = b == 0x2e || b == 0x36 || b == 0x3e || b == 0x26 || b == 0x64 || b == 0x65;
+		if (!seg || i >= (in->prefixes & X86_PFX_VEX ? in->rex_off : in->opcode_off - (unsigned)in->map))
+			t->p = e_u8(t->p, b);
+	}
+}
+
 bool x86_plain32(struct x86_tr *t)
 {
 	const struct x86_insn *in = &t->in;
@@ -264,16 +284,16 @@ bool x86_plain32(struct x86_tr *t)
 	if (in->row->copy == X86_COPY_STRING) {
 		if (is_seg(in))
 			return false;
-		t->p = e_u8(t->p, 0x67);
-		t->p = x86_copy_bytes(t->p, t->bytes, in->length);
+		copy_implied(t);
 		x86_tr_note(t, start, fixup);
 		return true;
 	}
 	if (is_seg(in) && !in->has_mem && !x86_ignores_segment(in))
 		return false;
 	if (!in->has_mem && !x86_ignores_segment(in)) { /* maskmov, xlat: implied edi, ebx */
-		t->p = e_u8(t->p, 0x67);
-		t->p = x86_copy_bytes(t->p, t->bytes, in->length);
+		if (in->addrsize == 2)
+			return false;
+		copy_implied(t);
 		x86_tr_note(t, start, fixup);
 		return true;
 	}
@@ -285,7 +305,8 @@ bool x86_plain32(struct x86_tr *t)
 		x86_tr_note(t, start, fixup);
 		return true;
 	}
-	bool odd = special(t, &f) || f.reg > 7 || f.rm > 7 || f.vvvv > 7 ||
+	/* of several segment prefixes the last counts: none is left standing */
+	bool odd = special(t, &f) || (f.mem && in->prefixes & X86_PFX_SEG) || f.reg > 7 || f.rm > 7 || f.vvvv > 7 ||
 		   (f.mem && (f.base == R12 || (f.base == X86_NOREG && f.index == X86_NOREG) || is_seg(in))) ||
 		   (in->prefixes & X86_PFX_VEX && t->bytes[0] != 0xc5);
 	if (__builtin_expect(!odd, 1)) {

@@ -24,6 +24,9 @@ static void split(const struct x86_insn *in, const uint8_t *b, struct parts *s)
 		case 0x2e: case 0x36: case 0x3e: case 0x26: case 0x64: case 0x65: case 0x67:
 			continue;
 		}
+		/* a REX that is not last has no effect, and must not come to have one */
+		if ((b[i] & 0xf0) == 0x40 && in->mode == 64 && !(in->rex && i == in->rex_off))
+			continue;
 		break;
 	}
 	s->rest = i;

@@ -140,8 +140,8 @@ static int vector_of(int sig, const siginfo_t *si, const ucontext_t *u)
 		return trap == 16 || trap == 19 ? trap : 0;
 	case SIGILL:
 		return 6;
-	case SIGBUS:
-		return si->si_code == BUS_ADRALN ? 17 : 14;
+	case SIGBUS: /* #SS is SIGBUS as well */
+		return trap == 12 ? 12 : si->si_code == BUS_ADRALN ? 17 : 14;
 	default:
 		return trap == 13 || trap == 12 ? trap : 14;
 	}
