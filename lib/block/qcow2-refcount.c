@@ -456,16 +456,15 @@ int qcow2_alloc_exact(struct blk *b, uint64_t want, uint64_t *offset, bool *fres
 	return 0;
 }
 
+static int end_compressed(struct blk *b);
+
 int qcow2_unreserve(struct blk *b)
 {
 	struct qcow2 *s = b->state;
 	uint64_t end;
 	int r = 0;
 
-	if (s->comp_credit[0] && s->comp_offset)
-		r = qcow2_refcount_add(b, s->comp_offset >> s->cluster_bits, 1, -(int64_t)s->comp_credit[0]);
-	s->comp_credit[0] = 0;
-	s->comp_offset = s->comp_end = 0;
+	r = end_compressed(b);
 	if (!r && s->reserve.clusters) {
 		r = qcow2_refcount_add(b, s->reserve.offset >> s->cluster_bits, s->reserve.clusters, -1);
 		end = s->reserve.offset + (s->reserve.clusters << s->cluster_bits);
@@ -557,57 +556,72 @@ static int more_credit(struct blk *b, uint64_t cluster, uint64_t least)
 		return -ERANGE;
 	if ((r = qcow2_refcount_add(b, cluster, 1, (int64_t)n)) || (r = blk_flush(b->file)))
 		return r;
-	s->comp_credit[0] += n;
+	s->comp_credit += n;
 	return 0;
 }
 
+/* Stops putting compressed data into the present cluster. */
+static int end_compressed(struct blk *b)
+{
+	struct qcow2 *s = b->state;
+	uint64_t credit = s->comp_credit, at = s->comp_offset;
+
+	s->comp_credit = s->comp_offset = s->comp_end = 0;
+	return credit ? qcow2_refcount_add(b, at >> s->cluster_bits, 1, -(int64_t)credit) : 0;
+}
+
+/*
+ * One reference of the cluster at comp_offset always stays unused: it keeps the cluster from being freed, and used for
+ * something else, when everything that was put into it so far is overwritten.
+ */
 int qcow2_alloc_bytes(struct blk *b, size_t size, uint64_t *offset)
 {
 	struct qcow2 *s = b->state;
 	uint64_t at = s->comp_offset, room = s->comp_end - s->comp_offset;
+	struct qcow2_run run;
 	bool fresh;
-	int r = 0;
+	int r;
 
-	if (at && s->comp_credit[0] == 0 && (r = more_credit(b, at >> s->cluster_bits, 1)) && r != -ERANGE)
-		return r;
-	if (!at || r || room < size) {
-		/* Either the next cluster follows directly, or a new place is begun. */
-		bool joined = at && !r && s->reserve.clusters && s->reserve.offset == s->comp_end;
-		struct qcow2_run run;
-		if (at && !joined && s->comp_credit[0]) {
-			if ((r = qcow2_refcount_add(b, at >> s->cluster_bits, 1, -(int64_t)s->comp_credit[0])))
-				return r;
-			s->comp_credit[0] = 0;
-		}
+	if (at && s->comp_credit < 2 && (r = more_credit(b, at >> s->cluster_bits, 1))) {
+		if (r != -ERANGE || (r = end_compressed(b)))
+			return r;
+		at = 0;
+	}
+	if (at && room < size && !(s->reserve.clusters && s->reserve.offset == s->comp_end)) {
+		if ((r = end_compressed(b)))
+			return r;
+		at = 0;
+	}
+	if (at && room < size) { /* the bytes straddle this cluster and the next one, with a reference of each */
 		if ((r = qcow2_alloc(b, 1, &run, &fresh)))
 			return r;
-		if (joined && run.offset == s->comp_end) {
-			/* the bytes straddle both: one reference of each */
-			uint64_t left = s->comp_credit[0] - 1;
-			if (left && (r = qcow2_refcount_add(b, at >> s->cluster_bits, 1, -(int64_t)left)))
-				return r;
-			*offset = at;
-			s->comp_offset = at + size;
-			s->comp_end = run.offset + s->cluster_size;
-			s->comp_credit[0] = 0; /* the new cluster's first reference is the one it was allocated with */
-			return 0;
-		}
-		if (joined) { /* the reserve moved: give the old credit back, stay at the new place */
-			if ((r = qcow2_refcount_add(b, at >> s->cluster_bits, 1, -(int64_t)s->comp_credit[0])))
-				return r;
-		}
-		s->comp_credit[0] = 1;
-		at = run.offset;
-		s->comp_end = run.offset + s->cluster_size;
-	}
-	*offset = at;
-	s->comp_offset = at + size;
-	s->comp_credit[0]--;
-	if (s->comp_offset == s->comp_end) {
-		if (s->comp_credit[0] && (r = qcow2_refcount_add(b, at >> s->cluster_bits, 1, -(int64_t)s->comp_credit[0])))
+		s->comp_credit--;
+		*offset = at;
+		if ((r = end_compressed(b)))
 			return r;
-		s->comp_credit[0] = 0;
-		s->comp_offset = s->comp_end = 0;
+		s->comp_offset = at + size;
+		s->comp_end = run.offset + s->cluster_size;
+		s->comp_credit = 0;
+	} else {
+		if (!at) {
+			if ((r = qcow2_alloc(b, 1, &run, &fresh)))
+				return r;
+			at = run.offset;
+			s->comp_end = at + s->cluster_size;
+			s->comp_credit = 1;
+		}
+		*offset = at;
+		s->comp_offset = at + size;
+		s->comp_credit--;
+	}
+	if (s->comp_offset == s->comp_end) {
+		s->comp_offset--; /* any place inside the cluster names it */
+		return end_compressed(b);
+	}
+	if (!s->comp_credit && (r = more_credit(b, s->comp_offset >> s->cluster_bits, 1))) {
+		if (r != -ERANGE)
+			return r;
+		return end_compressed(b);
 	}
 	return 0;
 }

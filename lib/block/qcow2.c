@@ -132,7 +132,10 @@ static int open_data_file(struct blk *b, struct err *e)
 			s->data = NULL; /* nothing of it is read */
 		return 0;
 	}
-	r = blk_open_child(b, "data-file", s->data_file_name, NULL, flags, &s->data, e);
+	const struct blk_format *protocol = NULL; /* its format is never guessed: it is plain data */
+	if (s->data_file_name && !(protocol = blk_protocol_of(s->data_file_name, e)))
+		return err_prefix(e, "Could not open external data file");
+	r = blk_open_child(b, "data-file", s->data_file_name, protocol ? protocol->name : NULL, flags, &s->data, e);
 	if (r)
 		return err_prefix(e, "Could not open external data file");
 	return 0;

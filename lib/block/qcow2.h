@@ -125,7 +125,7 @@ struct qcow2 {
 	uint64_t fresh_from;        /* offset: nothing at or behind it was ever written */
 	uint64_t comp_offset;       /* where the next compressed bytes go; 0: nowhere */
 	uint64_t comp_end;          /* end of the clusters that belong to compressed data */
-	uint64_t comp_credit[2];    /* references counted but not used: of the cluster of comp_offset, of the next */
+	uint64_t comp_credit;       /* references of the cluster of comp_offset that are counted but not used */
 	struct qcow2_run *pending;  /* to be decremented after the next flush */
 	unsigned pending_count, pending_size;
 
