@@ -15,7 +15,7 @@
 #include "base/size.h"
 #include "img.h"
 
-#define CHUNK (1u << 20)    /* bytes a worker takes at a time */
+#define CHUNK (256u << 10)    /* bytes a worker takes at a time */
 #define MAX_SOURCES 1024
 #define SPARSE_DEFAULT 4096
 

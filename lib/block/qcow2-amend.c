@@ -191,10 +191,12 @@ int qcow2_amend(struct blk *b, struct blk_opts *o, bool force, blk_progress *cb,
 	uint64_t bits = s->refcount_bits;
 	int r;
 
-	(void)force;
 	for (const struct blk_option *t = qcow2_amend_options; t->name; t++)
-		if (!strncmp(t->name, "encrypt.", 8) && blk_opts_has(o, t->name))
-			return err_set(e, ENOTSUP, "Only LUKS-encrypted qcow2 images have key slots to amend ('%s')", t->name);
+		if (!strncmp(t->name, "encrypt.", 8) && blk_opts_has(o, t->name)) {
+			if ((r = qcow2_crypt_amend(b, o, force, e)))
+				return r;
+			break;
+		}
 	if (compat) {
 		if (!strcmp(compat, "0.10") || !strcmp(compat, "v2"))
 			version = 2;

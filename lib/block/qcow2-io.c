@@ -313,6 +313,40 @@ static int link_clusters(struct blk *b, const struct plan *p)
 	return r;
 }
 
+/*
+ * Waits until what was written so far is on the disk. Requests that come together share one flush. Bytes that were
+ * copied around a write may have been flushed at their old place: the table must not point at the new one before they
+ * are there too.
+ */
+static int barrier(struct blk *b)
+{
+	struct qcow2 *s = b->state;
+	uint64_t want;
+	int r = 0;
+
+	pthread_mutex_lock(&s->barrier_lock);
+	want = s->barrier_started + 1;
+	while (s->barrier_done < want && !r) {
+		if (s->barrier_running) {
+			pthread_cond_wait(&s->barrier_over, &s->barrier_lock);
+			continue;
+		}
+		s->barrier_running = true;
+		uint64_t mine = ++s->barrier_started;
+		pthread_mutex_unlock(&s->barrier_lock);
+		r = blk_flush(b->file);
+		if (!r && s->data != b->file)
+			r = blk_flush(s->data);
+		pthread_mutex_lock(&s->barrier_lock);
+		s->barrier_running = false;
+		if (!r)
+			s->barrier_done = mine;
+		pthread_cond_broadcast(&s->barrier_over);
+	}
+	pthread_mutex_unlock(&s->barrier_lock);
+	return r;
+}
+
 static int write_some(struct blk *b, uint64_t offset, size_t length, const uint8_t *buf, size_t *done)
 {
 	struct qcow2 *s = b->state;
@@ -350,6 +384,8 @@ static int write_some(struct blk *b, uint64_t offset, size_t length, const uint8
 	}
 	if (!r)
 		r = data_write(b, offset, p.host + (offset - p.cluster), (size_t)(p.end - offset), buf);
+	if (!r && !p.skip_fill && (p.fill_start < p.start || p.fill_end > p.end))
+		r = barrier(b);
 
 	pthread_mutex_lock(&b->lock);
 	if (!r)

@@ -160,6 +160,8 @@ static int qcow2_open(struct blk *b, struct err *e)
 
 	pthread_rwlock_init(&s->io, NULL);
 	pthread_cond_init(&s->busy_gone, NULL);
+	pthread_cond_init(&s->barrier_over, NULL);
+	pthread_mutex_init(&s->barrier_lock, NULL);
 	pthread_mutex_init(&s->inflate_lock, NULL);
 	if ((r = qcow2_header_read(b, e)))
 		return r;
@@ -227,6 +229,8 @@ static void qcow2_close(struct blk *b)
 	free(s->inflated);
 	pthread_mutex_destroy(&s->inflate_lock);
 	pthread_cond_destroy(&s->busy_gone);
+	pthread_cond_destroy(&s->barrier_over);
+	pthread_mutex_destroy(&s->barrier_lock);
 	pthread_rwlock_destroy(&s->io);
 }
 

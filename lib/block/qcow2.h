@@ -139,12 +139,16 @@ struct qcow2 {
 
 	struct blk *data;           /* b->file or the external data file */
 	char *data_file_name;
-	struct sector_cipher *cipher;
+	const struct sector_cipher *cipher; /* of the payload; belongs to aes or luks */
+	struct sector_cipher *aes;
 	uint64_t crypto_offset, crypto_length;
-	struct luks_volume *luks;
+	struct luks *luks;
 
 	pthread_rwlock_t io;
-	pthread_cond_t busy_gone;
+	pthread_cond_t busy_gone, barrier_over;
+	pthread_mutex_t barrier_lock;
+	uint64_t barrier_started, barrier_done; /* numbers of flushes */
+	bool barrier_running;
 	struct qcow2_busy *busy;
 	bool discard_passed[3];     /* request, snapshot, other: pass-discard-* */
 	bool wrote;                 /* autoclear bits were dealt with for this writer */
@@ -269,6 +273,7 @@ enum { QCOW2_OVERLAP_NONE, QCOW2_OVERLAP_CONSTANT, QCOW2_OVERLAP_CACHED, QCOW2_O
 int qcow2_crypt_open(struct blk *b, struct err *e);
 int qcow2_crypt_create(struct blk *b, const struct blk_create *c, struct err *e);
 json_t *qcow2_crypt_info(struct blk *b);
+int qcow2_crypt_amend(struct blk *b, struct blk_opts *o, bool force, struct err *e);
 void qcow2_crypt_close(struct blk *b);
 uint64_t qcow2_l1_needed(uint64_t size, unsigned cluster_bits, bool extended);
 #endif
