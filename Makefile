@@ -142,6 +142,7 @@ $(foreach p,$(LIVEPROGS),$(eval $(call prog_rule,$(p))))
 # A unit test links every library, and the objects of the programs it names: UNITPROG_name = emu-user
 UNITPROG_user-sys-compat := emu-user
 UNITPROG_user-sys-tables := emu-user
+UNITPROG_user-vma := emu-user
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(LIVEPROGS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
