@@ -59,6 +59,23 @@ static f80 pack(struct fpu_num *n, struct fpu_status *st)
 	return (f80){(uint64_t)v, (uint16_t)(v >> 64)};
 }
 
+/*
+ * No value of a transcendental function is exact but those decided before. One that came out so (the sine of a tiny
+ * angle is the angle) keeps its value in every rounding mode, as processors do it, and is called inexact.
+ */
+static f80 pack_inexact(struct fpu_num *n, struct fpu_status *st)
+{
+	uint32_t before = st->flags;
+	f80 r;
+
+	st->flags &= ~FPU_INEXACT;
+	r = pack(n, st);
+	if (!(st->flags & FPU_INEXACT) && !(r.se & 0x7FFF))
+		st->flags |= FPU_UNDERFLOW;
+	st->flags |= (before & ~FPU_ROUNDED_UP) | FPU_INEXACT;
+	return r;
+}
+
 static f80 nan_of(const struct fpu_num *a, const struct fpu_num *b, struct fpu_status *st)
 {
 	const struct fpu_num *ops[2] = {a, b};
@@ -136,15 +153,6 @@ static fpu_u128 mulq(fpu_u128 a, fpu_u128 b)
 	return ((fpu_u128)ah * bh + (m1 >> 64) + (m2 >> 64) + (mid >> 64)) << 1 | (mid >> 63 & 1);
 }
 
-/*
- * A factor that rounded to one must not look exact. It is a little less than one in truth; processors do not
- * show that when they round down (the smallest normal number is its own sine), and neither does this.
- */
-static fpu_u128 not_one(fpu_u128 f)
-{
-	return f == ONE ? ONE + 1 : f;
-}
-
 /* sin(r) / r and cos(r) from r^2, r at most pi/4 */
 static fpu_u128 sin_factor(fpu_u128 r2)
 {
@@ -152,7 +160,7 @@ static fpu_u128 sin_factor(fpu_u128 r2)
 
 	for (unsigned n = 15; n >= 1; n--)
 		f = ONE - mulq(r2, f) / (2 * n * (2 * n + 1));
-	return not_one(f);
+	return f;
 }
 
 static fpu_u128 cos_factor(fpu_u128 r2)
@@ -161,7 +169,7 @@ static fpu_u128 cos_factor(fpu_u128 r2)
 
 	for (unsigned n = 16; n >= 1; n--)
 		f = ONE - mulq(r2, f) / ((2 * n - 1) * 2 * n);
-	return not_one(f);
+	return f;
 }
 
 /*
@@ -263,9 +271,9 @@ bool f80_sincos(f80 a, f80 *sine, f80 *cosine, struct fpu_status *st)
 		c = trig_value(&r, !(q & 1), q == 1 || q == 2);
 	}
 	if (cosine)
-		*cosine = pack(&c, st);
+		*cosine = pack_inexact(&c, st);
 	if (sine)
-		*sine = pack(&s, st);
+		*sine = pack_inexact(&s, st);
 	return true;
 }
 
@@ -293,7 +301,6 @@ bool f80_tan(f80 a, f80 *tangent, struct fpu_status *st)
 	}
 	if (r.exp < -60) {
 		t = r;
-		t.sig |= 1; /* a little more than its argument */
 		if (q & 1) {
 			s = floating(ONE, true);
 			t = div(&s, &t);
@@ -305,7 +312,7 @@ bool f80_tan(f80 a, f80 *tangent, struct fpu_status *st)
 		t.sign ^= q & 1;
 	}
 	t.sign ^= x.sign;
-	*tangent = pack(&t, st);
+	*tangent = pack_inexact(&t, st);
 	return true;
 }
 
@@ -502,7 +509,7 @@ static struct fpu_num atan_of(const struct fpu_num *t)
 	u2 = mulq(q, q);
 	for (int i = 11; i >= 0; i--)
 		f = ONE / (unsigned)(2 * i + 1) - mulq(u2, f);
-	n = floating(not_one(f), false);
+	n = floating(f, false);
 	n = mul(&n, &u);
 	if (!k)
 		return n;
@@ -553,7 +560,7 @@ f80 f80_patan(f80 y0, f80 x0, struct fpu_status *st)
 		}
 	}
 	r.sign = sign;
-	return pack(&r, st);
+	return pack_inexact(&r, st);
 }
 
 f80 f80_constant(enum f80_constant which, struct fpu_status *st)

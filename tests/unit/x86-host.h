@@ -241,6 +241,8 @@ __attribute__((unused)) static bool xh_encode(const struct x86_row *row, struct 
 	} else {
 		if (pfx[row->prefix])
 			*p++ = pfx[row->prefix];
+		else if (row->flags & X86_ROW_X87 && !map && rnd() % 8 == 0)
+			*p++ = 0x66; /* the short environments */
 		if (reg & 8 || rm & 8 || w)
 			*p++ = (uint8_t)(0x40 | w << 3 | (reg & 8 ? 4 : 0) | (rm & 8 ? 1 : 0));
 		if (map)

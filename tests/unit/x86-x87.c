@@ -51,6 +51,7 @@ static bool defined(const struct x86_insn *in, const struct x86_cpu *cpu)
 static bool near(struct x86_cpu *got, const struct x86_cpu *want)
 {
 	bool off = false;
+	unsigned free;
 
 	for (unsigned i = 0; i < 8; i++) {
 		__int128 a = (__int128)(got->fx.st[i].exponent & 0x7FFF) << 63 | (got->fx.st[i].mantissa & INT64_MAX);
@@ -64,8 +65,12 @@ static bool near(struct x86_cpu *got, const struct x86_cpu *want)
 		off = true;
 	}
 	one_off += off;
-	/* the direction of rounding, and what hangs on one unit at the edge of the range */
-	got->fx.fsw = (uint16_t)((got->fx.fsw & ~0x200) | (want->fx.fsw & 0x200));
+	/* the direction of rounding, and whether a result at the smallest normal number was tiny, hang on that unit */
+	free = 0x200;
+	for (unsigned i = 0; i < 2; i++)
+		if ((want->fx.st[i].exponent & 0x7FFF) <= 1 && want->fx.st[i].mantissa << 1 == 0)
+			free |= 0x10;
+	got->fx.fsw = (uint16_t)((got->fx.fsw & ~free) | (want->fx.fsw & free));
 	return true;
 }
 
