@@ -117,6 +117,8 @@ ir_ref ir_emit(struct ir_region *r, const struct ir_op *op)
 	struct ir_op *o = new_op(r);
 	*o = *op;
 	o->dst = dst;
+	if (op->op == IR_LABEL && op->x < IR_MAX_LABELS)
+		r->label_at[op->x] = (uint16_t)(r->ops - 1);
 	if (op->op == IR_LABEL ||
 	    (op->op == IR_CALL && ((const struct ir_helper *)(uintptr_t)op->imm)->flags & IR_HELPER_WRITES))
 		new_block(r);

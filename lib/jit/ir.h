@@ -163,6 +163,7 @@ struct ir_flags {
 	 */
 	enum ir_host_flags (*host)(uint32_t x);
 	uint8_t n, z, c, v;
+	bool alone; /* the slot holds nothing but `mask`: its other bits are zero */
 };
 
 /* Slot kept in a host register; host register numbers are the back end's (x86-64: rbx 3, r8..r15). */
@@ -231,6 +232,7 @@ struct ir_region {
 	uint16_t labels, locals;
 	bool full; /* something did not fit: the region is worthless */
 	uint8_t local_type[IR_MAX_LOCALS];
+	uint16_t label_at[IR_MAX_LABELS]; /* the operation that places it */
 	uint64_t pc; /* of the entry */
 	union ir_value *value; /* of every temp, for the interpreter; constants are filled in. NULL until ir_region_values() */
 	/* builder */

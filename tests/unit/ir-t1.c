@@ -587,5 +587,7 @@ int main(int argc, char **argv)
 	ok(s.interpreted < CASES / 50, "nearly all of them were translated (%llu were not)", (unsigned long long)s.interpreted);
 	ir_cpu_free(&b->cpu);
 	jit_free(j);
+	free(a);
+	free(b);
 	return tap_done();
 }

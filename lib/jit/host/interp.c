@@ -62,18 +62,6 @@ static void flags_write(const struct ir_guest *g, char *state, uint64_t v)
 	memcpy(state + s->offset, &v, ir_type_bytes[s->type]);
 }
 
-/* Where label n stands; regions are short and jumps few, and most jumps lead forward a little. */
-static uint32_t find_label(const struct ir_region *r, uint32_t from, uint32_t label)
-{
-	for (uint32_t i = from; i < r->ops; i++)
-		if (r->op[i].op == IR_LABEL && r->op[i].x == label)
-			return i;
-	for (uint32_t i = 0; i < from; i++)
-		if (r->op[i].op == IR_LABEL && r->op[i].x == label)
-			return i;
-	return r->ops;
-}
-
 enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t guest_base)
 {
 	const struct ir_guest *g = r->guest;
@@ -144,11 +132,11 @@ enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t 
 #define IR_VEC2(...)
 #include "jit/ops.def"
 		case IR_BR:
-			i = find_label(r, i, o->x);
+			i = r->label_at[o->x];
 			break;
 		case IR_BRCOND:
 			if (ir_holds(o->aux, o->type, &v[o->a], &v[o->b]))
-				i = find_label(r, i, o->x);
+				i = r->label_at[o->x];
 			break;
 		case IR_SETFLAGS: {
 			uint64_t m = ir_mask(o->type), bits = flags_read(g, state) & ~o->imm;
@@ -167,7 +155,7 @@ enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t 
 			break;
 		case IR_BRFLAGS:
 			if (g->flags->test(o->aux, flags_read(g, state)))
-				i = find_label(r, i, o->x);
+				i = r->label_at[o->x];
 			break;
 		case IR_LD:
 		case IR_ST:

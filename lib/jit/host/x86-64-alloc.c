@@ -33,6 +33,7 @@ void t1_begin(struct t1_gen *g)
 	g->homes = T1_HOMES;
 	g->fixes = g->colds = g->literals = 0;
 	memset(g->label, 0, sizeof g->label[0] * g->r->labels);
+	memset(g->label_used, 0, (g->r->labels + 7u) / 8);
 }
 
 static uint32_t reserved(const struct t1_gen *g)

@@ -122,6 +122,9 @@ void t1_fallback(struct t1_gen *g, const struct ir_op *o)
 
 	for (unsigned i = 0; i < 4; i++)
 		to_frame(g, i, in[i]);
+	for (unsigned i = 0; i < 4; i++)
+		if (in[i] && t1_dies(g, in[i]))
+			t1_forget(g, in[i]); /* the frame has it */
 	t1_call_begin(g, 0);
 	cpu_argument(g);
 	t1_literal(g, RSI, g->at);
@@ -288,7 +291,7 @@ static void merge_flags(struct t1_gen *g, unsigned bits, unsigned other, uint64_
 	unsigned type = g->guest->slots[f->slot].type;
 	int pin = g->slot_reg[f->slot];
 
-	if (mask != f->mask || ~f->mask & ir_mask(type)) {
+	if (mask != f->mask || !f->alone) {
 		flags_bits(g, other);
 		if (mask != (uint32_t)mask || type == IR_I64) {
 			unsigned k = t1_alloc(g);
@@ -429,8 +432,7 @@ void t1_flags(struct t1_gen *g, const struct ir_op *o)
 		t1_dest_is(g, o->dst, RAX);
 	} else {
 		INS(0x85, RAX, rm_reg(RAX));
-		g->p = e_jcc(g->p, CC_NE, g->p);
-		t1_label_ref(g, o->x);
+		t1_branch(g, CC_NE, o->x);
 	}
 }
 
@@ -442,22 +444,41 @@ void t1_leave(struct t1_gen *g, unsigned reason)
 	g->p = e_jmp(g->p, g->j->rw + g->j->thunk[T1_LEAVE]);
 }
 
-/* A jump that the engine links: its rel32 must not cross a cache line. */
-static void linked_exit(struct t1_gen *g, uint64_t target)
+/* A jump that the engine links, always or if cc: its rel32 must not cross a cache line. */
+#define ALWAYS 16
+static void linked_exit(struct t1_gen *g, unsigned cc, uint64_t target)
 {
 	struct jit *j = g->j;
-	uint32_t x = jit_exit_new(j, g->region, target, 0);
+	uint32_t x = jit_exit_new(j, g->region, target, 0), to = jit_cold_stub(j, x), before = cc == ALWAYS ? 1 : 2;
 
-	while ((((uintptr_t)g->p + 1) & 63) > 60)
-		g->p = e_u8(g->p, 0x90);
-	uint32_t jump = jit_offset(j, g->p), to = jit_cold_stub(j, x);
 	if (!to) {
 		g->failed = true;
 		return;
 	}
-	g->p = e_jmp(g->p, j->rw + to);
+	while ((((uintptr_t)g->p + before) & 63) > 60)
+		g->p = e_u8(g->p, 0x90);
 	j->exit[x].how = JIT_PATCH_REL32;
-	j->exit[x].patch = jump + 1;
+	j->exit[x].patch = jit_offset(j, g->p) + before;
+	g->p = cc == ALWAYS ? e_jmp(g->p, j->rw + to) : e_jcc(g->p, cc, j->rw + to);
+}
+
+void t1_branch(struct t1_gen *g, unsigned cc, uint32_t label)
+{
+	const struct ir_region *r = g->r;
+	uint32_t at = r->label_at[label] + 1u;
+
+	while (at < r->ops && (r->op[at].op == IR_NOP || r->op[at].op == IR_INSN))
+		at++;
+	if (at < r->ops && r->op[at].op == IR_EXIT_PC) {
+		int64_t distance = (int64_t)(r->op[at].imm - r->pc);
+		if (distance == (int32_t)distance) {
+			linked_exit(g, cc, r->op[at].imm);
+			return;
+		}
+	}
+	g->p = e_jcc(g->p, cc, g->p);
+	g->label_used[label / 8] |= (uint8_t)(1u << label % 8);
+	t1_label_ref(g, label);
 }
 
 /* rax = guest pc: through the table of verifying entries, which begins the cache. */
@@ -515,7 +536,7 @@ void t1_exit(struct t1_gen *g, const struct ir_op *o)
 	switch (o->op) {
 	case IR_EXIT_PC:
 		if (distance == (int32_t)distance) {
-			linked_exit(g, o->imm);
+			linked_exit(g, ALWAYS, o->imm);
 		} else {
 			t1_imm(g, RAX, o->imm);
 			indirect(g);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A region from operations to code, and the thunks that lead in and out. See x86-64-t1.h. */
+#include <cpuid.h>
 #include <string.h>
 #include <ucontext.h>
 #include "jit/host/x86-64-t1.h"
@@ -106,19 +107,17 @@ static void one(struct t1_gen *g, const struct ir_op *o)
 		return;
 	case IR_BR:
 		g->p = e_jmp(g->p, g->p);
+		g->label_used[o->x / 8] |= (uint8_t)(1u << o->x % 8);
 		t1_label_ref(g, o->x);
 		break;
 	case IR_BRCOND:
 		if (o->type == IR_I128) {
-			struct ir_op set = *o;
-			(void)set;
-			g->failed = true;
+			g->failed = true; /* no front end compares two i128; T0 does it */
 			break;
 		}
 		{
 			unsigned cc = t1_compare(g, o->aux, o->type, o->a, o->b);
-			g->p = e_jcc(g->p, cc, g->p);
-			t1_label_ref(g, o->x);
+			t1_branch(g, cc, o->x);
 		}
 		break;
 	case IR_SETFLAGS: case IR_GETFLAGS: case IR_TESTFLAGS: case IR_BRFLAGS:
@@ -166,12 +165,22 @@ static void cold_code(struct t1_gen *g)
 	}
 }
 
+/* Does a later operation jump to the label at this one? */
+static bool back_edge(const struct ir_region *r, uint32_t at)
+{
+	for (uint32_t i = at + 1; i < r->ops; i++)
+		if (ir_op_info[r->op[i].op].flags & IR_F_BR && r->op[i].x == r->op[at].x)
+			return true;
+	return false;
+}
+
 bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_host)
 {
 	struct t1_loc loc[r->temps];
 	struct t1_gen gen, *g = &gen;
 	uint8_t *start = j->rw + j->hot, *delta = j->delta + j->delta_used;
 	uint32_t count = 0, length;
+	bool unreachable = false;
 
 	g->p = start;
 	g->limit = start + JIT_RESERVE / 2;
@@ -193,8 +202,16 @@ bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_ho
 	t1_begin(g);
 	t1_poll(g, r->pc);
 	for (g->at = 0; g->at < r->ops && !g->failed; g->at++) {
-		count += r->op[g->at].op == IR_INSN;
-		one(g, &r->op[g->at]);
+		const struct ir_op *o = &r->op[g->at];
+		if (o->op == IR_LABEL) {
+			/* Dead when it is behind an exit and every jump to it became an exit of its own. */
+			unreachable = unreachable && !(g->label_used[o->x / 8] >> (o->x % 8) & 1) && !back_edge(r, g->at);
+		}
+		if (unreachable)
+			continue;
+		count += o->op == IR_INSN;
+		one(g, o);
+		unreachable = ir_op_info[o->op].flags & IR_F_END;
 		if (g->p > g->limit)
 			g->failed = true;
 	}
@@ -264,14 +281,14 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 		return error;
 	t1_host = (struct t1_host){
 		.bmi2 = __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("bmi"),
-		.lzcnt = __builtin_cpu_supports("lzcnt"), .popcnt = __builtin_cpu_supports("popcnt"),
+		.popcnt = __builtin_cpu_supports("popcnt"),
 		.sse41 = __builtin_cpu_supports("sse4.1"), .ssse3 = __builtin_cpu_supports("ssse3"),
 		.avx = __builtin_cpu_supports("avx"), .avx2 = __builtin_cpu_supports("avx2"),
 		.fma = __builtin_cpu_supports("fma"),
 	};
-	uint32_t a = 1, b, c = 0, d;
-	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	t1_host.movbe = c >> 22 & 1;
+	uint32_t a, b, c, d;
+	t1_host.movbe = __get_cpuid(1, &a, &b, &c, &d) && c & bit_MOVBE;
+	t1_host.lzcnt = __get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_LZCNT;
 	memset(g, 0, sizeof gen);
 	g->j = j;
 	g->guest = guest;

@@ -77,6 +77,7 @@ struct t1_gen {
 	int32_t homes;
 	struct t1_loc *loc;
 	uint8_t *label[IR_MAX_LABELS];
+	uint8_t label_used[IR_MAX_LABELS / 8]; /* by a jump */
 	struct t1_fix fix[1024];
 	unsigned fixes;
 	struct t1_cold cold[512];
@@ -159,6 +160,8 @@ void t1_flags(struct t1_gen *g, const struct ir_op *o);
 void t1_store_pc(struct t1_gen *g, uint64_t pc, bool extra);
 void t1_exit(struct t1_gen *g, const struct ir_op *o);
 void t1_poll(struct t1_gen *g, uint64_t pc);
+/* jcc to a label, or out of the region if there is nothing but an exit behind it. */
+void t1_branch(struct t1_gen *g, unsigned cc, uint32_t label);
 void t1_label_ref(struct t1_gen *g, uint32_t label); /* the rel32 at g->p - 4 leads there */
 void t1_leave(struct t1_gen *g, unsigned reason);
 void t1_eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest);
