@@ -65,10 +65,16 @@ static size_t extent(const struct x86_cpu *cpu, uint64_t pc)
 	return n < page ? n : page;
 }
 
+/* Linear address of an offset in the code segment. */
+static uint64_t code_address(const struct x86_cpu *cpu, uint64_t offset)
+{
+	return cpu->mode == 64 ? offset : (uint32_t)(offset + cpu->seg[X86_CS].base);
+}
+
 /* The instruction's bytes; at most 15, not beyond what may be executed. Returns how many. */
 static unsigned fetch(struct x86_cpu *cpu, uint8_t *bytes)
 {
-	uint64_t pc = cpu->rip;
+	uint64_t pc = code_address(cpu, cpu->rip);
 	size_t have = extent(cpu, pc), page = 4096 - (pc & 4095);
 	if (have < 15 && have == page) {
 		/* the rest is on the next page, if the decoder asks for it */
@@ -122,7 +128,7 @@ enum trap_kind x86_interp_one(struct x86_cpu *cpu)
 	case X86_DECODE_OK:
 		break;
 	case X86_DECODE_SHORT:
-		return x86_fetch_fault(cpu, start + have);
+		return x86_fetch_fault(cpu, code_address(cpu, start + have));
 	case X86_DECODE_UD:
 		return exception(cpu, 6, 0);
 	case X86_DECODE_LONG:

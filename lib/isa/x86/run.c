@@ -173,7 +173,7 @@ enum trap_kind x86_run(struct cpu *cc)
 		}
 		enum trap_kind kind;
 		bool step = cc->single_step, over = c->h.step_over;
-		if (cc->jit->config.accel == JIT_INTERPRET || c->mode == 16) {
+		if (cc->jit->config.accel == JIT_INTERPRET || c->mode == 16 || (c->mode == 32 && c->seg[X86_CS].base)) {
 			kind = interpret(c);
 		} else {
 			uint64_t before = c->rip;
