@@ -528,6 +528,60 @@ static void sockets(void)
 	close(s[1]);
 }
 
+static void drain(int fd)
+{
+	char data[64], control[512];
+	struct iovec iov = {data, sizeof(data)};
+	for (;;) {
+		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		if (recvmsg(fd, &m, MSG_DONTWAIT) < 0)
+			return;
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+			for (size_t i = 0; c->cmsg_type == SCM_RIGHTS && CMSG_LEN(i + 4) <= c->cmsg_len; i += 4)
+				close(*(int *)(CMSG_DATA(c) + i));
+	}
+}
+
+/* Records of random lengths, levels and data: what the kernel takes and what it refuses, and how. */
+static void random_records(void)
+{
+	int s[2];
+	unsigned wrong = 0, taken = 0;
+	uint32_t seed = 20261122;
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, s) < 0)
+		return;
+	for (unsigned round = 0; round < 3000; round++) {
+		uint32_t length = 0, count = (seed >> 8) % 4;
+#define RANDOM() (seed = seed * 1664525 + 1013904223, seed >> 8)
+		memset(mem, 0, 2048);
+		for (unsigned i = 0; i < count; i++) {
+			uint32_t data = RANDOM() % 24, size = RANDOM() % 8 ? 12 + data : RANDOM() % 64;
+			put32(512 + length, size);
+			put32(516 + length, RANDOM() % 4 ? SOL_SOCKET : RANDOM() % 50);
+			put32(520 + length, RANDOM() % 4);
+			for (unsigned k = 0; k < data; k += 4)
+				put32(524 + length + k, RANDOM() % 3 ? RANDOM() % 5 : k == 0 ? (uint32_t)getpid() : 0);
+			length += (12 + data + 3) / 4 * 4;
+		}
+		if (RANDOM() % 8 == 0)
+			length = RANDOM() % 100;
+		put32(8, at(64)), put32(12, 1), put32(16, at(512)), put32(20, length), put32(64, at(256)), put32(68, 3);
+		const uint32_t a[6] = {(uint32_t)s[1], at(0), MSG_DONTWAIT};
+		const uint64_t wide[6] = {a[0], a[1], a[2]};
+		long want = gate(__NR_sendmsg, a);
+		drain(s[0]);
+		int64_t got = sys_dispatch(&thread, &sys_table_i386, __NR_sendmsg, wide);
+		drain(s[0]);
+		taken += want > 0;
+		if (got != want && wrong++ < 5)
+			printf("# round %u, %u bytes: %d, the kernel's %ld\n", round, length, (int)got, want);
+	}
+	ok(wrong == 0 && taken > 300, "3000 messages with random records: %u taken, the others refused alike", taken);
+	memset(mem, 0, SIZE);
+	close(s[0]);
+	close(s[1]);
+}
+
 static void ipc(void)
 {
 	int sem = semget(IPC_PRIVATE, 3, 0600), msg = msgget(IPC_PRIVATE, 0600), shm = shmget(IPC_PRIVATE, 5000, 0600);
@@ -601,6 +655,7 @@ int main(void)
 	waiting();
 	terminals();
 	sockets();
+	random_records();
 	ipc();
 	locks();
 	return tap_done();

@@ -83,7 +83,8 @@ static int64_t control_to_host(struct thread *t, uint8_t *host, size_t room, uin
 		struct record_kind kind = record_kind(level, type);
 		const struct layout *lo = &l->by_id[kind.id];
 		size_t data = size - head, count = kind.id ? data / lo->size : 0;
-		size_t host_data = kind.id && (!kind.count || count == kind.count) ? count * lo->host_size : data;
+		/* A size that is wrong stays wrong, for the kernel to refuse. */
+		size_t host_data = kind.id ? count * lo->host_size + data % lo->size : data;
 		size_t total = CMSG_LEN(host_data);
 		if (round_up(total, 8) > room - done)
 			goto out;
@@ -92,7 +93,7 @@ static int64_t control_to_host(struct thread *t, uint8_t *host, size_t room, uin
 		c->cmsg_len = total;
 		c->cmsg_level = level;
 		c->cmsg_type = type;
-		if (host_data == data && !kind.id)
+		if (!kind.id)
 			memcpy(CMSG_DATA(c), raw + at + head, data);
 		else
 			for (size_t i = 0; i < count; i++)
@@ -100,7 +101,7 @@ static int64_t control_to_host(struct thread *t, uint8_t *host, size_t room, uin
 		done += round_up(total, 8);
 		at += round_up(size, word);
 	}
-	r = (int64_t)done;
+	r = at >= length ? (int64_t)done : -EINVAL; /* the rest is no whole record */
 out:
 	free(raw);
 	return r;
