@@ -102,6 +102,19 @@ int blockmap_block_status(struct blk *b, uint64_t off, uint64_t n, struct blk_st
 enum place_fault { PLACE_GOOD, PLACE_LOST, PLACE_OUTSIDE };
 enum place_fault blockmap_judge(uint64_t host, uint64_t n, uint64_t length);
 
+/*
+ * For checks: which numbers (of clusters in the file) were met before. A bitmap where they are small, else a hash table
+ * that grows with what is in it: a small sparse file that claims to be huge costs little.
+ */
+struct seen {
+	uint8_t *bits;
+	uint64_t *slot; /* number + 1; 0: free */
+	uint64_t limit, slots, count;
+};
+int seen_init(struct seen *s, uint64_t limit); /* numbers are below limit; -ENOMEM */
+int seen_add(struct seen *s, uint64_t number);	/* 1: new; 0: it was there; -ENOMEM */
+void seen_free(struct seen *s);
+
 /* For compressed writes: the unpacked copy of block `index`, should there be one, is out of date. */
 void blockmap_forget(struct blockmap *m, uint64_t index);
 

@@ -225,8 +225,9 @@ static void parallels_geometry(struct blk *b, struct blk_geometry *g)
 static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, struct err *e)
 {
 	struct parallels *s = b->state;
-	uint64_t end = s->first, length, most;
-	uint8_t *seen, raw[4] = {0};
+	uint64_t end = s->first, length;
+	uint8_t raw[4] = {0};
+	struct seen seen;
 	struct place p;
 	int r = blk_size(b->file, &length);
 
@@ -242,9 +243,7 @@ static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, str
 			c->leaks++; /* no data is at stake */
 		}
 	}
-	most = length / s->map.block + 1;
-	seen = calloc(1, most / 8 + 1);
-	if (!seen)
+	if (seen_init(&seen, length / s->map.block + 1) < 0)
 		return err_errno(e, ENOMEM, "check of %u clusters", s->entries);
 	for (uint32_t i = 0; i < s->entries; i++) {
 		uint64_t n;
@@ -263,11 +262,10 @@ static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, str
 		} else if (r == -EIO || blockmap_judge(p.host, s->map.block, length) == PLACE_OUTSIDE) {
 			blk_check_say(c, "%s cluster %u is outside image", fix & BLK_FIX_ERRORS ? "Repairing" : "ERROR", i);
 			bad = true;
-		} else if (seen[n / 8] & 1 << n % 8) {
+		} else if (!seen_add(&seen, n)) {
 			blk_check_say(c, "ERROR cluster %u is duplicated", i);
 			c->corruptions++;
 		} else {
-			seen[n / 8] |= (uint8_t)(1 << n % 8);
 			c->allocated_clusters++;
 			if (p.host + s->map.block > end)
 				end = p.host + s->map.block;
@@ -277,7 +275,7 @@ static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, str
 		else if (bad)
 			c->corruptions++;
 	}
-	free(seen);
+	seen_free(&seen);
 	if (length > round_up64(end, s->map.block)) {
 		uint64_t lost = (length - end + s->map.block - 1) / s->map.block;
 		blk_check_say(c, "%s space leaked at the end of the image %" PRIu64, fix & BLK_FIX_LEAKS ? "Repairing" : "ERROR",

@@ -180,8 +180,8 @@ struct qed_walk {
 	struct qed *s;
 	struct blk_check *c;
 	unsigned fix;
-	uint64_t length, clusters; /* of the file */
-	uint8_t *used;
+	uint64_t length, clusters, used; /* of the file; clusters that something points to */
+	struct seen seen;
 };
 
 /* Marks n clusters from host on; false when one is outside of the file or in use already. */
@@ -191,10 +191,10 @@ static bool walk_mark(struct qed_walk *w, uint64_t host, uint64_t n)
 	bool good = true;
 
 	for (uint64_t i = first; i < first + n; i++) {
-		if (i >= w->clusters || (w->used[i / 8] & 1 << i % 8))
+		if (i >= w->clusters || seen_add(&w->seen, i) <= 0)
 			good = false;
 		else
-			w->used[i / 8] |= (uint8_t)(1 << i % 8);
+			w->used++;
 	}
 	return good;
 }
@@ -265,8 +265,7 @@ static int qed_check(struct blk *b, struct blk_check *c, unsigned fix, struct er
 	if (r < 0)
 		return err_errno(e, -r, "cannot ask for the size");
 	w.clusters = (w.length + s->map.block - 1) / s->map.block;
-	w.used = calloc(1, w.clusters / 8 + 1);
-	if (!w.used)
+	if (seen_init(&w.seen, w.clusters) < 0)
 		return err_errno(e, ENOMEM, "check of %" PRIu64 " clusters", w.clusters);
 	walk_mark(&w, 0, s->header_bytes / s->map.block);
 	if (!walk_mark(&w, s->l1, tables)) {
@@ -294,14 +293,13 @@ static int qed_check(struct blk *b, struct blk_check *c, unsigned fix, struct er
 			r = qed_write_header(s);
 		s->dirty = false;
 	}
-	for (uint64_t i = 0; i < w.clusters; i++)
-		leaked += !(w.used[i / 8] & 1 << i % 8);
+	leaked = w.clusters - w.used;
 	/* Space that nobody points to cannot be given to anybody in this format: it is told, and stays. */
 	if (leaked) {
 		blk_check_say(c, "Leaked clusters: %" PRIu64, leaked);
 		c->leaks += leaked;
 	}
-	free(w.used);
+	seen_free(&w.seen);
 	c->total_clusters = (b->size + s->map.block - 1) / s->map.block;
 	c->image_end_offset = w.length;
 	c->has_counts = c->has_end = true;

@@ -243,10 +243,11 @@ static int vdi_check(struct blk *b, struct blk_check *c, unsigned fix, struct er
 {
 	struct vdi *s = b->state;
 	uint32_t used = 0, high = 0;
-	uint8_t *seen = calloc(1, (s->blocks + 7) / 8 + 1), raw[4];
-	int r = 0;
+	uint8_t raw[4];
+	struct seen seen;
+	int r = seen_init(&seen, s->blocks);
 
-	if (!seen)
+	if (r < 0)
 		return err_errno(e, ENOMEM, "check of %u blocks", s->blocks);
 	for (uint32_t i = 0; i < s->blocks; i++) {
 		uint32_t n;
@@ -266,13 +267,12 @@ static int vdi_check(struct blk *b, struct blk_check *c, unsigned fix, struct er
 		used++;
 		if (n >= high)
 			high = n + 1;
-		if (seen[n / 8] & 1 << n % 8) {
+		if (!seen_add(&seen, n)) {
 			blk_check_say(c, "ERROR: block %u: number %u is also used by another block", i, n);
 			c->corruptions++;
 		}
-		seen[n / 8] |= (uint8_t)(1 << n % 8);
 	}
-	free(seen);
+	seen_free(&seen);
 	if (r < 0)
 		return 0;
 	/* Either way round no data is at stake: opening for writing takes the larger of the two. */

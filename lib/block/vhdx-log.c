@@ -44,14 +44,24 @@ static void crc_init(void)
 	}
 }
 
+static uint32_t crc_run(uint32_t c, const uint8_t *p, size_t n)
+{
+	while (n--)
+		c = crc_table[(c ^ *p++) & 0xff] ^ c >> 8;
+	return c;
+}
+
 uint32_t vhdx_crc(const uint8_t *p, size_t n, size_t hole)
 {
+	static const uint8_t zero[4];
 	uint32_t c = ~0u;
 
 	pthread_once(&crc_once, crc_init);
-	for (size_t i = 0; i < n; i++)
-		c = crc_table[(c ^ (i >= hole && i - hole < 4 ? 0 : p[i])) & 0xff] ^ c >> 8;
-	return ~c;
+	if (hole > n || n - hole < 4)
+		return ~crc_run(c, p, n);
+	c = crc_run(c, p, hole);
+	c = crc_run(c, zero, 4);
+	return ~crc_run(c, p + hole + 4, n - hole - 4);
 }
 
 bool vhdx_log_pending(const struct vhdx *s)

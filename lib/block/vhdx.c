@@ -455,16 +455,14 @@ static void vhdx_geometry(struct blk *b, struct blk_geometry *g)
 static int vhdx_check(struct blk *b, struct blk_check *c, unsigned fix, struct err *e)
 {
 	struct vhdx *s = b->state;
-	uint64_t length, end = 0, units;
-	uint8_t *seen;
+	uint64_t length, end = 0;
+	struct seen seen;
 	int r = blk_size(b->file, &length);
 
 	(void)fix; /* the one thing that can be mended, the log, was replayed when the image was opened */
 	if (r < 0)
 		return err_errno(e, -r, "cannot ask for the size");
-	units = length / VHDX_MB + 1;
-	seen = calloc(1, units / 8 + 1);
-	if (!seen)
+	if (seen_init(&seen, length / VHDX_MB + 1) < 0)
 		return err_errno(e, ENOMEM, "check of %" PRIu64 " blocks", s->payload_blocks);
 	for (uint64_t i = 0; i < s->payload_blocks; i++) {
 		struct place p;
@@ -494,10 +492,8 @@ static int vhdx_check(struct blk *b, struct blk_check *c, unsigned fix, struct e
 			blk_check_say(c, "ERROR block %" PRIu64 " at 0x%" PRIx64 " lies on metadata", i, p.host);
 			c->corruptions++;
 		}
-		for (uint64_t k = p.host / VHDX_MB; k < (p.host + s->map.block) / VHDX_MB && k < units; k++) {
-			twice |= seen[k / 8] >> k % 8 & 1;
-			seen[k / 8] |= (uint8_t)(1 << k % 8);
-		}
+		for (uint64_t k = p.host / VHDX_MB; k < (p.host + s->map.block) / VHDX_MB && k <= length / VHDX_MB; k++)
+			twice |= seen_add(&seen, k) == 0;
 		if (twice) {
 			blk_check_say(c, "ERROR block %" PRIu64 " at 0x%" PRIx64 " overlaps another block", i, p.host);
 			c->corruptions++;
@@ -505,7 +501,7 @@ static int vhdx_check(struct blk *b, struct blk_check *c, unsigned fix, struct e
 		if (p.host + s->map.block > end)
 			end = p.host + s->map.block;
 	}
-	free(seen);
+	seen_free(&seen);
 	c->total_clusters = s->payload_blocks;
 	c->image_end_offset = end;
 	c->has_counts = c->has_end = true;

@@ -39,8 +39,9 @@ struct fuzz_format {
 static struct {
 	struct blk_graph *graph;
 	char dir[64], path[128];
-	uint8_t *image[8];
+	uint8_t *image[8], *work[8]; /* work: as image between runs */
 	size_t size[8];
+	uint8_t *live[8]; /* a byte for each page of 4 KB: it is not all zeros, or was patched in this run */
 } fuzz;
 
 __attribute__((unused)) static void fuzz_end(void)
@@ -83,6 +84,11 @@ static void fuzz_make(const struct fuzz_format *f, unsigned i)
 	if (pread(fd, fuzz.image[i], fuzz.size[i], 0) != st.st_size)
 		abort();
 	close(fd);
+	fuzz.work[i] = malloc(fuzz.size[i]);
+	fuzz.live[i] = calloc(1, fuzz.size[i] / 4096 + 1);
+	memcpy(fuzz.work[i], fuzz.image[i], fuzz.size[i]);
+	for (size_t at = 0; at < fuzz.size[i]; at += 4096)
+		fuzz.live[i][at / 4096] = !blk_is_zero(fuzz.image[i] + at, fuzz.size[i] - at < 4096 ? fuzz.size[i] - at : 4096);
 }
 
 static void fuzz_begin(const struct fuzz_format *f)
@@ -147,43 +153,52 @@ static void fuzz_use(const struct fuzz_format *f, unsigned flags)
 	blk_unref(b);
 }
 
+/* One page of the file; holes stay holes: most of a big image is nothing. */
+static void fuzz_page(int fd, const uint8_t *bytes, size_t size, size_t at)
+{
+	size_t n = size - at < 4096 ? size - at : 4096;
+
+	if (!blk_is_zero(bytes + at, n) && pwrite(fd, bytes + at, n, (off_t)at) != (ssize_t)n)
+		abort();
+}
+
 static int fuzz_run(const struct fuzz_format *f, const uint8_t *data, size_t size)
 {
-	const uint8_t *bytes = data;
-	static uint8_t *image;
 	int fd;
 
 	fuzz_begin(f);
+	if (f->bases && size < 1)
+		return 0;
+	fd = open(fuzz.path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)(f->bases ? fuzz.size[data[0] % f->bases] : size)) < 0)
+		abort();
 	if (f->bases) {
-		unsigned i;
-		if (size < 1)
-			return 0;
-		i = data[0] % f->bases;
-		image = realloc(image, fuzz.size[i]);
-		memcpy(image, fuzz.image[i], fuzz.size[i]);
-		bytes = image;
+		unsigned i = data[0] % f->bases;
+		uint8_t *image = fuzz.work[i], *live = fuzz.live[i];
+		size_t total = fuzz.size[i];
 		for (size_t at = 1; at + 4 < size;) {
 			uint64_t off = f->region[data[at] % f->regions] + le16_get(data + at + 1);
 			size_t n = data[at + 3] % 64 + 1u;
 			at += 4;
 			if (n > size - at)
 				n = size - at;
-			for (size_t k = 0; k < n && off + k < fuzz.size[i]; k++)
+			for (size_t k = 0; k < n && off + k < total; k++) {
 				image[off + k] = data[at + k];
+				live[(off + k) / 4096] |= 2;
+			}
 			at += n;
 		}
-		size = fuzz.size[i];
 		if (f->fix)
-			f->fix(image, size);
-	}
-	fd = open(fuzz.path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
-		abort();
-	/* Holes stay holes: most of a big image is nothing. */
-	for (size_t at = 0; at < size; at += 4096) {
-		size_t n = size - at < 4096 ? size - at : 4096;
-		if (!blk_is_zero(bytes + at, n) && pwrite(fd, bytes + at, n, (off_t)at) != (ssize_t)n)
-			abort();
+			f->fix(image, total);
+		for (size_t at = 0; at < total; at += 4096)
+			if (live[at / 4096]) {
+				fuzz_page(fd, image, total, at);
+				memcpy(image + at, fuzz.image[i] + at, total - at < 4096 ? total - at : 4096);
+				live[at / 4096] &= 1;
+			}
+	} else {
+		for (size_t at = 0; at < size; at += 4096)
+			fuzz_page(fd, data, size, at);
 	}
 	close(fd);
 	fuzz_use(f, f->no_io ? BLK_NO_IO : 0);

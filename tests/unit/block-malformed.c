@@ -301,7 +301,7 @@ static void cloop(void)
 		uint32_t value;
 		const char *why;
 	} cases[] = {{128, 0, "block_size 0"}, {128, 1000, "block_size 1000"}, {128, 0x40000000, "32 MB or less"},
-		     {132, 0, "no blocks"}, {132, 0xffffffff, "offsets table"}, {136, 0xffffffff, "offset at index 0 is"}, {144, 0xff, "offset at index 1 is"}, {156, 10, "not monotonically"},
+		     {132, 0, "no blocks"}, {132, 0xffffffff, "offsets table"}, {136, 0xffffffff, "offset at index 0 is"}, {156, 10, "not monotonically"},
 		     {148, 0x7fffffff, "invalid compressed block size"}};
 	uint8_t h[512];
 
