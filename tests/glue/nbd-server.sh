@@ -11,14 +11,14 @@ trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$dir"' EXIT
 n=0 failed=0
 check() { # TEXT COMMAND...
     local text=$1; shift; n=$((n + 1))
-    if out=$("$@" 2>&1); then echo "ok $n - $text"; else echo "not ok $n - $text"; printf '%s\n' "$out" | head -n 8 | sed 's/^/# /'; failed=1; fi
+    if out=$(timeout 60 "$@" 2>&1); then echo "ok $n - $text"; else echo "not ok $n - $text"; printf '%s\n' "$out" | head -n 8 | sed 's/^/# /'; failed=1; fi
 }
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 has() { command -v "$1" >/dev/null; }
 start() { # SOCKET ARGS...: starts a server, waits for its socket
     local s=$1; shift
     "$nbd" -k "$dir/$s" "$@" & pids+=($!)
-    for _ in $(seq 100); do [ -S "$s" ] && return 0; sleep 0.05; done
+    for _ in $(seq 600); do [ -S "$s" ] && return 0; sleep 0.05; done
     return 1
 }
 uri() { echo "nbd+unix:///${2-}?socket=$dir/$1"; }
@@ -27,10 +27,10 @@ head -c 3000000 /dev/urandom >a.raw; truncate -s 16M a.raw; printf 'tail' >>a.ra
 cp a.raw orig.raw
 
 start s -f raw -x exp -D 'a disk' -t -e 0 a.raw
-grep_list() { "$nbd" -L -k "$dir/s" | grep -qx "$1"; }
-check "lists its own export" grep_list " export: 'exp'"
-check "with its description" grep_list '  description: a disk'
-check "with its contexts" grep_list '   base:allocation'
+timeout 60 "$nbd" -L -k "$dir/s" >listing
+check "lists its own export" grep -qx " export: 'exp'" listing
+check "with its description" grep -qx '  description: a disk' listing
+check "with its contexts" grep -qx '   base:allocation' listing
 if has nbdinfo; then
     check "nbdinfo reads the size" test "$(nbdinfo --size "$(uri s exp)")" = 16777728
     check "nbdinfo maps the hole" sh -c "nbdinfo --map '$(uri s exp)' | grep -q 'hole,zero'"
@@ -50,19 +50,19 @@ else skip "the peer's clients" "no qemu-io here"; fi
 cp orig.raw d.raw
 if has nbdkit; then
     nbdkit -U "$dir/k" -f file d.raw & pids+=($!)
-    for _ in $(seq 100); do [ -S k ] && break; sleep 0.05; done
+    for _ in $(seq 600); do [ -S k ] && break; sleep 0.05; done
     start p -f raw -t "$(uri k)"
     check "our client reads nbdkit's file" sh -c "nbdcopy '$(uri p)' e.raw && cmp d.raw e.raw"
     check "our client writes to it" sh -c "nbdcopy c.raw '$(uri p)' && cmp d.raw c.raw"
     nbdkit -U "$dir/q" -f memory 64M --filter=error error-pwrite=EIO error-pwrite-rate=100% & pids+=($!)
-    for _ in $(seq 100); do [ -S q ] && break; sleep 0.05; done
+    for _ in $(seq 600); do [ -S q ] && break; sleep 0.05; done
     start r -f raw -t "$(uri q)"
     check "an error of the server comes through" sh -c "! qemu-io -f raw -c 'write 0 4k' '$(uri r)' 2>&1 | grep -q '^wrote'"
     check "and the connection lives on" qemu-io -f raw -c 'read -P 0 0 4k' "$(uri r)"
 else skip "our client on nbdkit" "no nbdkit here"; fi
 if has /usr/bin/qemu-nbd; then
     /usr/bin/qemu-nbd -f raw -t -k "$dir/t" -x q d.raw & pids+=($!)
-    for _ in $(seq 100); do [ -S t ] && break; sleep 0.05; done
+    for _ in $(seq 600); do [ -S t ] && break; sleep 0.05; done
     start u -f raw -t "$(uri t q)"
     check "our client reads the peer's server" sh -c "nbdcopy '$(uri u)' e.raw && cmp d.raw e.raw"
     kill "${pids[-2]}"
@@ -75,11 +75,11 @@ else skip "our client on the peer's server" "no qemu-nbd here"; fi
 
 # TLS with a pre-shared key, both ends.
 printf 'user:%s\n' 0123456789abcdef0123456789abcdef >keys.psk
-start x --object "tls-creds-psk,id=t,endpoint=server,dir=$dir" --tls-creds t -f raw -t orig.raw
+start x --object "tls-creds-psk,id=t,endpoint=server,dir=$dir" --tls-creds t -f raw -t -e 0 orig.raw
 start y --object "tls-creds-psk,id=t,endpoint=client,dir=$dir,username=user" --image-opts -t \
     "driver=raw,file.driver=nbd,file.path=$dir/x,file.tls-creds=t,file.tls-hostname=x"
 check "TLS with a pre-shared key, our client on our server" sh -c "nbdcopy '$(uri y)' e.raw && cmp orig.raw e.raw"
-check "plain text is refused where TLS is required" sh -c "! nbdinfo '$(uri x)' 2>err; grep -qi tls err"
+check "plain text is refused where TLS is required" sh -c "! nbdinfo --size '$(uri x)'"
 if has qemu-io; then
     check "TLS: the peer's client" qemu-io --object "tls-creds-psk,id=t,endpoint=client,dir=$dir,username=user" -r --image-opts \
         -c 'read 0 64k' "driver=raw,file.driver=nbd,file.path=$dir/x,file.tls-creds=t"
@@ -101,7 +101,7 @@ fi
 # The last client ends a server without -t, and its socket goes with it.
 start w -f raw orig.raw
 check "a client" nbdinfo --size "$(uri w)"
-for _ in $(seq 100); do [ -e w ] || break; sleep 0.05; done
+for _ in $(seq 600); do [ -e w ] || break; sleep 0.05; done
 check "the server ended with it and took its socket along" test ! -e w
 check "half a handshake does not disturb others" sh -c "printf 'garbage' | timeout 1 nc -U $dir/s >/dev/null 2>&1; nbdinfo --size '$(uri s exp)'"
 check "options that exclude each other are refused" sh -c "! $nbd -n --cache=none a.raw 2>err; grep -q 'only be specified once' err"
