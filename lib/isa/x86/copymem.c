@@ -106,6 +106,9 @@ static bool seg_address(struct x86_tr *t, unsigned r, unsigned other, int32_t *d
 	*disp = 0;
 	if (in->row->flags & X86_ROW_VSIB)
 		return false;
+	/* A bit string's offset from a register is added before the cut to 32 bits. */
+	if (in->addrsize == 4 && in->map == 1 && (in->opcode & ~0x18) == 0xa3)
+		return false;
 	if (in->addrsize == 4 || in->base == X86_RIP_BASE || in->disp != (int32_t)in->disp) {
 		if (other == X86_NOREG)
 			return false;
@@ -141,7 +144,10 @@ static unsigned free_register(uint16_t used)
 	return X86_NOREG;
 }
 
-/* A load that replaces its whole destination register may use that for the address. */
+/*
+ * A load that replaces its whole destination register may use that for the address. It is spilled all the same, for the
+ * case that the load faults, but not loaded back.
+ */
 static unsigned load_destination(const struct x86_insn *in)
 {
 	bool load = in->map == 0 ? in->opcode == 0x8b || in->opcode == 0x63
@@ -195,14 +201,14 @@ bool x86_rewrite_mem(struct x86_tr *t, unsigned *fixup)
 	int32_t disp = 0;
 	uint16_t used = x86_gprs_used(in);
 	unsigned r = load_destination(in), other;
-	bool spill = r == X86_NOREG;
-	if (spill) {
+	bool reload = r == X86_NOREG;
+	if (reload) {
 		r = free_register(used);
 		if (r == X86_NOREG)
 			return false;
-		t->p = e_gs_store(t->p, r, OFF(spill[0]));
-		*fixup = (X86_FIX_NONE & 0xf0) | r;
 	}
+	t->p = e_gs_store(t->p, r, OFF(spill[0]));
+	*fixup = (X86_FIX_NONE & 0xf0) | r;
 	if (!seg) {
 		t->p = e_mov_imm64(t->p, r, target);
 	} else {
@@ -221,7 +227,7 @@ bool x86_rewrite_mem(struct x86_tr *t, unsigned *fixup)
 		}
 	}
 	emit_with_base(t, r, disp);
-	if (spill)
+	if (reload)
 		t->p = e_gs_load(t->p, r, OFF(spill[0]));
 	return true;
 verbatim:

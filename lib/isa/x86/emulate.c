@@ -23,7 +23,7 @@ static enum trap_kind memory_fault(struct x86_cpu *c, uint64_t addr, bool write)
 {
 	struct trap *t = &c->cpu.trap;
 	siginfo_t si = t->si; /* left there by x86_host_fault() */
-	x86_exception(c, 14, write ? 6 : 4);
+	x86_exception(c, t->vector, t->vector == 14 ? write ? 6 : 4 : 0);
 	t->host_fault = true;
 	t->si = si;
 	t->address = addr;
@@ -393,6 +393,9 @@ enum trap_kind x86_emulate(struct x86_cpu *c)
 	if (e.in.has_mem && !(e.in.row->flags & X86_ROW_VSIB))
 		e.ea = effective_address(&e);
 	/* User programs run at CPL 3 with IOPL 0 (SDM volume 3, 5.9; volume 1, 19.5.1). */
+	unsigned op = e.in.row->op;
+	if (op == X86_OP_rsm || op == X86_OP_clac || op == X86_OP_stac) /* #UD: not in SMM, CPL > 0 */
+		return x86_exception(c, 6, 0);
 	if (e.in.row->flags & (X86_ROW_PRIV | X86_ROW_IO))
 		return x86_exception(c, 13, 0);
 	enum trap_kind kind = TRAP_NONE;

@@ -132,7 +132,7 @@ void x86_interrupt(struct cpu *cc, void *ucontext)
 		approach(c, ucontext);
 }
 
-static int vector_of(int sig, const siginfo_t *si, const ucontext_t *u)
+static int vector_of(int sig, const ucontext_t *u)
 {
 	int trap = (int)u->uc_mcontext.gregs[REG_TRAPNO];
 	switch (sig) {
@@ -140,8 +140,8 @@ static int vector_of(int sig, const siginfo_t *si, const ucontext_t *u)
 		return trap == 16 || trap == 19 ? trap : 0;
 	case SIGILL:
 		return 6;
-	case SIGBUS: /* #SS is SIGBUS as well */
-		return trap == 12 ? 12 : si->si_code == BUS_ADRALN ? 17 : 14;
+	case SIGBUS:
+		return trap == 12 || trap == 17 ? trap : 14;
 	default:
 		return trap == 13 || trap == 12 ? trap : 14;
 	}
@@ -156,6 +156,7 @@ bool x86_host_fault(struct cpu *cc, int sig, siginfo_t *si, void *ucontext)
 	uint64_t fetch = jit_fetch_fault(rip);
 	if (fetch && (sig == SIGSEGV || sig == SIGBUS)) {
 		cc->trap.si = *si;
+		cc->trap.vector = vector_of(sig, u);
 		u->uc_mcontext.gregs[REG_RIP] = (greg_t)fetch;
 		return true;
 	}
@@ -186,11 +187,15 @@ bool x86_host_fault(struct cpu *cc, int sig, siginfo_t *si, void *ucontext)
 	struct trap *t = &cc->trap;
 	memset(t, 0, sizeof *t);
 	t->kind = TRAP_EXCEPTION;
-	t->vector = vector_of(sig, si, u);
+	t->vector = vector_of(sig, u);
 	t->error_code = (uint64_t)u->uc_mcontext.gregs[REG_ERR];
 	t->address = (uint64_t)(uintptr_t)si->si_addr;
 	t->host_fault = true;
 	t->si = *si;
+	if (c->mode == 32 && t->address >> 32) { /* the part of an access that is beyond 4 GB */
+		t->address = (uint32_t)t->address;
+		t->si.si_addr = (void *)(uintptr_t)t->address;
+	}
 	if (sig == SIGFPE || sig == SIGILL)
 		t->si.si_addr = (void *)(uintptr_t)c->rip; /* the kernel gives the instruction's address */
 	leave(c, u, X86_LEFT_FAULT);

@@ -31,7 +31,8 @@ void x86_fpu_sync(struct x86_cpu *c)
 	if (!c->x87_in_host)
 		return;
 	struct x86_fxsave image;
-	__asm__ volatile("fxsave64 %0" : "=m"(image));
+	/* An exception that waits unmasked must not meet an x87 instruction of C code. */
+	__asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image));
 	/* The XMM part and MXCSR of the image are of the C code's; the guest's are elsewhere. */
 	memcpy(&c->fx, &image, offsetof(struct x86_fxsave, mxcsr));
 	memcpy(c->fx.st, image.st, sizeof image.st);
@@ -130,8 +131,11 @@ static enum trap_kind translated(struct x86_cpu *c, bool step)
 	unsigned reason = ((uint32_t(*)(void))(uintptr_t)(j->rx + j->thunk[T_ENTER]))();
 	if (reason != X86_LEFT_PENDING || c->h.rflags)
 		c->rflags = (c->rflags & ~(uint64_t)HOST_FLAGS) | (c->h.rflags & HOST_FLAGS);
-	if (c->mode == 32)
+	if (c->mode == 32) {
 		c->gpr[X86_RSP] = (uint32_t)c->gpr[X86_R12];
+		for (unsigned i = X86_R8; i <= X86_R15; i++)
+			c->gpr[i] = 0;
+	}
 	enum trap_kind kind = TRAP_NONE;
 	if (reason == X86_LEFT_EXIT) {
 		struct jit_exit *x = &j->exit[c->h.exit];
