@@ -237,6 +237,8 @@ static int grow_reftable(struct blk *b, uint64_t index)
 	uint32_t old_clusters = s->reftable_clusters;
 	int r = 0;
 
+	if (index >= QCOW2_MAX_REFTABLE_BYTES / 8)
+		return -EFBIG;
 	if (first < file_end && s->reftable_entries) /* an image with uncounted clusters: stay clear of them */
 		first = round_up64(file_end, s->refblock_entries);
 	for (;;) {

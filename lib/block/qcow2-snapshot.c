@@ -235,10 +235,13 @@ int qcow2_update_tree(struct blk *b, const uint64_t *l1, uint32_t l1_size, int d
 			if (entry & QCOW2_COMPRESSED) {
 				qcow2_compressed_place(s, entry, &at, &size);
 				uint64_t first = at >> s->cluster_bits, last = (at + size - 1) >> s->cluster_bits;
-				if (!(r = add_run(b, &run, 0, 0, delta)))
+				if (at + size > round_up64(b->file->size, s->cluster_size))
+					r = -EIO;
+				else if (!(r = add_run(b, &run, 0, 0, delta)))
 					r = qcow2_refcount_add(b, first, last - first + 1, delta);
 			} else if ((entry & QCOW2_L2_OFFSET_MASK) && !(s->incompatible & QCOW2_INCOMPAT_DATA_FILE)) {
-				if (entry & QCOW2_L2_OFFSET_MASK & (s->cluster_size - 1))
+				/* a reference to nowhere is not counted: the check names it */
+				if (entry & QCOW2_L2_OFFSET_MASK & (s->cluster_size - 1) || (entry & QCOW2_L2_OFFSET_MASK) >= b->file->size)
 					r = -EIO;
 				else
 					r = add_run(b, &run, entry & QCOW2_L2_OFFSET_MASK, 1, delta);
