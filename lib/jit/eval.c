@@ -126,6 +126,7 @@ bool ir_eval(const struct ir_guest *guest, void *state, const struct ir_op *op, 
 		return true;
 	}
 	case IR_SETCOND:
+	case IR_BRCOND: /* whether it is taken */
 		d->u8[0] = ir_holds(op->aux, src, &v[0], &v[1]);
 		return true;
 	case IR_SELECT:

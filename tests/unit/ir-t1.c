@@ -316,7 +316,10 @@ static void row(unsigned code_)
 	if (info->flags & IR_F_FPENV && code_ != IR_FPGET && code_ != IR_FPSET)
 		o.x = rnd(3) ? IR_ROUND_GUEST : 1 + rnd(6);
 	used[o.op][o.type]++;
-	keep(ir_emit(R, &o));
+	ir_ref t = ir_emit(R, &o);
+	if (code_ == IR_FPGET && !o.aux) /* x86's denormal-operand flag is no other guest's, and roundsd does not raise it */
+		t = ir_and(R, t, ir_const(R, IR_I32, FPU_IEEE));
+	keep(t);
 }
 
 /* Through the builder: folding and identities come in. */
@@ -383,7 +386,7 @@ static void generate(uint64_t number, uint64_t pc)
 			/* a branch over what follows; values from the skipped part are not used behind it */
 			if (opens < 3) {
 				open[opens] = ir_label(R);
-				unsigned type = IR_I8 + rnd(4);
+				unsigned type = IR_I8 + rnd(5);
 				if (rnd(3))
 					ir_brcond(R, rnd(IR_CONDS), value(type), value(type), open[opens]);
 				else
@@ -413,8 +416,16 @@ static void generate(uint64_t number, uint64_t pc)
 			}
 			break;
 		case 7: set_any(value(pick_type(IR_CLASS_INT | IR_CLASS_FP | IR_CLASS_VEC, false))); break;
-		case 8: ir_sts(R, value(IR_I64), offsetof(struct toy, raw) + 8 * rnd(4)); break;
-		case 9: keep(ir_lds(R, IR_I32, offsetof(struct toy, raw) + 4 * rnd(8))); break;
+		case 8:
+			if (rnd(2))
+				ir_sts(R, value(IR_I64), offsetof(struct toy, raw) + 8 * rnd(4));
+			else
+				ir_sts(R, value(1 + rnd(IR_TYPES - 1)), offsetof(struct toy, raw));
+			break;
+		case 9:
+			keep(rnd(2) ? ir_lds(R, IR_I32, offsetof(struct toy, raw) + 4 * rnd(8))
+				    : ir_lds(R, 1 + rnd(IR_TYPES - 1), offsetof(struct toy, raw)));
+			break;
 		case 10: ir_insn(R, pc + 4 * ++insns, 4, rnd(100)); break;
 		case 11: case 12: built(); break;
 		default: {

@@ -362,6 +362,28 @@ void t1_end_op(struct t1_gen *g, const struct ir_op *o)
 	g->locked = 0;
 }
 
+/* Values that are never in registers: f16, f80, v256. From state memory to a home. */
+void t1_wide_load(struct t1_gen *g, ir_ref t, struct rm m)
+{
+	struct t1_loc *l = &g->loc[t];
+	unsigned type = t1_type(g, t);
+
+	l->home = t1_new_home(g, type);
+	l->in_home = true;
+	if (type == IR_F16) {
+		unsigned k = t1_alloc(g);
+		t1_move(g, k, m, IR_I16, false);
+		t1_move(g, k, rm_mem(RSP, l->home), IR_I64, true);
+		return;
+	}
+	for (int32_t i = 0; i < ir_type_bytes[type]; i += 16) {
+		struct rm part = m;
+		part.disp += i;
+		INS(O_0F | 0x10, 31, part);
+		INS(O_0F | 0x11, 31, rm_mem(RSP, l->home + i));
+	}
+}
+
 void t1_get(struct t1_gen *g, const struct ir_op *o)
 {
 	ir_ref t = o->dst;
@@ -412,21 +434,7 @@ void t1_get(struct t1_gen *g, const struct ir_op *o)
 		}
 		return;
 	}
-	l->home = t1_new_home(g, type);
-	l->in_home = true;
-	struct rm m = t1_slot(g, o->x);
-	for (int32_t i = 0; i < ir_type_bytes[type]; i += 16) {
-		struct rm part = m;
-		part.disp += i;
-		if (type == IR_F16) {
-			unsigned k = t1_alloc(g);
-			t1_move(g, k, part, IR_I16, false);
-			t1_move(g, k, rm_mem(RSP, l->home), IR_I64, true);
-		} else {
-			INS(O_0F | 0x10, 31, part);
-			INS(O_0F | 0x11, 31, rm_mem(RSP, l->home + i));
-		}
-	}
+	t1_wide_load(g, t, t1_slot(g, o->x));
 }
 
 static void store_wide(struct t1_gen *g, ir_ref t, struct rm m, bool whole_home)
@@ -452,6 +460,17 @@ static void store_wide(struct t1_gen *g, ir_ref t, struct rm m, bool whole_home)
 			t1_move(g, k, part, IR_I16, true);
 			i += 2;
 		}
+	}
+}
+
+void t1_wide_store(struct t1_gen *g, ir_ref t, struct rm m)
+{
+	if (t1_constant(g, t)) { /* f16 */
+		unsigned k = t1_alloc(g);
+		t1_imm(g, k, g->r->temp[t].value);
+		t1_move(g, k, m, IR_I16, true);
+	} else {
+		store_wide(g, t, m, false);
 	}
 }
 
@@ -534,7 +553,7 @@ void t1_set(struct t1_gen *g, const struct ir_op *o)
 	} else if (t1_is_xmm(type)) {
 		t1_move(g, t1_xmm(g, t), m, type, true);
 	} else {
-		store_wide(g, t, m, false);
+		t1_wide_store(g, t, m);
 		return;
 	}
 	if (!t1_constant(g, t) && !l->in_slot) {
@@ -579,12 +598,14 @@ void t1_call_begin(struct t1_gen *g, unsigned flags)
 		if (g->r->temp[t].last >= g->at && !t1_constant(g, t) &&
 		    !(g->loc[t].in_slot && !(flags & IR_HELPER_WRITES)))
 			t1_home(g, t);
+		g->locked = 0;
 	}
 	if (flags & IR_HELPER_WRITES)
 		for (unsigned i = 0; i < g->guest->slot_count; i++) {
 			ir_ref t = g->slot_alias[i];
 			if (t && g->loc[t].in_slot && g->r->temp[t].last >= g->at)
 				t1_home(g, t);
+			g->locked = 0; /* one at a time */
 		}
 	t1_pins(g, true, store);
 }

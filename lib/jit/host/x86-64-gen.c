@@ -91,7 +91,7 @@ static void one(struct t1_gen *g, const struct ir_op *o)
 		else if (t1_is_xmm(o->type))
 			t1_move(g, t1_dest_xmm(g, o->dst, 0), t1_state(g, (uint32_t)o->imm), o->type, false);
 		else
-			g->failed = true;
+			t1_wide_load(g, o->dst, t1_state(g, (uint32_t)o->imm));
 		break;
 	case IR_STS:
 		if (t1_is_int(o->type))
@@ -99,7 +99,7 @@ static void one(struct t1_gen *g, const struct ir_op *o)
 		else if (t1_is_xmm(o->type))
 			t1_move(g, t1_xmm(g, o->a), t1_state(g, (uint32_t)o->imm), o->type, true);
 		else
-			g->failed = true;
+			t1_wide_store(g, o->a, t1_state(g, (uint32_t)o->imm));
 		break;
 	case IR_LABEL:
 		t1_block_end(g);
@@ -112,7 +112,10 @@ static void one(struct t1_gen *g, const struct ir_op *o)
 		break;
 	case IR_BRCOND:
 		if (o->type == IR_I128) {
-			g->failed = true; /* no front end compares two i128; T0 does it */
+			t1_fallback(g, o);
+			INS(0x80, 7, rm_mem(RSP, T1_RESULT));
+			g->p = e_u8(g->p, 0);
+			t1_branch(g, CC_NE, o->x);
 			break;
 		}
 		{

@@ -133,6 +133,8 @@ void t1_forget(struct t1_gen *g, ir_ref t);    /* its register is free */
 void t1_end_op(struct t1_gen *g, const struct ir_op *o);
 void t1_get(struct t1_gen *g, const struct ir_op *o);
 void t1_set(struct t1_gen *g, const struct ir_op *o);
+void t1_wide_load(struct t1_gen *g, ir_ref t, struct rm m);
+void t1_wide_store(struct t1_gen *g, ir_ref t, struct rm m);
 void t1_block_end(struct t1_gen *g);           /* a label: nothing is in registers */
 void t1_mov(struct t1_gen *g, unsigned to, unsigned from, unsigned type);
 void t1_imm(struct t1_gen *g, unsigned reg, uint64_t v);
