@@ -65,7 +65,8 @@ json_t *img_info(struct img *m, struct blk *b, struct err *e)
 			json_object_set_new(o, "snapshots", snapshots_json(list, count));
 		free(list);
 	}
-	json_object_set_new(o, "dirty-flag", json_boolean(g.dirty));
+	if (b->fmt->geometry)
+		json_object_set_new(o, "dirty-flag", json_boolean(g.dirty));
 	return o;
 }
 

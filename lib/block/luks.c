@@ -137,6 +137,12 @@ static int luks_image_truncate(struct blk *b, uint64_t size, enum blk_prealloc p
 	return r;
 }
 
+static void luks_image_geometry(struct blk *b, struct blk_geometry *g)
+{
+	(void)b;
+	(void)g; /* no clusters, never dirty: but that is known */
+}
+
 static json_t *luks_image_info(struct blk *b, struct err *e)
 {
 	struct luks_image *s = b->state;
@@ -283,6 +289,7 @@ BLOCK_FORMAT(luks) = {
 	.pread = luks_image_pread,
 	.pwrite = luks_image_pwrite,
 	.truncate = luks_image_truncate,
+	.geometry = luks_image_geometry,
 	.info = luks_image_info,
 	.amend = luks_image_amend,
 	.measure = luks_image_measure,

@@ -216,12 +216,6 @@ static void parallels_close(struct blk *b)
 	blockmap_destroy(&s->map);
 }
 
-static void parallels_geometry(struct blk *b, struct blk_geometry *g)
-{
-	(void)b;
-	(void)g; /* the peer prints no cluster size here */
-}
-
 static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, struct err *e)
 {
 	struct parallels *s = b->state;
@@ -344,6 +338,5 @@ BLOCK_FORMAT(parallels) = {
 	.pwrite = blockmap_pwrite,
 	.pwrite_zeroes = blockmap_pwrite_zeroes,
 	.block_status = blockmap_block_status,
-	.geometry = parallels_geometry,
 	.check = parallels_check,
 };

@@ -175,8 +175,14 @@ static const struct blk_option raw_create_options[] = {
 	{.name = NULL},
 };
 
+static void raw_geometry(struct blk *b, struct blk_geometry *g)
+{
+	(void)b;
+	(void)g; /* no clusters, never dirty: but that is known */
+}
+
 BLOCK_FORMAT(raw) = {
-	.name = "raw", .state_size = sizeof(struct raw), .options = raw_options, .create_options = raw_create_options,
+	.name = "raw", .geometry = raw_geometry, .state_size = sizeof(struct raw), .options = raw_options, .create_options = raw_create_options,
 	.probe = raw_probe, .open = raw_open, .create = raw_create, .pread = raw_pread, .pwrite = raw_pwrite,
 	.pwrite_zeroes = raw_zeroes, .discard = raw_discard, .block_status = raw_status, .truncate = raw_truncate,
 	.get_size = raw_get_size, .measure = raw_measure, .copy_from = raw_copy_from,
