@@ -172,14 +172,14 @@ static int64_t map_anywhere(struct process *p, uint64_t hint, uint64_t len, int 
 	}
 	if ((flags & MAP_HUGETLB) || (p->abi->word == 8 && (flags & MAP_ANONYMOUS) && !(len & (HUGE_PAGE - 1))))
 		align = HUGE_PAGE;
-	for (tries = 0; tries < 64; tries++) {
+	for (tries = 0; tries < 8; tries++) {
 		a = find_room(p, len, align, min, max);
 		if (a < 0)
 			return a;
 		r = map_new(p, (uint64_t)a, len, prot, flags, fd, off);
 		if (r != -EEXIST)
 			return r;
-		block_host_mappings(p, (uint64_t)a, (uint64_t)a + len);
+		block_host_mappings(p, p->mmap_min, p->task_size);
 	}
 	return -ENOMEM;
 }
