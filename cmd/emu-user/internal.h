@@ -38,6 +38,7 @@ int mm_protect(struct process *p, uint64_t addr, uint64_t len, int prot);
 /* Enters a mapping that the host made (the vdso). */
 int mm_adopt(struct process *p, uint64_t start, uint64_t len, int prot, uint32_t flags);
 void mm_code_pages(void *opaque, uint64_t start, uint64_t len);
+bool mm_changes_unseen(void *opaque, uint64_t page);
 size_t mm_fetch_extent(void *opaque, uint64_t addr, size_t want);
 /* A store faulted at addr. True: the page was guarded for its translations only and is writable now. */
 bool mm_store_fault(struct thread *t, uint64_t addr, void *ucontext);

@@ -312,6 +312,7 @@ static struct process *new_process(const struct user_options *o, const struct im
 	config.cache_hint = im->abi->cache_hint;
 	config.host.code_pages = mm_code_pages;
 	config.host.fetch_extent = mm_fetch_extent;
+	config.host.changes_unseen = mm_changes_unseen;
 	config.host.kick = kick;
 	config.host.opaque = p;
 	if (mm_init(p, e))

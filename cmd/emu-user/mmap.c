@@ -369,6 +369,18 @@ void mm_restore_prot(struct process *p, const struct vma *v, uint64_t start, uin
 	mprotect(host(p, start), end - start, host_prot(v->prot, v->flags));
 }
 
+/* Shared memory may be written through another mapping of it (compilers with a writable and an executable view do). */
+bool mm_changes_unseen(void *opaque, uint64_t page)
+{
+	struct process *p = opaque;
+	struct vma *v;
+
+	lock(p);
+	v = vma_find(p, page);
+	unlock(p);
+	return v && (v->flags & VMA_SHARED);
+}
+
 bool mm_is_mapped(struct process *p, uint64_t addr)
 {
 	struct vma *v;

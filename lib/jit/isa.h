@@ -42,6 +42,11 @@ struct jit_host {
 	 * them through jit_invalidate(). Called under the translation lock, page-aligned in guest page size.
 	 */
 	void (*code_pages)(void *opaque, uint64_t start, uint64_t len);
+	/*
+	 * May the page change without a store to its own addresses, because the memory is shared with another mapping?
+	 * Its regions then compare their source. NULL: never.
+	 */
+	bool (*changes_unseen)(void *opaque, uint64_t page);
 	/* May the guest fetch from this page? Returns the number of executable bytes from addr, 0: none (fault). */
 	size_t (*fetch_extent)(void *opaque, uint64_t addr, size_t want);
 	/*

@@ -71,6 +71,12 @@ static size_t call_pages(struct jit *j, uint64_t start, uint64_t len)
 	return 0;
 }
 
+static size_t call_unseen(struct jit *j, uint64_t page, uint64_t unused)
+{
+	(void)unused;
+	return j->config.host.changes_unseen(j->config.host.opaque, page);
+}
+
 size_t jit_fetchable(struct jit *j, uint64_t pc)
 {
 	struct jit_page *p = jit_page_get(j, pc);
@@ -84,6 +90,8 @@ size_t jit_fetchable(struct jit *j, uint64_t pc)
 		if (!n)
 			return 0;
 		p->extent = n > 4096 ? 4096 : (uint16_t)n;
+		if (j->config.host.changes_unseen && jit_call_saving_vectors(j, call_unseen, start, 0))
+			p->hot_until = (jit_ticks() + (JIT_HOT_TICKS << JIT_HOT_BACKOFF)) | 1;
 		/* First protected, then read: no store in between is missed. */
 		if (j->config.host.code_pages && !p->hot_until)
 			jit_call_saving_vectors(j, call_pages, start, 4096);

@@ -112,6 +112,8 @@ same "-R limits the address space" "[DIR/show][args]
 status 0" "$(run "$emu" -R 0x7f0000000000 "$show" args)"
 same "the classic name runs it as well" "[DIR/show][args]
 status 0" "$(run "$bin/qemu-x86_64" "$show" args)"
+same "the emulator runs itself" "[DIR/show][args]
+status 0" "$(run "$emu" "$emu" "$show" args)"
 same "LD_PRELOAD for the program does not reach the emulator" "[DIR/show][args]
 status 0" "$(run "$emu" -E LD_PRELOAD= "$show" args)"
 mkdir -p "$dir/root/lib64" && cp /lib64/ld-linux-x86-64.so.2 "$dir/root/lib64/"

@@ -133,6 +133,11 @@ int main(int argc, char **argv)
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	q = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
 	printf("shared view %d\n", ((int (*)(void))q)());
+	for (i = 0, sum = 0; i < 50; i++) {
+		emit((unsigned char *)p, i);
+		sum += ((int (*)(void))q)();
+	}
+	printf("code written through the other view: %d\n", sum);
 	munmap(p, 4096), munmap(q, 4096);
 	close(fd);
 
