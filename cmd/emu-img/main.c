@@ -72,6 +72,37 @@ static void help(void)
 	printf("\n");
 }
 
+/* The OPTIONS part of the man page: a subsection a command (what --print-man is for is said in base/opt.c). */
+static void man(void)
+{
+	printf(".SH COMMANDS\n");
+	for (unsigned i = 0; i < COMMANDS; i++) {
+		struct opt_table t = {.opts = commands[i]->opts, .count = commands[i]->opt_count};
+		printf(".SS \"%s [OPTION]... %s\"\n", commands[i]->name, operands[i]);
+		opt_man_rows(&t, stdout);
+	}
+}
+
+static void completion(void)
+{
+	printf("_emu_img()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '");
+	for (unsigned i = 0; i < COMMANDS; i++)
+		printf(" %s", commands[i]->name);
+	printf("' -- \"$cur\")); return\n\tfi\n\tcase ${COMP_WORDS[1]}:$cur in\n");
+	for (unsigned i = 0; i < COMMANDS; i++) {
+		printf("\t%s:-*) COMPREPLY=($(compgen -W '", commands[i]->name);
+		for (unsigned k = 0; k < commands[i]->opt_count; k++) {
+			const struct opt *o = &commands[i]->opts[k];
+			if (o->name)
+				printf(" --%s", o->name);
+			if (o->letter)
+				printf(" -%c", o->letter);
+		}
+		printf("' -- \"$cur\")) ;;\n");
+	}
+	printf("\t*) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n\tesac\n}\ncomplete -o filenames -F _emu_img emu-img qemu-img\n");
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
 	struct img m = {0};
@@ -136,6 +167,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)
 		return img_usage("Not enough arguments");
+	if (argc == 2 && (!strcmp(argv[1], "--print-man") || !strcmp(argv[1], "--print-completion"))) {
+		(argv[1][8] == 'm' ? man : completion)();
+		return 0;
+	}
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		const char *value = NULL;
 		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {

@@ -72,6 +72,11 @@ static void troff(const char *s, FILE *f)
 void opt_man(const struct opt_table *t, FILE *f)
 {
 	fputs(".SH OPTIONS\n", f);
+	opt_man_rows(t, f);
+}
+
+void opt_man_rows(const struct opt_table *t, FILE *f)
+{
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct opt *o = &t->opts[i];
 		char left[120];

@@ -68,6 +68,7 @@ int opt_parse(const struct opt_table *t, int argc, char **argv, void *settings, 
 
 void opt_help(const struct opt_table *t, FILE *f);       /* --help */
 void opt_man(const struct opt_table *t, FILE *f);        /* the OPTIONS section, troff -man */
+void opt_man_rows(const struct opt_table *t, FILE *f);   /* its rows alone, for a program with a table a command */
 void opt_completion(const struct opt_table *t, FILE *f); /* a bash completion function */
 void opt_list_free(struct opt_list *l);
 #endif

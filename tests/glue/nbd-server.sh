@@ -99,7 +99,8 @@ if [ "$(dd if=parts.raw bs=1 skip=510 count=2 2>/dev/null | od -An -tx1)" = ' 55
     check "a partition that is not there is named" sh -c "! $nbd -k $dir/none -f raw -P 3 parts.raw 2>err; grep -q 'partition 3' err"
 fi
 # The last client ends a server without -t, and its socket goes with it.
-start w -f raw orig.raw
+cp orig.raw w.raw # x holds orig.raw locked
+start w -f raw w.raw
 check "a client" nbdinfo --size "$(uri w)"
 for _ in $(seq 600); do [ -e w ] || break; sleep 0.05; done
 check "the server ended with it and took its socket along" test ! -e w
