@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "block/block.h"
 
-#define LIMIT (1u << 20)
+#define LIMIT (256u << 10)
 
 static uint8_t disk[LIMIT];
 static uint64_t disk_size;
