@@ -646,11 +646,9 @@ static int open_backing(struct open_args *a, struct blk *b, json_t *given, struc
 	r = open_child(&up, given, name, json_is_object(given) && json_object_get(given, "driver") ? NULL : name ? b->backing_fmt : NULL,
 		       flags, false, &b->backing, e);
 	free(name);
-	if (r) {
+	if (r && r != -ELOOP) /* that one is said once, not two hundred times */
 		err_prefix(e, "Could not open backing file");
-		return r;
-	}
-	return 0;
+	return r;
 }
 
 /* Names what is left over in the options, as "a.b" */
