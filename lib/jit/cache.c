@@ -353,7 +353,7 @@ static bool copy_cache(struct jit *j, struct jit_cpu *self)
 	if (high < j->size)
 		memcpy(j->rw + high, keep + high, j->size - high);
 	munmap(keep, j->size);
-	return !self || !jit_table_map(j, self->table);
+	return !self || !self->table || !jit_table_map(j, self->table); /* run.c's code reads the cache's own */
 }
 
 void jit_fork_child(struct jit *j, struct cpu *current)

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,7 +132,14 @@ static void toy_fault(struct cpu *c)
 	c->trap.vector = c->trap.vector == IR_VECTOR_ALIGN ? 7 : VECTOR_SEGV;
 }
 
-static const struct ir_front front = {.guest = &toy_guest, .translate = translate, .fault = toy_fault, .longest = 4};
+static bool fp_host(const struct cpu *c)
+{
+	(void)c;
+	return true;
+}
+
+static const struct ir_front front = {.guest = &toy_guest, .translate = translate, .fp_host = fp_host, .fault = toy_fault,
+				      .longest = 4};
 static const struct isa isa = {.name = "toy", .bits = 64, .cpu_size = sizeof(struct toy), .run = ir_run,
 			       .host_fault = ir_host_fault, .interrupt = ir_interrupt, .store_fault = ir_store_fault};
 
@@ -318,6 +326,31 @@ static void single_step(void)
 	ok(k == TRAP_SYSCALL && steps == 3 && t1->x[1] == 7 && t1->cpu.trap.number == 9, "single steps stop after each instruction");
 }
 
+/* A forked child has a cache of its own: what it translates does not reach its parent. */
+static void forked(void)
+{
+	static const uint32_t program[] = {I(LDI, 1, 0, 100), I(LDI, 2, 0, 0), I(ADD, 2, 2, 1), I(ADDI, 1, 1, -1), I(CMPI, 0, 1, 0),
+					   I(BCC, TOY_NE, 0, -3), I(SYS, 0, 0, 0)};
+	static const uint32_t other[] = {I(LDI, 1, 0, 7), I(LDI, 2, 0, 9), I(MUL, 2, 2, 1), I(SYS, 0, 0, 0)};
+	struct jit *j = t1->cpu.jit;
+	bool good = run(t1, program, 7) == TRAP_SYSCALL && t1->x[2] == 5050;
+	int status = 0;
+
+	jit_fork_prepare(j);
+	pid_t child = fork();
+	if (!child) {
+		jit_fork_child(j, &t1->cpu);
+		good &= run(t1, program, 7) == TRAP_SYSCALL && t1->x[2] == 5050;
+		good &= run(t1, other, 4) == TRAP_SYSCALL && t1->x[2] == 63;
+		_exit(good ? 0 : 1);
+	}
+	jit_fork_parent(j);
+	waitpid(child, &status, 0);
+	t1->pc = (uint64_t)(uintptr_t)code_start;
+	ok(good && WIFEXITED(status) && WEXITSTATUS(status) == 0 && isa.run(&t1->cpu) == TRAP_SYSCALL && t1->x[2] == 5050,
+	   "parent and forked child go on, each with its own code");
+}
+
 /* Straight code of many instructions, each run once. */
 static size_t straight(uint32_t *p, size_t n)
 {
@@ -381,6 +414,12 @@ static int cost(void)
 	start = now();
 	run(t1, loop, 8);
 	printf("T1 loop of five: %.2f ns an iteration\n", (now() - start) / 9e6 * 1e9);
+	static const uint32_t fp[] = {I(LDI, 1, 0, 3000), I(MUL, 1, 1, 1), I(LEA, 2, 0, 8), I(LD, 7, 2, 0), I(LD, 8, 2, 8), I(FADD, 7, 7, 8),
+				      I(ADDI, 1, 1, -1), I(CMPI, 0, 1, 0), I(BCC, TOY_NE, 0, -3), I(SYS, 0, 0, 0),
+				      0, 0x3ff00000, 0, 0x40080000};
+	start = now();
+	run(t1, fp, sizeof fp / 4);
+	printf("T1 loop with one addition of doubles: %.2f ns an iteration\n", (now() - start) / 9e6 * 1e9);
 	free(p);
 	return 0;
 }
@@ -437,6 +476,7 @@ int main(int argc, char **argv)
 	threads();
 	self_modifying();
 	single_step();
+	forked();
 
 	/* Code that is larger than the cache. */
 	size_t n = 100000;

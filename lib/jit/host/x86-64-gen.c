@@ -315,6 +315,8 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	if (j->config.guest_base)
 		t1_imm(g, R15, j->config.guest_base);
 	t1_pins(g, false, ~0u);
+	if (t1_host.avx)
+		g->p = e_bytes(g->p, 0x77f8c5, 3); /* vzeroupper: SSE and VEX forms are mixed */
 	g->p = e_u16(g->p, 0xe6ff); /* jmp rsi */
 
 	j->thunk[T1_LEAVE] = jit_offset(j, g->p); /* eax: reason */
