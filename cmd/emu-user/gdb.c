@@ -373,7 +373,10 @@ int gdb_stop(struct thread *t, int sig, const siginfo_t *si)
 		return 0;
 	pthread_mutex_lock(&g->lock);
 	if (sig < 0 && !g->interrupted) {
-		/* Another thread talks: wait for it. */
+		uint8_t image[1024] __attribute__((aligned(64)));
+
+		/* Another thread talks: wait for it, with the floating-point registers where it can read them. */
+		p->abi->core_fpregs(t->cpu, image, sizeof(image));
 		while (p->stop_request && g->fd >= 0)
 			pthread_cond_wait(&g->resume, &g->lock);
 		pthread_mutex_unlock(&g->lock);

@@ -10,6 +10,12 @@ static void system_call(struct thread *t)
 	int64_t r;
 
 	t->syscall_number = abi->syscall_args(t->cpu, arg);
+	if (t->cpu->trap.number && abi->word == 8) {
+		/* INT 0x80 of a 64-bit program: the 32-bit table with 32-bit structures, which belongs to i386 programs */
+		log_printf(LOG_UNIMP, "32-bit system call %u from 64-bit code: the program gets ENOSYS\n", t->syscall_number);
+		abi->syscall_result(t->cpu, -ENOSYS);
+		return;
+	}
 	r = sys_dispatch(t, abi->calls, t->syscall_number, arg);
 	if (r == -ERESTARTSYS || r == -ERESTARTNOINTR)
 		t->restart = (int)-r;
