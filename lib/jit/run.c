@@ -97,33 +97,40 @@ static enum trap_kind fetch_fault(struct cpu *c, uint64_t addr)
 	return TRAP_EXCEPTION;
 }
 
-/* Guest code at pc into buf; `keep`: its pages are reported. Held: lock. */
+/* Guest code at pc, within its page, into buf; `keep`: the page is reported. Held: lock. */
 static size_t fetch(struct jit *j, uint64_t pc, uint8_t *buf, size_t want, bool keep)
 {
 	size_t n = keep ? jit_fetchable(j, pc) : jit_peekable(j, pc), room = 4096 - (pc & 4095);
 
-	if (n >= room) {
-		n = room;
-		if (n < want)
-			n += keep ? jit_fetchable(j, (pc | 4095) + 1) : jit_peekable(j, (pc | 4095) + 1);
-	}
-	if (n > want)
-		n = want;
-	return jit_fetch(buf, pc + j->config.guest_base, n);
+	n = n < room ? n : room;
+	return jit_fetch(buf, pc + j->config.guest_base, n < want ? n : want);
 }
 
-/* Builds a region of guest code at pc. Held: lock. 0: the fetch fails, at *fault. */
+/*
+ * Builds a region of guest code at pc. Held: lock. 0: the fetch fails, at *fault. A region ends with its page, so that no
+ * other is protected for its sake, unless its first instruction reaches over.
+ */
 static size_t build(struct ir_region *r, struct cpu *c, uint64_t pc, unsigned max_insns, bool keep, uint64_t *fault)
 {
 	const struct ir_front *f = engine(c)->front;
 	uint8_t buf[FETCH];
-	size_t want = max_insns == 1 ? f->longest : sizeof buf, n = fetch(c->jit, pc, buf, want, keep);
+	size_t want = (size_t)max_insns * f->longest, n;
 
+	if (want > sizeof buf)
+		want = sizeof buf;
+	n = fetch(c->jit, pc, buf, want, keep);
 	*fault = pc + n;
 	if (!n)
 		return 0;
 	ir_begin(r, f->guest, pc);
-	return f->translate(r, c, pc, max_insns, buf, n);
+	size_t bytes = f->translate(r, c, pc, max_insns, buf, n);
+	if (!bytes && n < f->longest && !((pc + n) & 4095)) {
+		n += fetch(c->jit, pc + n, buf + n, f->longest - n, keep);
+		*fault = pc + n;
+		ir_begin(r, f->guest, pc);
+		bytes = f->translate(r, c, pc, 1, buf, n);
+	}
+	return bytes;
 }
 
 /* Regions that a sanitizer build runs are checked. */
