@@ -333,6 +333,7 @@ static void child_after_fork(struct thread *t)
 	mm_fork_done(p, true);
 	pthread_mutex_init(&p->thread_lock, NULL);
 	pthread_mutex_init(&t->sighand->lock, NULL);
+	linux_fork_child(p);
 	for (o = p->threads; o; o = next) {
 		next = o->next;
 		if (o != t)

@@ -62,6 +62,8 @@ struct linux_state;
 
 /* Finds the row, prints the -strace lines, calls the handler. `arg`: raw registers. Unknown numbers: logged once, -ENOSYS. */
 int64_t sys_dispatch(struct thread *t, const struct sys_table *table, uint32_t number, const uint64_t *arg);
+/* In the child of a fork: another thread may have held the locks of linux/. */
+void linux_fork_child(struct process *p);
 extern const struct sys_table sys_table_x86_64, sys_table_i386;
 
 /*

@@ -118,6 +118,12 @@ void log_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* A fork while another thread writes a line must not leave the child's log locked. */
+__attribute__((constructor)) static void log_survives_fork(void)
+{
+	pthread_atfork(log_lock, log_unlock, log_unlock);
+}
+
 void log_printf(unsigned item, const char *fmt, ...)
 {
 	va_list ap;

@@ -59,4 +59,24 @@ check "clocks by name" '^[0-9]+ clock_nanosleep\(CLOCK_MONOTONIC,TIMER_ABSTIME,'
 check "the last line is the exit" '^[0-9]+ exit_group\(3\)$'
 QEMU_STRACE=1 emu-user "$top/p" 2>"$top/log"
 check "QEMU_STRACE does the same" '^[0-9]+ exit_group\(3\)$'
+emu-user -d unimp -D "$top/log" "$top/p" 2>/dev/null
+check "a call that there is not is logged by its number" '^unknown system call 9999: the program gets ENOSYS$'
+cat >"$top/q.c" <<'END'
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void)
+{
+	int i;
+	for (i = 0; i < 5; i++) {
+		syscall(SYS_userfaultfd, 0);
+		syscall(9998);
+	}
+	return 0;
+}
+END
+gcc -w -O1 -static -o "$top/q" "$top/q.c" && emu-user -d unimp -D "$top/log" "$top/q"
+check "a call that is not provided is logged by name" '^system call userfaultfd is not provided: the program gets ENOSYS$'
+n=$((n + 1))
+if [ "$(grep -c userfaultfd "$top/log")$(grep -c 9998 "$top/log")" = 11 ]; then echo "ok $n - and each once"; else echo "not ok $n - and each once"; fi
 echo "1..$n"

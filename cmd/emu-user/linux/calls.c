@@ -83,6 +83,12 @@ struct linux_state *linux_state_make(struct thread *t)
 	return s;
 }
 
+void linux_fork_child(struct process *p)
+{
+	if (p->linux_state)
+		pthread_mutex_init(&p->linux_state->lock, NULL);
+}
+
 /* True the first time that bit n of the set is asked for. */
 static bool first_time(uint64_t *set, unsigned n)
 {

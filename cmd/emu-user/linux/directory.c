@@ -19,9 +19,7 @@ static uint64_t offset_to_guest(struct thread *t, uint64_t offset)
 	if (!guest32(t) || offset <= INT32_MAX)
 		return offset;
 	uint32_t upper = (uint32_t)(offset >> 32);
-	pthread_mutex_lock(&s->lock);
-	s->wide_offsets[upper % LINUX_WIDE_OFFSETS] = offset;
-	pthread_mutex_unlock(&s->lock);
+	__atomic_store_n(&s->wide_offsets[upper % LINUX_WIDE_OFFSETS], offset, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->any_wide_offset, true, __ATOMIC_RELEASE);
 	return upper;
 }
@@ -33,9 +31,7 @@ int64_t directory_offset(struct thread *t, int fd, int64_t offset)
 	if (!guest32(t) || !__atomic_load_n(&s->any_wide_offset, __ATOMIC_ACQUIRE) || offset <= 0 || offset > INT32_MAX ||
 	    HOST(fstat, fd, &st) < 0 || !S_ISDIR(st.st_mode))
 		return offset;
-	pthread_mutex_lock(&s->lock);
-	uint64_t wide = s->wide_offsets[(uint32_t)offset % LINUX_WIDE_OFFSETS];
-	pthread_mutex_unlock(&s->lock);
+	uint64_t wide = __atomic_load_n(&s->wide_offsets[(uint32_t)offset % LINUX_WIDE_OFFSETS], __ATOMIC_RELAXED);
 	if (wide >> 32 == (uint64_t)offset)
 		return (int64_t)wide;
 	/* Forgotten. The directory's present position tells which kind its offsets are; the lower half only tells apart

@@ -116,7 +116,7 @@ struct linux_state {
 	} space[2];
 #define LINUX_WIDE_OFFSETS 4096
 	bool any_wide_offset;                    /* directory.c: one was handed out */
-	uint64_t wide_offsets[LINUX_WIDE_OFFSETS]; /* by their upper half; under lock */
+	uint64_t wide_offsets[LINUX_WIDE_OFFSETS]; /* by their upper half; atomic */
 };
 
 /* Made at the first call; lives as long as the process. */
