@@ -430,16 +430,11 @@ void x86_helper_arpl(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea
 
 void x86_helper_bound(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea)
 {
-	int64_t low, high, v;
-	if (in->opsize == 2) {
-		low = (int16_t)x86_ld16(cpu, ea);
-		high = (int16_t)x86_ld16(cpu, ea + 2);
-		v = (int16_t)cpu->gpr[in->reg];
-	} else {
-		low = (int32_t)x86_ld32(cpu, ea);
-		high = (int32_t)x86_ld32(cpu, ea + 4);
-		v = (int32_t)cpu->gpr[in->reg];
-	}
-	if (v < low || v > high)
+	/* the lower bound is compared before the upper one is read */
+	bool small = in->opsize == 2;
+	int64_t v = small ? (int16_t)cpu->gpr[in->reg] : (int32_t)cpu->gpr[in->reg];
+	if (v < (small ? (int16_t)x86_ld16(cpu, ea) : (int32_t)x86_ld32(cpu, ea)))
+		x86_raise(cpu, 5, 0);
+	if (v > (small ? (int16_t)x86_ld16(cpu, ea + 2) : (int32_t)x86_ld32(cpu, ea + 4)))
 		x86_raise(cpu, 5, 0);
 }
