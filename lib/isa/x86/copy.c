@@ -5,6 +5,7 @@
  *
  * Compiled for general registers only: it runs with the guest's vectors live.
  */
+#include "base/log.h"
 #include "isa/x86/copyint.h"
 #include "isa/x86/ops.h"
 
@@ -219,6 +220,8 @@ static uint32_t one_region(struct x86_tr *t, uint8_t flags)
 	j->hot = jit_offset(j, t->p);
 	j->last.hot_end = j->hot;
 	j->stats.host_bytes += j->hot - t->g->code;
+	if (__builtin_expect(log_mask & (LOG_IN_ASM | LOG_OUT_ASM), 0))
+		jit_call_saving_vectors(j, x86_log_region, r, t->mode);
 	return r;
 }
 

@@ -63,6 +63,9 @@ uint32_t x86_verify_entry(struct jit *j, uint32_t region);
 
 jit_stub_fn x86_stub;
 
+/* log.c: -d in_asm, out_asm for the region just made. */
+jit_safe_call_fn x86_log_region;
+
 /* link.c */
 uint64_t x86_engine_link(struct x86_cpu *c);
 uint64_t x86_engine_miss(struct x86_cpu *c);

@@ -35,7 +35,8 @@ static void split(const struct x86_insn *in, const uint8_t *b, struct parts *s)
 }
 
 /*
- * The instruction with its memory operand replaced by [r + disp], r one of the first eight. reg and opcode stay.
+ * The instruction with its memory operand replaced by [r + disp], r one of the first eight, or by [disp] with
+ * X86_NOREG. reg and opcode stay.
  */
 static void emit_with_base(struct x86_tr *t, unsigned r, int32_t disp)
 {
@@ -57,6 +58,13 @@ static void emit_with_base(struct x86_tr *t, unsigned r, int32_t disp)
 		i++;
 	}
 	p = x86_copy_bytes(p, b + i, in->modrm_off - i);
+	if (r == X86_NOREG) {
+		p = e_u8(p, (in->modrm & 0x38) | 4);
+		p = e_u8(p, 0x25);
+		p = e_u32(p, (uint32_t)disp);
+		t->p = x86_copy_bytes(p, b + s.tail, in->length - s.tail);
+		return;
+	}
 	unsigned mod = disp ? (disp == (int8_t)disp ? 1 : 2) : (r == X86_RBP ? 1 : 0);
 	p = e_u8(p, mod << 6 | (in->modrm & 0x38) | r);
 	if (mod == 1)
@@ -196,6 +204,10 @@ bool x86_rewrite_mem(struct x86_tr *t, unsigned *fixup)
 			return true;
 		}
 	}
+	if (!seg && (int64_t)target == (int32_t)target) { /* in the lowest 2 GB: programs of fixed addresses */
+		emit_with_base(t, X86_NOREG, (int32_t)target);
+		return true;
+	}
 	if (!in->has_modrm)
 		return false; /* absolute offsets with a segment */
 	int32_t disp = 0;
@@ -245,6 +257,11 @@ bool x86_load_target(struct x86_tr *t, unsigned r, unsigned other)
 		if (delta == (int32_t)delta) {
 			t->p = e_bytes(t->p, 0x058b48 | r << 19, 3);
 			t->p = e_u32(t->p, (uint32_t)delta);
+			return true;
+		}
+		if ((int64_t)target == (int32_t)target) {
+			t->p = e_u32(t->p, 0x25048b48 | r << 19); /* mov r, [target] */
+			t->p = e_u32(t->p, (uint32_t)target);
 			return true;
 		}
 		t->p = e_mov_imm64(t->p, r, target);
