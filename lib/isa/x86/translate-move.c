@@ -194,6 +194,13 @@ static void string(struct x86_ir *t)
 	ir_ref count = 0;
 	if (repeat) {
 		unsigned some = ir_label(r);
+		if (t->mode == 64 && in->addrsize == 4) { /* processors cut the registers to 32 bits even for a count of 0 */
+			x86_gpr_set(t, X86_RCX, 4, false, x86_gpr_get(t, X86_RCX, 4, false));
+			if (uses_si)
+				x86_gpr_set(t, X86_RSI, 4, false, x86_gpr_get(t, X86_RSI, 4, false));
+			if (uses_di)
+				x86_gpr_set(t, X86_RDI, 4, false, x86_gpr_get(t, X86_RDI, 4, false));
+		}
 		count = string_reg(t, X86_RCX);
 		ir_brcond(r, IR_NE, count, ir_const(r, IR_I64, 0), some);
 		ir_exit_pc(r, t->next);
