@@ -7,7 +7,8 @@
 
 #include "block/block.h"
 
-enum { MAX_RUN = 16 << 20 }; /* bytes placed at once */
+enum { MAX_RUN = 16 << 20, /* bytes placed at once */
+       MAX_LOOK = 32768 };  /* blocks looked at under one hold of the lock: callers ask again */
 
 int blockmap_init(struct blockmap *m, struct err *e)
 {
@@ -99,7 +100,7 @@ static int look(struct blockmap *m, uint64_t off, uint64_t n, struct place *p, u
 
 	if (r < 0)
 		return r;
-	while (len < n && p->kind != PLACE_PACKED) {
+	for (unsigned i = 0; i < MAX_LOOK && len < n && p->kind != PLACE_PACKED; i++) {
 		r = m->ops->find(m->image, ++index, &next);
 		if (r < 0)
 			return r;
