@@ -194,11 +194,16 @@ static void string(struct x86_ir *t)
 	ir_ref count = 0;
 	if (repeat) {
 		unsigned some = ir_label(r);
-		if (t->mode == 64 && in->addrsize == 4) { /* processors cut the registers to 32 bits even for a count of 0 */
+		/*
+		 * With a count of 0 the registers that the processor has written all the same are cut to 32 bits: the
+		 * count always, the pointers only by the moves and stores that it has microcode of one piece for
+		 * (observed; the manual leaves it open).
+		 */
+		if (t->mode == 64 && in->addrsize == 4) {
 			x86_gpr_set(t, X86_RCX, 4, false, x86_gpr_get(t, X86_RCX, 4, false));
-			if (uses_si)
+			if (op == X86_OP_movs)
 				x86_gpr_set(t, X86_RSI, 4, false, x86_gpr_get(t, X86_RSI, 4, false));
-			if (uses_di)
+			if (op == X86_OP_movs || op == X86_OP_stos)
 				x86_gpr_set(t, X86_RDI, 4, false, x86_gpr_get(t, X86_RDI, 4, false));
 		}
 		count = string_reg(t, X86_RCX);
