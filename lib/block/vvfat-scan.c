@@ -304,7 +304,8 @@ static int list_names(int fd, char ***names, unsigned *count, struct err *e)
 			++*count;
 	}
 	closedir(d);
-	qsort(*names, *count, sizeof **names, by_name);
+	if (*count)
+		qsort(*names, *count, sizeof **names, by_name);
 	return r;
 }
 

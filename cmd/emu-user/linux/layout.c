@@ -186,35 +186,20 @@ static uint64_t sign_extend(uint64_t v, unsigned size)
 	return size == 8 ? v : (uint64_t)((int64_t)(v << (64 - size * 8)) >> (64 - size * 8));
 }
 
+/* Fields of packed structures have no alignment. The host is little-endian: the low bytes come first. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are taken as the low bytes of a word");
+
 static uint64_t host_get(const void *p, unsigned size)
 {
-	switch (size) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		return *(const uint16_t *)p;
-	case 4:
-		return *(const uint32_t *)p;
-	default:
-		return *(const uint64_t *)p;
-	}
+	uint64_t v = 0;
+
+	memcpy(&v, p, size);
+	return v;
 }
 
 static void host_put(void *p, unsigned size, uint64_t v)
 {
-	switch (size) {
-	case 1:
-		*(uint8_t *)p = v;
-		return;
-	case 2:
-		*(uint16_t *)p = v;
-		return;
-	case 4:
-		*(uint32_t *)p = v;
-		return;
-	default:
-		*(uint64_t *)p = v;
-	}
+	memcpy(p, &v, size);
 }
 
 static uint64_t all_ones(unsigned size)

@@ -114,9 +114,6 @@ static bool seg_address(struct x86_tr *t, unsigned r, unsigned other, int32_t *d
 	*disp = 0;
 	if (in->row->flags & X86_ROW_VSIB)
 		return false;
-	/* A bit string's offset from a register is added before the cut to 32 bits. */
-	if (in->addrsize == 4 && in->map == 1 && (in->opcode & ~0x18) == 0xa3)
-		return false;
 	if (in->addrsize == 4 || in->base == X86_RIP_BASE || in->disp != (int32_t)in->disp) {
 		if (other == X86_NOREG)
 			return false;
@@ -195,6 +192,9 @@ bool x86_rewrite_mem(struct x86_tr *t, unsigned *fixup)
 		}
 		return false;
 	}
+	/* A bit string's offset from a register is added before the cut to 32 bits. */
+	if (in->addrsize == 4 && in->map == 1 && (in->opcode & ~0x18) == 0xa3)
+		return false;
 	if (!seg && in->addrsize == 8) {
 		int64_t delta = (int64_t)(target - (x86_rx(t, t->p) + in->length));
 		if (delta == (int32_t)delta) {
