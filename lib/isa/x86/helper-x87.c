@@ -128,13 +128,21 @@ static f80 load80(struct x86_cpu *cpu, uint64_t ea)
 	return v;
 }
 
-static void store80(struct x86_cpu *cpu, uint64_t ea, f80 v)
+/* A store through CS is #GP only when it comes to the store: an unmasked exception is noticed first. */
+static void store(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, const void *bytes, unsigned size)
+{
+	if (in->seg == X86_CS)
+		x86_raise(cpu, 13, 0);
+	x86_store(cpu, ea, bytes, size);
+}
+
+static void store80(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t ea, f80 v)
 {
 	uint8_t b[10];
 
 	memcpy(b, &v.sig, 8);
 	memcpy(b + 8, &v.se, 2);
-	x86_store(cpu, ea, b, sizeof b);
+	store(cpu, in, ea, b, sizeof b);
 }
 
 enum source { SRC_F32, SRC_F64, SRC_I16, SRC_I32, SRC_I64, SRC_F80, SRC_REG };
@@ -418,7 +426,7 @@ static void store_done(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t 
 	if (!good)
 		st->flags &= ~FPU_INEXACT; /* nothing was rounded */
 	if (good)
-		x86_store(cpu, ea, bytes, size);
+		store(cpu, in, ea, bytes, size);
 	x87_begin(cpu);
 	x87_commit(cpu, in, ea, st);
 	if (!good)
@@ -432,7 +440,7 @@ static void store_empty(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 			bool pop)
 {
 	if (cpu->fx.fcw & FPU_INVALID)
-		x86_store(cpu, ea, bytes, size);
+		store(cpu, in, ea, bytes, size);
 	x87_begin(cpu);
 	if (x87_stack_fault(cpu, in, ea, false) && pop)
 		x87_pop(cpu);
@@ -473,7 +481,7 @@ static void store_float(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t
 		return;
 	}
 	if (form == SRC_F80) { /* no conversion, no exception */
-		store80(cpu, ea, x87_get(cpu, 0));
+		store80(cpu, in, ea, x87_get(cpu, 0));
 		x87_begin(cpu);
 		if (pop)
 			x87_pop(cpu);

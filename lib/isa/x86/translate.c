@@ -166,8 +166,20 @@ bool x86_ir_known(enum x86_op op)
 static bool stores_to_code(const struct x86_insn *in)
 {
 	unsigned size;
-	if (in->seg != X86_CS || in->row->op == X86_OP_arpl) /* ARPL may not store: its helper looks */
+	if (in->seg != X86_CS)
 		return false;
+	switch (in->row->op) { /* these may not come to store: their helpers look */
+	case X86_OP_arpl:
+	case X86_OP_fst:
+	case X86_OP_fstp:
+	case X86_OP_fist:
+	case X86_OP_fistp:
+	case X86_OP_fisttp:
+	case X86_OP_fbstp:
+		return false;
+	default:
+		break;
+	}
 	return x86_mem_access(in, &size) & 2 || in->row->op == X86_OP_maskmovq || in->row->op == X86_OP_maskmovdqu;
 }
 
