@@ -174,16 +174,16 @@ check:
 demo:
 	@sh share/deps
 	@$(MAKE) --no-print-directory -j2 all
-	@BUILD=$(BUILD) sh share/demo
+	@BUILD=$(BUILD) bash share/demo
 
 fuzz: build-fuzz
-	@BUILD=build/san/clang sh tests/fuzz/run
+	@BUILD=build/san/clang bash tests/fuzz/run
 
 soak: all units
-	@BUILD=$(BUILD) sh tests/soak
+	@BUILD=$(BUILD) bash tests/soak
 
 bench: all
-	@BUILD=$(BUILD) sh tests/bench/run
+	@BUILD=$(BUILD) bash tests/bench/run
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
@@ -196,4 +196,4 @@ install: all
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/unit -type f -name '*.d' 2>/dev/null)
