@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/loop.h"
 #include "crypto/tls.h"
 #include "nbd/handshake.h"
 #include "proto/nbd.h"
@@ -273,14 +274,6 @@ static int link_connect(struct link *l, struct err *e)
 	return r;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static void wake_all(struct link *l)
 {
 	for (unsigned i = 0; i < SLOTS; i++)
@@ -318,14 +311,14 @@ static bool same_export(const struct nbd_export_info *now, const struct nbd_expo
 /* By the reader, with no lock held: brings the connection back and repeats what was in flight, or gives up. */
 static void restore(struct link *l)
 {
-	uint64_t until = now_ms() + l->client->target.reconnect_ms;
+	uint64_t until = loop_now() / 1000000 + l->client->target.reconnect_ms;
 	struct timespec pause = {.tv_nsec = 20000000};
 	struct err e = ERR_INIT;
 
 	nbd_conn_shutdown(&l->conn); /* a sender that is blocked there lets go */
 	pthread_mutex_lock(&l->send);
 	nbd_conn_close(&l->conn);
-	while (l->client->target.reconnect_ms && now_ms() < until) {
+	while (l->client->target.reconnect_ms && loop_now() / 1000000 < until) {
 		if (link_connect(l, &e) == 0) {
 			if (!same_export(&l->terms.info, &l->client->info))
 				nbd_conn_close(&l->conn);

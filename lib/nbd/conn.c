@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/loop.h"
 #include "base/sock.h"
 #include "crypto/tls.h"
 
@@ -37,24 +37,16 @@ void nbd_conn_shutdown(struct nbd_conn *c)
 		shutdown(c->fd, SHUT_RDWR);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 void nbd_conn_set_deadline(struct nbd_conn *c, unsigned ms)
 {
-	c->deadline = ms ? now_ms() + ms : 0;
+	c->deadline = ms ? loop_now() / 1000000 + ms : 0;
 }
 
 /* Until the socket is ready or the deadline has come. */
 static int wait_for(struct nbd_conn *c, short events)
 {
 	struct pollfd p = {.fd = c->fd, .events = events};
-	uint64_t now = c->deadline ? now_ms() : 0;
+	uint64_t now = c->deadline ? loop_now() / 1000000 : 0;
 	int r;
 
 	if (c->deadline && now >= c->deadline)
