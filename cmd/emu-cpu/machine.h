@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One machine: board, processors, memory, clocks, devices. Nothing of it is global: two machines in one process work.
+ *
+ * Threads: the main thread runs the event loop; each virtual processor has a thread; drives have theirs. The machine lock covers all
+ * device state, the region tree, timers and the device tree. Processors take it for register accesses only.
+ */
+#ifndef EMU_CPU_MACHINE_H
+#define EMU_CPU_MACHINE_H
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "base/err.h"
+#include "base/loop.h"
+#include "clock.h"
+#include "device.h"
+#include "irq.h"
+#include "memory.h"
+
+struct ctl_server;
+struct vcpu;
+struct save;
+
+enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SUSPENDED, RUN_SHUTDOWN, RUN_INTERNAL_ERROR, RUN_IO_ERROR,
+		 RUN_WATCHDOG, RUN_GUEST_PANICKED, RUN_INMIGRATE, RUN_SAVING, RUN_DEBUG };
+enum request { REQUEST_NONE, REQUEST_RESET, REQUEST_SHUTDOWN, REQUEST_POWERDOWN, REQUEST_SUSPEND, REQUEST_WAKEUP, REQUEST_QUIT };
+
+/* A board: one file in board/, registered by BOARD(). */
+struct board {
+	const char *name, *alias; /* "pc-i440fx-2.12", "pc" */
+	const char *desc;
+	const char *const *versions; /* further names that are accepted, NULL-terminated */
+	unsigned max_cpus;
+	uint64_t default_ram;        /* bytes */
+	const char *default_cpu, *default_net, *default_vga;
+	const char *const *isas;     /* qemu-system names that have it: "x86_64", "i386" */
+	const struct prop *props;    /* of -machine, in struct machine's `options` area of `size` bytes */
+	size_t size;
+	int (*init)(struct machine *m, struct err *e); /* builds everything; ends with the machine ready to be reset */
+};
+#define BOARD(ident) static const struct board *const ident##_record __attribute__((used, section("board_types"))) = &(ident)
+
+struct machine_config { /* from the command line; owned by the machine */
+	const char *isa, *board, *cpu, *name, *uuid;
+	unsigned cpus, max_cpus, sockets, cores, threads;
+	uint64_t ram_size, max_ram;
+	unsigned ram_slots;
+	const char *kernel, *initrd, *append, *dtb, *bios;
+	const char *const *firmware_dirs; /* -L, NULL-terminated, then the distribution's */
+	bool graphics, usb, no_reboot, no_shutdown, start_stopped, no_defaults, single_step;
+	bool acpi, hpet, fd_bootchk, win2k_hack;
+};
+
+struct machine {
+	pthread_mutex_t lock;
+	struct loop *loop;
+	struct machine_config config;
+	const struct board *board;
+	void *options;            /* board->size bytes */
+	struct space *memory, *ports; /* the system's; ports NULL where there are none */
+	struct region *ram;       /* all of main memory */
+	struct bus *system_bus;   /* on-board devices */
+	struct vcpu **vcpu;
+	unsigned cpus;
+	enum run_state state;
+	struct ctl_server *ctl;
+	struct parts *parts;      /* the core's own lists (core.h) */
+};
+
+void machine_lock(struct machine *m);
+void machine_unlock(struct machine *m);
+bool machine_locked_by_me(const struct machine *m);
+
+/* From any thread; carried out by the main loop with all processors stopped. cause: "guest-reset", "host-qmp-quit", … of the events. */
+void machine_request(struct machine *m, enum request what, const char *cause);
+void machine_stop(struct machine *m, enum run_state why); /* RUN_PAUSED …; processors are out of guest code when it returns (main thread) */
+void machine_continue(struct machine *m);
+void machine_on_state(struct machine *m, void (*fn)(void *opaque, bool running), void *opaque);
+void machine_on_powerdown(struct machine *m, void (*fn)(void *opaque), void *opaque);
+void machine_on_suspend(struct machine *m, void (*fn)(void *opaque), void *opaque);
+void machine_on_wakeup(struct machine *m, void (*fn)(void *opaque), void *opaque);
+void machine_exit(struct machine *m, int status); /* isa-debug-exit */
+enum watchdog_action { WATCHDOG_RESET, WATCHDOG_SHUTDOWN, WATCHDOG_POWEROFF, WATCHDOG_INJECT_NMI, WATCHDOG_PAUSE, WATCHDOG_DEBUG, WATCHDOG_NONE };
+void machine_watchdog(struct machine *m);         /* the action that -watchdog-action chose, with its event */
+void machine_nmi(struct machine *m);
+void machine_panicked(struct machine *m, unsigned how);
+
+/* An event to all control connections. data is consumed; NULL: none. json_t of jansson. */
+struct json_t;
+void machine_event(struct machine *m, const char *name, void *json_data);
+
+/* A file of firmware: searched in -L and the distribution's directories. Malloc'ed contents, NULL with e filled (it names the package). */
+uint8_t *firmware_load(struct machine *m, const char *file, size_t *size, struct err *e);
+
+/* Saved state, whole machine (stopped, main thread). */
+int machine_save(struct machine *m, int fd, struct err *e);
+int machine_load(struct machine *m, int fd, struct err *e);
+/* One more section that is no device's (processors, RAM, clocks). */
+void machine_state_add(struct machine *m, const char *name, const struct state_table *t, void *state);
+void machine_state_remove(struct machine *m, void *state);
+
+/* A control command of emu-cpu: one row each, in a linker section. args: borrowed json_t object; returns a new json_t or NULL with e filled. */
+struct ctl_command {
+	const char *name;
+	void *(*run)(struct machine *m, const void *args, int *fds, unsigned fd_count, struct err *e);
+};
+#define CTL_COMMAND(ident) \
+	static const struct ctl_command *const ident##_record __attribute__((used, section("ctl_commands"))) = &(ident)
+#endif

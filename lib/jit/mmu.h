@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory in system mode: the soft TLB that translated code, the interpreter and helpers go through.
+ *
+ * The virtual address is looked up in a direct-mapped array of entries, one array for each memory map (a privilege level and what
+ * else decides, IR_MEM_INDEX of a memop); a hit is one load, one compare and the access at virtual address + addend. The tags
+ * of reads, writes and fetches are apart, so that permissions, pages with translated code (stores must be seen), registers of devices and
+ * watchpoints all fall out of the one compare. A miss calls the guest's fill(), which walks its page tables and calls mmu_enter() or
+ * raises the guest's fault.
+ */
+#ifndef JIT_MMU_H
+#define JIT_MMU_H
+#include "jit/isa.h"
+
+enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
+
+/* A page of physical memory as the program's memory map has it (4 KiB). */
+struct mmu_page {
+	uint8_t *host;  /* NULL: registers */
+	uint64_t ram;   /* number of the page among all RAM of the machine: what translations are indexed by; only with host */
+	bool writable;  /* stores may go straight to host, while the page has no translated code and is dirty for all clients */
+	bool dirty;     /* false: first store must be reported (dirtied) */
+};
+
+/* What the program gives for system mode; jit_config.machine. NULL: user mode. */
+struct mmu_machine {
+	void (*page)(void *opaque, struct cpu *c, uint64_t physical, struct mmu_page *p);
+	/* One access of 1, 2, 4 or 8 bytes to registers; takes the machine lock. failed: nothing answered. */
+	uint64_t (*load)(void *opaque, struct cpu *c, uint64_t physical, unsigned size, bool *failed);
+	void (*store)(void *opaque, struct cpu *c, uint64_t physical, uint64_t value, unsigned size, bool *failed);
+	/* A store to a page with !dirty is about to happen; the page is dirty afterwards. */
+	void (*dirtied)(void *opaque, uint64_t ram);
+	/* For atomic operations on registers and others that cannot be done in parallel: all other processors stand still. */
+	void (*exclusive_begin)(void *opaque, struct cpu *c);
+	void (*exclusive_end)(void *opaque, struct cpu *c);
+	uint64_t ram_pages; /* of the whole machine, at most */
+	void *opaque;
+};
+
+/* The guest's part. */
+struct mmu_front {
+	unsigned maps;  /* memory maps in use, 1..16 */
+	/*
+	 * The page of addr is not in map's array for this access: walk the tables, then mmu_enter(); or raise the guest's fault (does not
+	 * return). probe: only find out: false instead of a fault.
+	 */
+	bool (*fill)(struct cpu *c, uint64_t addr, enum mmu_access how, unsigned map, bool probe);
+};
+
+/* Puts a page into the map. size: bytes of the guest's page (large pages are remembered for mmu_flush_page). rights: bits 1 << MMU_… */
+void mmu_enter(struct cpu *c, unsigned map, uint64_t addr, uint64_t physical, uint64_t size, unsigned rights);
+void mmu_flush(struct cpu *c, unsigned maps);                    /* bits 1 << map; own thread, or while it does not run */
+void mmu_flush_page(struct cpu *c, uint64_t addr, unsigned maps);
+/* Any thread: the processor flushes everything before it runs another guest instruction; wait: returns after that. */
+void mmu_flush_remote(struct cpu *c, bool wait);
+
+/* Guest virtual memory as helpers touch it, any size and alignment, page crossings included; faults are raised before anything is changed. */
+void mmu_read(struct cpu *c, uint64_t addr, void *to, unsigned size, unsigned map);
+void mmu_write(struct cpu *c, uint64_t addr, const void *from, unsigned size, unsigned map);
+void mmu_probe_write(struct cpu *c, uint64_t addr, unsigned size, unsigned map);
+/* Host address for an atomic access within a page, with write permission and translations dropped; NULL: registers, use exclusive_begin(). */
+void *mmu_host(struct cpu *c, uint64_t addr, unsigned size, unsigned map);
+/* Physical accesses of page walks: A and D bits are set with compare-and-swap. */
+uint64_t mmu_phys_load(struct cpu *c, uint64_t physical, unsigned size);
+bool mmu_phys_cas(struct cpu *c, uint64_t physical, uint64_t old, uint64_t new_value, unsigned size);
+
+/* DMA and the monitor wrote RAM page `ram`, bytes [from, to): translations of them go. Any thread. */
+void mmu_ram_written(struct jit *j, uint64_t ram, unsigned from, unsigned to);
+#endif
