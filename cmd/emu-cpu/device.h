@@ -45,7 +45,7 @@ struct prop {
 	const char *const *choices; /* NULL-terminated */
 	const char *help;
 };
-#define P_(T, m, k, ...) .kind = (k), .offset = offsetof(T, m), __VA_ARGS__
+#define P_(T, m, k) .kind = (k), .offset = offsetof(T, m)
 
 struct device_type {
 	const char *name;      /* "isa-serial", as -device takes it */

@@ -19,7 +19,8 @@ struct pci_bus {
 	void *irq_opaque;
 	unsigned inputs;
 	int level[8];                  /* how many functions hold each input */
-	/* MSI writes of bus masters go to this space at 0xfeexxxxx as plain stores. */
+	void (*msi)(void *opaque, uint64_t address, uint32_t data); /* message interrupts of bus masters; NULL: a plain store */
+	void *msi_opaque;
 };
 
 struct pci_info {
@@ -46,15 +47,18 @@ struct pci_device {
 	uint8_t devfn;
 	int32_t addr;      /* property "addr" */
 	uint8_t *config, *write_mask, *clear_mask; /* 256 or 4096 bytes: current, writable bits, write-1-to-clear bits */
-	unsigned config_size;
+	uint32_t config_size;
 	struct pci_bar bar[7];
-	struct region *bus_master; /* enables `dma` */
-	struct space *dma;
-	uint8_t irq_state; /* level of the four pins */
+	struct space *dma;         /* the bus's: use pci_dma_*(), which ask the bus-master bit */
+	struct pci_bus *secondary; /* of a bridge */
+	uint8_t irq_state; /* what the function asks of its pin */
+	bool pin_high;     /* what the bus was told */
 	uint8_t msi_cap, msix_cap; /* offsets, 0: none */
 	uint16_t msix_vectors;
 	uint8_t *msix_table, *msix_pending;
-	struct region *msix_region, *msix_pba;
+	uint32_t msix_table_size, msix_pending_size; /* bytes */
+	struct region *msix_region, *msix_pba, *rom;
+	char section[104];
 	char *romfile;     /* property "romfile" */
 	int32_t rombar;
 	bool multifunction;
@@ -74,17 +78,18 @@ struct pci_class {
 	void (*config_written)(struct pci_device *d, unsigned at, unsigned size, uint32_t old);
 	uint32_t (*config_read)(struct pci_device *d, unsigned at, unsigned size, uint32_t value);
 };
-/* A PCI device_type uses these as realize/unrealize/reset, begins its props with PCI_PROPS, and its state table with PCI_FIELDS. */
+/*
+ * A PCI device_type uses these as realize/unrealize/reset and begins its props with PCI_PROPS. Configuration space, MSI-X table and pins are
+ * saved by the core in a section of their own (the device's path and "/pci").
+ */
 int pci_realize(struct device *d, struct err *e);
 void pci_unrealize(struct device *d);
 void pci_reset(struct device *d);
-extern const struct field pci_fields[];
 #define PCI_PROPS \
 	{.name = "addr", P_(struct pci_device, addr, PROP_ADDR), .def = -1, .help = "slot[.function]"}, \
 	{.name = "romfile", P_(struct pci_device, romfile, PROP_STRING), .help = "expansion ROM"}, \
 	{.name = "rombar", P_(struct pci_device, rombar, PROP_I32), .def = 1}, \
 	{.name = "multifunction", P_(struct pci_device, multifunction, PROP_BOOL)}
-#define PCI_FIELDS(T, m) F_STRUCT(T, m, pci_fields)
 
 void pci_bus_init(struct pci_bus *b, const char *name, struct device *owner, struct machine *m, struct region *memory,
 		  struct region *ports, struct space *dma);
@@ -114,6 +119,24 @@ void pci_config_write(struct pci_bus *root, uint8_t bus, uint8_t devfn, unsigned
 /* DMA of the function: nothing happens without bus mastering (and reads give ones). */
 enum mem_result pci_dma_read(struct pci_device *d, uint64_t addr, void *buf, uint64_t size);
 enum mem_result pci_dma_write(struct pci_device *d, uint64_t addr, const void *buf, uint64_t size);
+/* space_map() of the function; NULL without bus mastering. */
+void *pci_dma_map(struct pci_device *d, uint64_t addr, uint64_t *size, bool write);
+void pci_dma_unmap(struct pci_device *d, void *host, uint64_t size, bool written);
+/* What the state of every PCI-to-PCI bridge begins with (its pci_info says `bridge`). */
+struct pci_bridge {
+	struct pci_device pci; /* first */
+	struct pci_bus bus;    /* the secondary */
+	struct region *memory, *ports, *window[3];
+	bool reset_asserted;
+};
+/* In realize and unrealize of a bridge. */
+int pci_bridge_init(struct pci_bridge *b, const char *bus_name, struct err *e);
+void pci_bridge_free(struct pci_bridge *b);
+/* Configuration registers that both the header and a chip's own code name (PCI 3.0, 6.1). */
+enum { PCI_COMMAND = 4, PCI_STATUS = 6, PCI_CLASS = 9, PCI_HEADER = 14, PCI_BAR0 = 16, PCI_SUBSYSTEM = 44, PCI_ROM = 48, PCI_CAPABILITIES = 52,
+       PCI_IRQ_LINE = 60, PCI_IRQ_PIN = 61, PCI_PRIMARY = 24, PCI_SECONDARY = 25, PCI_SUBORDINATE = 26, PCI_BRIDGE_CONTROL = 62 };
+enum { PCI_COMMAND_IO = 1, PCI_COMMAND_MEMORY = 2, PCI_COMMAND_MASTER = 4, PCI_COMMAND_NO_INTX = 0x400 };
+bool pci_is_master(const struct pci_device *d);
 
 static inline void pci_put16(uint8_t *p, uint16_t v) { p[0] = (uint8_t)v; p[1] = (uint8_t)(v >> 8); }
 static inline void pci_put32(uint8_t *p, uint32_t v) { pci_put16(p, (uint16_t)v); pci_put16(p + 2, (uint16_t)(v >> 16)); }
