@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a PC board wires between its chips, beyond x86-parts.h. Under the machine lock. */
+#ifndef EMU_CPU_PC_CHIPS_H
+#define EMU_CPU_PC_CHIPS_H
+#include "device.h"
+
+/* 8254 ("isa-pit"): OUT0 goes to ISA IRQ 0, or where this says. */
+void i8254_connect(struct device *d, const struct irq *out);
+void i8254_enable_irq(struct device *d, bool on);
+/* Does the speaker sound (port 61 and a square wave of counter 2)? period: of the wave, in clocks of 1.193182 MHz. */
+bool i8254_speaker(struct device *d, uint32_t *period);
+
+/* MC146818 ("mc146818rtc"): IRQ goes to ISA IRQ 8, or where this says. */
+void mc146818_connect(struct device *d, const struct irq *out);
+void mc146818_cmos_set(struct device *d, unsigned index, uint8_t value); /* 0x0e..0x7f; what firmware reads about the board */
+uint8_t mc146818_cmos_get(struct device *d, unsigned index);
+
+/* HPET ("hpet"): with legacy replacement it takes the place of the 8254 (input 0) and the RTC (input 1) on IRQ 0 and 8. */
+const struct irq *hpet_legacy_inputs(struct device *d);
+
+/* 8042 ("i8042"): the A20 and reset lines go to the machine; nothing to wire. */
+#endif
