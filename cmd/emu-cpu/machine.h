@@ -21,6 +21,7 @@
 struct ctl_server;
 struct vcpu;
 struct save;
+struct boot_entry;
 
 enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SUSPENDED, RUN_SHUTDOWN, RUN_INTERNAL_ERROR, RUN_IO_ERROR,
 		 RUN_WATCHDOG, RUN_GUEST_PANICKED, RUN_INMIGRATE, RUN_SAVING, RUN_DEBUG };
@@ -59,12 +60,14 @@ struct machine {
 	const struct board *board;
 	void *options;            /* board->size bytes */
 	struct space *memory, *ports; /* the system's; ports NULL where there are none */
+	struct space *smm_memory;     /* memory as a processor in system management mode sees it; NULL: the same */
 	struct region *ram;       /* all of main memory */
 	struct bus *system_bus;   /* on-board devices */
 	struct vcpu **vcpu;
 	unsigned cpus;
 	enum run_state state;
 	struct ctl_server *ctl;
+	struct boot_entry *boot_order; /* boot-order.h */
 	struct parts *parts;      /* the core's own lists (core.h) */
 };
 
