@@ -308,9 +308,10 @@ int mm_protect(struct process *p, uint64_t addr, uint64_t len, int prot)
 		}
 		/*
 		 * Code that may no longer run is dropped; but memory that a compiler makes writable for a moment
-		 * keeps its translations, guarded: only pages that it stores to lose them.
+		 * keeps its translations, guarded: only pages that it stores to lose them. (Translations of a shared
+		 * mapping are not marked: their changes are unseen.)
 		 */
-		if ((v->flags & VMA_TRANSLATED) && !(prot & (PROT_EXEC | PROT_WRITE)))
+		if (v->flags & VMA_TRANSLATED ? !(prot & (PROT_EXEC | PROT_WRITE)) : v->prot & PROT_EXEC && !(prot & PROT_EXEC))
 			drop = true;
 		r = vma_change(p, at, stop, (uint32_t)prot, drop ? VMA_TRANSLATED : 0, 0);
 		at = stop;

@@ -135,6 +135,7 @@ struct jit {
 	struct jit_page *page;
 	uint32_t page_bits, pages;
 	_Atomic uint32_t generation; /* counts flushes */
+	_Atomic uint32_t mappings;   /* counts jit_invalidate(): what may be executed has changed */
 	_Atomic uint32_t cpus;    /* processors that exist */
 	struct jit_cpu *cpu_list;
 	_Atomic uint32_t stop;    /* a flush waits for threads to leave */

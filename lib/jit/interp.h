@@ -25,6 +25,26 @@ enum ir_leave ir_interp(struct ir_region *r, struct cpu *cpu, uint64_t guest_bas
 /* The same inside a scope of access.h that the caller has entered; faults and access_raise() go there, pc is stored. */
 enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t guest_base);
 
+/* A finished region in as little memory as running it takes: what a cache of the interpreter's holds. */
+struct ir_code {
+	const struct ir_guest *guest;
+	uint64_t pc;
+	/* A store into [guard, guard + guard_len) ends the run before the next instruction: it may have changed. */
+	uint64_t guard, guard_len;
+	volatile uint32_t at; /* the operation that began the instruction which runs: for faults */
+	bool stored;          /* such a store was made; whoever stores for a helper sets it too */
+	uint32_t ops, locals; /* locals: index of the first in value[] */
+	const struct ir_op *op;
+	const struct ir_temp *temp;
+	const uint16_t *label_at;
+	union ir_value *value;
+};
+
+/* A copy of the region, in one piece of memory that free() gives back; guard_len is 0. NULL: no memory. */
+struct ir_code *ir_code_new(const struct ir_region *r);
+/* Runs it inside a scope of access.h, from one thread at a time. */
+enum ir_leave ir_code_run(struct ir_code *c, struct cpu *cpu, uint64_t guest_base);
+
 /* From a fault that ended `s` to cpu->trap; address is the guest's. */
 void ir_fault_trap(struct cpu *cpu, const struct access_scope *s, uint64_t guest_base);
 

@@ -208,6 +208,7 @@ void jit_invalidate(struct jit *j, uint64_t start, uint64_t len)
 {
 	if (!len)
 		return;
+	atomic_fetch_add(&j->mappings, 1);
 	jit_lock(j);
 	jit_invalidate_locked(j, start, start + len < start ? UINT64_MAX : start + len);
 	jit_unlock(j);

@@ -107,6 +107,8 @@ struct x86_cpu {
 	struct x86_host h;
 	/* user mode: the descriptor tables that modify_ldt and set_thread_area fill */
 	struct x86_seg_table *ldt, *gdt;
+	struct x86_blocks *blocks; /* T0's (blocks.c); NULL: none yet */
+	struct ir_code *running;   /* the block that T0 runs */
 };
 
 static inline struct x86_cpu *x86_cpu(struct cpu *c)

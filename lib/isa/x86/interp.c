@@ -4,6 +4,7 @@
  * guest accesses raise. Also what helper functions call: guest memory, exceptions.
  */
 #include <string.h>
+#include "isa/x86/blocks.h"
 #include "isa/x86/copy.h"
 #include "isa/x86/helpers.h"
 #include "isa/x86/interp.h"
@@ -24,6 +25,9 @@ void x86_mem_read(struct x86_cpu *cpu, uint64_t addr, void *to, unsigned size)
 void x86_mem_write(struct x86_cpu *cpu, uint64_t addr, const void *from, unsigned size)
 {
 	access_write(host_address(cpu, addr), from, size);
+	struct ir_code *running = cpu->running;
+	if (running && addr < running->guard + running->guard_len && addr + size > running->guard)
+		running->stored = true;
 }
 
 void x86_mem_probe_write(struct x86_cpu *cpu, uint64_t addr, unsigned size)
@@ -52,21 +56,24 @@ static enum trap_kind exception(struct x86_cpu *cpu, int vector, uint64_t error_
 	return t->kind;
 }
 
-/* Bytes that may be executed from pc to the end of its page. The page table of lib/jit is there when it translates. */
-static size_t extent(const struct x86_cpu *cpu, uint64_t pc)
+/* The page table of lib/jit is there when it translates. */
+size_t x86_fetch_extent(const struct x86_cpu *cpu, uint64_t pc)
 {
 	struct jit *j = cpu->cpu.jit;
 	size_t page = 4096 - (pc & 4095);
 	if (!j || !j->config.host.fetch_extent)
 		return page;
-	if (j->page)
-		return jit_peekable(j, pc);
+	if (j->page) {
+		jit_lock(j);
+		size_t found = jit_peekable(j, pc);
+		jit_unlock(j);
+		return found;
+	}
 	size_t n = j->config.host.fetch_extent(j->config.host.opaque, pc, page);
 	return n < page ? n : page;
 }
 
-/* Linear address of an offset in the code segment. */
-static uint64_t code_address(const struct x86_cpu *cpu, uint64_t offset)
+uint64_t x86_code_address(const struct x86_cpu *cpu, uint64_t offset)
 {
 	return cpu->mode == 64 ? offset : (uint32_t)(offset + cpu->seg[X86_CS].base);
 }
@@ -74,15 +81,15 @@ static uint64_t code_address(const struct x86_cpu *cpu, uint64_t offset)
 /* The instruction's bytes; at most 15, not beyond what may be executed. Returns how many. */
 static unsigned fetch(struct x86_cpu *cpu, uint8_t *bytes)
 {
-	uint64_t pc = code_address(cpu, cpu->rip);
-	size_t have = extent(cpu, pc), page = 4096 - (pc & 4095);
+	uint64_t pc = x86_code_address(cpu, cpu->rip);
+	size_t have = x86_fetch_extent(cpu, pc), page = 4096 - (pc & 4095);
 	if (have < 15 && have == page) {
 		/* the rest is on the next page, if the decoder asks for it */
 		struct x86_insn in;
 		unsigned n = jit_fetch(bytes, (uintptr_t)host_address(cpu, pc), have);
 		if (n < have || x86_decode(&in, bytes, n, cpu->mode, cpu->feat) != X86_DECODE_SHORT)
 			return n;
-		size_t more = extent(cpu, pc + have);
+		size_t more = x86_fetch_extent(cpu, pc + have);
 		if (more > 15 - have)
 			more = 15 - have;
 		return n + jit_fetch(bytes + n, (uintptr_t)host_address(cpu, pc + have), more);
@@ -93,13 +100,12 @@ static unsigned fetch(struct x86_cpu *cpu, uint8_t *bytes)
 /* One region for each host thread, made when it is first needed. */
 static __thread struct ir_region *region __attribute__((tls_model("initial-exec")));
 
-static unsigned stack_size(const struct x86_cpu *cpu)
+unsigned x86_stack_size(const struct x86_cpu *cpu)
 {
 	return cpu->mode == 64 ? 8 : cpu->seg[X86_SS].attr & 0x4000 || !cpu->seg[X86_SS].attr ? 4 : 2;
 }
 
-/* A fault that the scope caught: registers are as before the instruction. */
-static enum trap_kind caught(struct x86_cpu *cpu, const struct access_scope *s)
+enum trap_kind x86_interp_caught(struct x86_cpu *cpu, const struct access_scope *s)
 {
 	uint64_t error = cpu->cpu.trap.error_code;
 	if (!s->sig)
@@ -128,13 +134,13 @@ enum trap_kind x86_interp_one(struct x86_cpu *cpu)
 	case X86_DECODE_OK:
 		break;
 	case X86_DECODE_SHORT:
-		return x86_fetch_fault(cpu, code_address(cpu, start + have));
+		return x86_fetch_fault(cpu, x86_code_address(cpu, start + have));
 	case X86_DECODE_UD:
 		return exception(cpu, 6, 0);
 	case X86_DECODE_LONG:
 		return exception(cpu, 13, 0);
 	}
-	struct x86_ir t = {.r = region, .in = &in, .pc = start, .mode = cpu->mode, .stack = stack_size(cpu), .user = true};
+	struct x86_ir t = {.r = region, .in = &in, .pc = start, .mode = cpu->mode, .stack = (uint8_t)x86_stack_size(cpu), .user = true};
 	ir_begin(region, &x86_ir_guest, start);
 	x86_ir_insn(&t);
 	if (!t.ended)
@@ -142,7 +148,7 @@ enum trap_kind x86_interp_one(struct x86_cpu *cpu)
 	if (access_enter(&scope)) {
 		cpu->fault_return = NULL;
 		cpu->rip = start;
-		return caught(cpu, &scope);
+		return x86_interp_caught(cpu, &scope);
 	}
 	cpu->fault_return = &scope;
 	enum ir_leave leave = ir_interp_in_scope(region, &cpu->cpu, cpu->cpu.jit ? cpu->cpu.jit->config.guest_base : 0);

@@ -15,6 +15,12 @@
 enum trap_kind x86_interp_one(struct x86_cpu *cpu);
 
 /*
+ * Runs up to `blocks` blocks of code (blocks.c), each decoded once, until something traps or cpu->pending is set. As
+ * x86_interp_one() otherwise; needs cpu->cpu.jit.
+ */
+enum trap_kind x86_interp_run(struct x86_cpu *cpu, unsigned blocks);
+
+/*
  * For the engine's host_fault(): a host signal arrived while cpu->fault_return != NULL, that is inside a guest memory
  * access of T0 or of a helper. Fills cpu->cpu.trap and edits the ucontext so that x86_interp_one() returns
  * TRAP_EXCEPTION when the handler returns. Async-signal-safe. Returns false when T0 was not running.

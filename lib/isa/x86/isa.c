@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "isa/x86/blocks.h"
 #include "isa/x86/copy.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/decode.h"
@@ -97,6 +98,7 @@ static void cpu_free(struct cpu *cc)
 	jit_lock(cc->jit);
 	jit_cpu_remove(cc->jit, &c->h.jc);
 	jit_unlock(cc->jit);
+	x86_blocks_free(c);
 	/* Features of the first processor are shared by its clones; they live as long as the address space. */
 	munmap(c, CPU_SPAN);
 }

@@ -177,7 +177,10 @@ enum trap_kind x86_run(struct cpu *cc)
 		}
 		enum trap_kind kind;
 		bool step = cc->single_step, over = c->h.step_over;
-		if (cc->jit->config.accel == JIT_INTERPRET || c->mode == 16 || (c->mode == 32 && c->seg[X86_CS].base)) {
+		if (cc->jit->config.accel == JIT_INTERPRET && !step) {
+			x86_fpu_sync(c);
+			kind = x86_interp_run(c, 1024);
+		} else if (cc->jit->config.accel == JIT_INTERPRET || c->mode == 16 || (c->mode == 32 && c->seg[X86_CS].base)) {
 			kind = interpret(c);
 		} else {
 			uint64_t before = c->rip;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* T0, see interp.h. */
 #include <sched.h>
+#include <stdlib.h>
 #include "jit/eval.h"
 #include "jit/interp.h"
 
@@ -36,7 +37,10 @@ void ir_fault_trap(struct cpu *cpu, const struct access_scope *s, uint64_t guest
 
 static void set_pc(const struct ir_guest *g, char *state, uint64_t pc)
 {
-	memcpy(state + g->pc_offset, &pc, ir_type_bytes[g->pc_type]);
+	if (g->pc_type == IR_I64)
+		memcpy(state + g->pc_offset, &pc, 8);
+	else
+		memcpy(state + g->pc_offset, &pc, ir_type_bytes[g->pc_type]);
 }
 
 static enum ir_leave align_trap(struct cpu *cpu, uint64_t address)
@@ -52,30 +56,85 @@ static uint64_t flags_read(const struct ir_guest *g, const char *state)
 {
 	const struct ir_slot *s = &g->slots[g->flags->slot];
 	uint64_t v = 0;
-	memcpy(&v, state + s->offset, ir_type_bytes[s->type]);
+	if (s->type == IR_I64)
+		memcpy(&v, state + s->offset, 8);
+	else
+		memcpy(&v, state + s->offset, ir_type_bytes[s->type]);
 	return v;
 }
 
 static void flags_write(const struct ir_guest *g, char *state, uint64_t v)
 {
 	const struct ir_slot *s = &g->slots[g->flags->slot];
-	memcpy(state + s->offset, &v, ir_type_bytes[s->type]);
+	if (s->type == IR_I64)
+		memcpy(state + s->offset, &v, 8);
+	else
+		memcpy(state + s->offset, &v, ir_type_bytes[s->type]);
+}
+
+struct ir_code *ir_code_new(const struct ir_region *r)
+{
+	size_t head = (sizeof(struct ir_code) + 15) & ~15ul, values = sizeof(union ir_value) * (r->temps + r->locals);
+	size_t ops = sizeof *r->op * r->ops, temps = sizeof *r->temp * r->temps;
+	struct ir_code *c = aligned_alloc(16, (head + values + ops + temps + sizeof *r->label_at * r->labels + 15) & ~15ul);
+
+	if (!c)
+		return NULL;
+	char *p = (char *)c + head;
+	*c = (struct ir_code){.guest = r->guest, .pc = r->pc, .ops = r->ops, .locals = r->temps};
+	c->value = (union ir_value *)(void *)p;
+	memset(c->value, 0, values);
+	for (unsigned t = 1; t < r->temps; t++)
+		if (r->temp[t].constant)
+			c->value[t].u64[0] = r->temp[t].value;
+	p += values;
+	c->op = memcpy(p, r->op, ops);
+	p += ops;
+	c->temp = memcpy(p, r->temp, temps);
+	p += temps;
+	c->label_at = memcpy(p, r->label_at, sizeof *r->label_at * r->labels);
+	return c;
+}
+
+/* What nearly all slots and loads are moves at once; the rest of the value is zero, as everywhere. */
+static inline void get(union ir_value *d, const char *from, unsigned type)
+{
+	memset(d, 0, sizeof *d);
+	if (type == IR_I64)
+		memcpy(d, from, 8);
+	else
+		memcpy(d, from, ir_type_bytes[type]);
+}
+
+static inline void put(char *to, const union ir_value *v, unsigned type)
+{
+	if (type == IR_I64)
+		memcpy(to, v, 8);
+	else
+		memcpy(to, v, ir_type_bytes[type]);
 }
 
 enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t guest_base)
 {
-	const struct ir_guest *g = r->guest;
-	char *state = (char *)cpu;
-	union ir_value *v, in[4];
-	uint64_t address;
-
 	if (ir_region_values(r) < 0) {
 		/* Cannot go on and cannot be the guest's fault: try again when memory is there. */
-		set_pc(g, state, r->pc);
+		set_pc(r->guest, (char *)cpu, r->pc);
 		sched_yield();
 		return IR_LEAVE_PC;
 	}
-	v = r->value;
+	struct ir_code c = {.guest = r->guest, .pc = r->pc, .ops = r->ops, .locals = r->max_temps + 1,
+			    .op = r->op, .temp = r->temp, .label_at = r->label_at, .value = r->value};
+	return ir_code_run(&c, cpu, guest_base);
+}
+
+enum ir_leave ir_code_run(struct ir_code *r, struct cpu *cpu, uint64_t guest_base)
+{
+	const struct ir_guest *g = r->guest;
+	char *state = (char *)cpu;
+	union ir_value *v = r->value, in[4];
+	uint64_t address;
+
+	r->stored = false;
 	for (uint32_t i = 0; i < r->ops; i++) {
 		const struct ir_op *o = &r->op[i];
 		union ir_value *d = &v[o->dst];
@@ -85,26 +144,26 @@ enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t 
 			break;
 		case IR_INSN:
 			set_pc(g, state, o->imm);
+			r->at = i;
+			if (__builtin_expect(r->stored, 0))
+				return IR_LEAVE_PC;
 			if (g->extra_offset != IR_NO_OFFSET)
 				memcpy(state + g->extra_offset, &o->x, 4);
 			break;
 		case IR_GET:
-			if (o->x & IR_LOCAL) {
-				*d = v[r->max_temps + 1 + (o->x & ~IR_LOCAL)];
-			} else {
-				memset(d, 0, sizeof *d);
-				memcpy(d, state + g->slots[o->x].offset, ir_type_bytes[o->type]);
-			}
+			if (o->x & IR_LOCAL)
+				*d = v[r->locals + (o->x & ~IR_LOCAL)];
+			else
+				get(d, state + g->slots[o->x].offset, o->type);
 			break;
 		case IR_SET:
 			if (o->x & IR_LOCAL)
-				v[r->max_temps + 1 + (o->x & ~IR_LOCAL)] = v[o->a];
+				v[r->locals + (o->x & ~IR_LOCAL)] = v[o->a];
 			else
-				memcpy(state + g->slots[o->x].offset, &v[o->a], ir_type_bytes[o->type]);
+				put(state + g->slots[o->x].offset, &v[o->a], o->type);
 			break;
 		case IR_LDS:
-			memset(d, 0, sizeof *d);
-			memcpy(d, state + o->imm, ir_type_bytes[o->type]);
+			get(d, state + o->imm, o->type);
 			break;
 		case IR_STS:
 			memcpy(state + o->imm, &v[o->a], ir_type_bytes[o->type]);
@@ -175,6 +234,9 @@ enum ir_leave ir_interp_in_scope(struct ir_region *r, struct cpu *cpu, uint64_t 
 				ir_mem_store(&v[o->b], o, at);
 			else
 				ir_mem_atomic(d, o, at, &v[o->b], &v[o->c]);
+			/* 32 bytes are the longest store: what begins that far in front may reach into the range */
+			if (o->op != IR_LD && r->guard_len && address - r->guard + 32 < r->guard_len + 32)
+				r->stored = true;
 			break;
 		case IR_FENCE:
 			__atomic_thread_fence(o->aux & IR_FENCE_SL ? __ATOMIC_SEQ_CST : __ATOMIC_ACQ_REL);
