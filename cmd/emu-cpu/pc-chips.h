@@ -18,5 +18,4 @@ uint8_t mc146818_cmos_get(struct device *d, unsigned index);
 /* HPET ("hpet"): with legacy replacement it takes the place of the 8254 (input 0) and the RTC (input 1) on IRQ 0 and 8. */
 const struct irq *hpet_legacy_inputs(struct device *d);
 
-/* 8042 ("i8042"): the A20 and reset lines go to the machine; nothing to wire. */
 #endif

@@ -201,7 +201,7 @@ static const struct prop ioapic_props[] = {
 static const struct field ioapic_fields[] = {
 	F_UINTS(struct ioapic, entry), F_UINT(struct ioapic, lines), F_UINT(struct ioapic, select), F_UINT(struct ioapic, id), F_END,
 };
-static const struct state_table ioapic_state = {"ioapic", 1, 1, ioapic_fields};
+static const struct state_table ioapic_state = {.name = "ioapic", .version = 1, .oldest = 1, .fields = ioapic_fields};
 
 static const struct device_type ioapic_type = {
 	.name = "ioapic", .bus = "System", .desc = "I/O APIC", .category = "Misc", .size = sizeof(struct ioapic),
