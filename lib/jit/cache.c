@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "jit/engine.h"
+#include "jit/mmu.h"
 
 #define DEFAULT_CACHE ((size_t)128 << 20)
 #define SMALLEST_CACHE ((size_t)2 << 20)
@@ -144,6 +145,15 @@ int jit_cache_map(struct jit *j, struct err *e)
 	j->page = reserve(sizeof *j->page << j->page_bits);
 	if (!j->region || !j->exit || !j->delta || !j->hash || !j->page)
 		return err_set(e, ENOMEM, "no address space for the translator's tables");
+	if (j->config.machine) {
+		j->code_map = reserve(j->config.machine->ram_pages / 8 + 8);
+		j->context = reserve(sizeof *j->context * JIT_MAX_CONTEXTS);
+		j->mapping = reserve(sizeof *j->mapping * JIT_MAX_MAPPINGS);
+		j->mapping_hash = reserve(sizeof *j->mapping_hash << JIT_MAPPING_BITS);
+		if (!j->code_map || !j->context || !j->mapping || !j->mapping_hash)
+			return err_set(e, ENOMEM, "no address space for the translator's tables");
+		j->contexts = j->mappings = 1;
+	}
 	j->regions = j->exits = j->delta_used = 1;
 	j->floor = j->hot = JIT_TABLE_BYTES;
 	j->cold = (uint32_t)j->size;
@@ -210,7 +220,7 @@ void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry)
 		for (struct jit_cpu *c = j->cpu_list; c; c = c->next)
 			__atomic_store_n(&c->table_mask, (1ull << j->table_bits) - 1, __ATOMIC_RELEASE);
 	}
-	__atomic_store_n(&t[pc & ((1u << j->table_bits) - 1)], (uint64_t)(uintptr_t)(j->rx + entry), __ATOMIC_RELEASE);
+	__atomic_store_n(&t[jit_table_index(j, pc)], (uint64_t)(uintptr_t)(j->rx + entry), __ATOMIC_RELEASE);
 }
 
 void jit_enter_wait(struct jit *j, struct jit_cpu *self)
@@ -222,13 +232,40 @@ void jit_enter_wait(struct jit *j, struct jit_cpu *self)
 	}
 }
 
-/* Waits until no other processor is in, or holds an offset into, the cache. The lock is held all the time. */
+/*
+ * In system mode a processor may be in a device's function, with a return address into the cache, and wait there for somebody who
+ * needs the lock (DMA). So the lock is given up now and then; `stop` keeps all others from using the cache meanwhile.
+ */
+static void give_way(struct jit *j, struct cpu *c)
+{
+	__atomic_store_n(&c->pending, 1, __ATOMIC_SEQ_CST);
+	jit_unlock(j);
+	struct timespec nap = {0, 20000};
+	syscall(SYS_nanosleep, &nap, NULL);
+	jit_lock(j);
+}
+
+/* Waits until no other processor is in, or holds an offset into, the cache. User mode: the lock is held all the time. */
 static void stop_others(struct jit *j, struct jit_cpu *self)
 {
+	while (j->config.machine && atomic_load(&j->stop)) {
+		/* Another one stops all, this one included. */
+		if (self)
+			atomic_store(&self->inside, 0);
+		jit_unlock(j);
+		futex_wait(&j->stop, 1);
+		jit_lock(j);
+		if (self)
+			atomic_store(&self->inside, 1);
+	}
 	atomic_store(&j->stop, 1);
 	for (struct jit_cpu *c = j->cpu_list; c; c = c->next) {
 		unsigned turns = 0;
 		while (c != self && atomic_load(&c->inside)) {
+			if (j->config.machine) {
+				give_way(j, c->cpu);
+				continue;
+			}
 			if (turns++ % 64 == 0 && j->config.host.kick)
 				j->config.host.kick(j->config.host.opaque, c->cpu);
 			struct timespec nap = {0, 20000};
@@ -247,8 +284,14 @@ void jit_flush(struct jit *j, struct jit_cpu *self)
 	for (uint32_t i = 0; i < 1u << JIT_HASH_BITS; i++)
 		if (j->hash[i])
 			j->hash[i] = 0;
-	for (uint32_t i = 0; i < 1u << j->page_bits; i++)
+	for (uint32_t i = 0; i < 1u << j->page_bits; i++) {
 		j->page[i].regions = 0;
+		if (j->code_map && j->page[i].page)
+			jit_ram_forget(j, &j->page[i]);
+	}
+	if (j->code_map) {
+		jit_forget_numbers(j);
+	}
 	/* The next pages of the arrays are fresh zeros again and their memory is free. */
 	if (regions > 4096) {
 		madvise(j->region, sizeof *j->region * regions, MADV_DONTNEED);
@@ -264,6 +307,26 @@ void jit_flush(struct jit *j, struct jit_cpu *self)
 	if (others) {
 		atomic_store(&j->stop, 0);
 		futex_wake(&j->stop, 1 << 30);
+	}
+}
+
+void jit_lock_inside(struct jit *j, struct jit_cpu *self)
+{
+	if (jit_trylock(j)) {
+		if (!atomic_load(&j->stop))
+			return;
+		jit_unlock(j);
+	}
+	for (;;) {
+		atomic_store(&self->inside, 0);
+		jit_lock(j);
+		atomic_store(&self->inside, 1);
+		if (!atomic_load(&j->stop))
+			return;
+		/* Only in system mode: who stops all has given up the lock for a moment. */
+		atomic_store(&self->inside, 0);
+		jit_unlock(j);
+		futex_wait(&j->stop, 1);
 	}
 }
 
@@ -310,6 +373,12 @@ void jit_free(struct jit *j)
 		munmap(j->delta, JIT_DELTA_BYTES);
 		munmap(j->hash, sizeof *j->hash << JIT_HASH_BITS);
 		munmap(j->page, sizeof *j->page << j->page_bits);
+	}
+	if (j->code_map) {
+		munmap(j->code_map, j->config.machine->ram_pages / 8 + 8);
+		munmap(j->context, sizeof *j->context * JIT_MAX_CONTEXTS);
+		munmap(j->mapping, sizeof *j->mapping * JIT_MAX_MAPPINGS);
+		munmap(j->mapping_hash, sizeof *j->mapping_hash << JIT_MAPPING_BITS);
 	}
 	free(j);
 }

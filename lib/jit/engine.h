@@ -51,9 +51,30 @@ struct jit_region {
 	uint32_t verify;       /* offset of the entry for indirect jumps, 0: not made yet */
 	uint32_t page_next[2]; /* region: next of the same page, for the first and the second page */
 	uint16_t guest_len;    /* bytes of source from pc */
-	uint8_t mode;          /* the ISA's: part of the key */
 	uint8_t flags;
+	uint32_t mode;         /* the ISA's: part of the key. System mode: number of the context */
+	uint64_t src;          /* where the source is: pc, or its address in RAM */
+	uint32_t mapping[2];   /* system mode: numbers of the mappings it was read through; [1]: 0 but for code that goes on in a second page */
+	uint64_t src2;         /* system mode: that page's address in RAM */
+	uint32_t guard;        /* offset of the entry that checks the mappings first, 0: none */
 };
+
+/* System mode: what a region depends on besides its code. */
+struct jit_context {
+	uint64_t base; /* linear address - pc */
+	uint32_t mode;
+	uint8_t map;   /* memory map of fetches */
+};
+#define JIT_MAX_CONTEXTS 4096
+
+/* System mode: a virtual page and the RAM page that code was read from through it. */
+struct jit_mapping {
+	uint64_t page, ram;
+	uint32_t next; /* of the bucket */
+	bool global;
+};
+#define JIT_MAX_MAPPINGS (1u << 20)
+#define JIT_MAPPING_BITS 14
 
 enum jit_patch {
 	JIT_PATCH_NONE,  /* nothing to patch: never linked, or the target follows physically */
@@ -86,6 +107,7 @@ struct jit_page {
 	uint32_t since;     /* jit_ticks() */
 	uint32_t hot_until; /* until then its regions check their source; 0: it is protected */
 	uint8_t backoff;    /* how often it has been hot of late */
+	uint64_t granules;  /* system mode: 64-byte pieces that regions were made from */
 };
 
 /*
@@ -151,6 +173,14 @@ struct jit {
 	bool ready;               /* the thunks are there */
 	bool modes;               /* run.c: regions of several modes exist; the table, which compares pc alone, is unused */
 	struct jit_stats stats;
+	/* system mode */
+	_Atomic uint32_t cleaned; /* counts mmu_ram_clean() */
+	uint64_t *code_map;       /* a bit for each RAM page that has translations */
+	struct jit_context *context;
+	uint32_t contexts;
+	struct jit_mapping *mapping;
+	uint32_t mappings;
+	uint32_t *mapping_hash;
 };
 
 /* lib/jit's per-thread record, embedded in the ISA's state. */
@@ -181,6 +211,11 @@ void jit_cpu_remove(struct jit *j, struct jit_cpu *c);
 void jit_entry_repair(struct jit *j, struct jit_cpu *self, uint32_t region);
 /* After the processor has published that it is inside: waits while a flush is under way. */
 void jit_enter_wait(struct jit *j, struct jit_cpu *self);
+/*
+ * The lock for a processor that is inside and holds no offset into the cache: while it waits it keeps nobody from flushing. It is
+ * inside again when it comes back; offsets from before may be stale.
+ */
+void jit_lock_inside(struct jit *j, struct jit_cpu *self);
 /* A miss was counted; grows the table when it is too small. Held: lock. */
 void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry);
 /* miss: host address of what empty entries lead to; grows: the index is taken with cpu->table_mask, start small. */
@@ -201,6 +236,14 @@ static inline bool jit_contains(const struct jit *j, uint64_t host_pc)
 	return host_pc - (uint64_t)j->rx < j->size;
 }
 
+/* The table's index for a guest pc, where the ISA's code computes it so (T1). */
+static inline uint32_t jit_table_index(const struct jit *j, uint64_t pc)
+{
+	if (j->config.machine)
+		pc ^= pc >> 16;
+	return (uint32_t)pc & ((1u << j->table_bits) - 1);
+}
+
 /* ---- region.c ---- */
 /* Neighbours share buckets and pages of the table, so that a small program touches little of it. */
 static inline uint32_t jit_hash(uint64_t pc)
@@ -212,7 +255,7 @@ static inline uint32_t jit_hash(uint64_t pc)
  * Held: lock; or inside, when a miss means nothing: a dead region's hash_next goes on leading into its chain, and no
  * region is reused before a flush.
  */
-static inline uint32_t jit_region_find(const struct jit *j, uint64_t pc, uint8_t mode)
+static inline uint32_t jit_region_find(const struct jit *j, uint64_t pc, uint32_t mode)
 {
 	uint32_t r = j->hash[jit_hash(pc)];
 	while (r && (j->region[r].pc != pc || j->region[r].mode != mode))
@@ -221,7 +264,7 @@ static inline uint32_t jit_region_find(const struct jit *j, uint64_t pc, uint8_t
 }
 
 /* A new region at the hot pointer. Held: lock; jit_reserve() was called. It is not found before jit_region_commit(). */
-uint32_t jit_region_new(struct jit *j, uint64_t pc, uint8_t mode);
+uint32_t jit_region_new(struct jit *j, uint64_t pc, uint32_t mode);
 /* Publishes it: hash, pages. */
 void jit_region_commit(struct jit *j, uint32_t region);
 /* The region whose body contains a host address; no locks, async-signal-safe. 0: none. */
@@ -240,6 +283,29 @@ void jit_page_cool(struct jit *j, uint64_t pc);
 /* A guest store to this page: its regions go, and it is counted. Held: lock. */
 void jit_invalidate_dirty(struct jit *j, uint64_t page);
 void jit_region_kill(struct jit *j, uint32_t region);
+
+/* System mode; pages are those of RAM. Held: lock. */
+/* The region of code at address src of RAM for pc in a context, seen through these mappings; 0: none. mapping2 ~0: any. */
+uint32_t jit_region_find_ram(const struct jit *j, uint64_t src, uint64_t pc, uint32_t context, uint32_t mapping, uint32_t mapping2);
+/* The number of a context; 0: too many, everything must be flushed. */
+uint32_t jit_context(struct jit *j, uint32_t mode, uint64_t base, unsigned map);
+/* The number of the mapping of a virtual page onto a RAM page; 0: too many. Odd: global. */
+uint32_t jit_mapping(struct jit *j, uint64_t page, uint64_t ram, bool global);
+/* Does a live region come from bytes [from, to) of the RAM page? */
+bool jit_ram_used(struct jit *j, uint64_t ram, unsigned from, unsigned to);
+/* Is it this region, or (region 0) one that contains pc? */
+bool jit_ram_used_by(struct jit *j, uint64_t ram, unsigned from, unsigned to, uint32_t region, uint64_t pc);
+/* The page is about to be read: stores to it are seen from now on. */
+void jit_ram_protect(struct jit *j, uint64_t ram);
+/* At a flush: the page has no translations; no processor knows a context's or a mapping's number any longer. */
+void jit_ram_forget(struct jit *j, struct jit_page *p);
+void jit_forget_numbers(struct jit *j);
+/* Is the page written so often that its code is interpreted for a while? */
+bool jit_ram_hot(struct jit *j, uint64_t ram);
+/* The region, which is complete, is one of its pages'. */
+void jit_ram_note(struct jit *j, uint32_t region);
+/* Drops them. guest: by a store of the guest's, which is counted. */
+void jit_ram_drop(struct jit *j, uint64_t ram, unsigned from, unsigned to, bool guest);
 /* Guest memory to a buffer; stops at a fault. Returns the bytes read. Its code range is known to the fault handler. */
 size_t jit_fetch(void *to, uint64_t host_addr, size_t n);
 size_t jit_store(uint64_t host_addr, const void *from, size_t n);
@@ -254,6 +320,8 @@ static inline uint64_t jit_exit_target(const struct jit *j, uint32_t x)
 }
 /* Patches the exit to lead to the region's body. Held: lock. */
 void jit_link(struct jit *j, uint32_t exit, uint32_t region);
+/* The same to an address that belongs to the region: its guarded entry. */
+void jit_link_to(struct jit *j, uint32_t exit, uint32_t region, uint32_t code);
 /*
  * The exit is about to be linked to a translation that does not exist yet. If its stubs are the last thing in the hot
  * area and one thread runs, makes room there: true, and the translation must follow at j->hot at once, then

@@ -53,6 +53,9 @@ void ir_fault_trap(struct cpu *cpu, const struct access_scope *s, uint64_t guest
 void ir_mem_load(union ir_value *d, const struct ir_op *op, void *at);
 void ir_mem_store(const union ir_value *v, const struct ir_op *op, void *at);
 void ir_mem_atomic(union ir_value *d, const struct ir_op *op, void *at, const union ir_value *b, const union ir_value *c);
+/* The same through the soft TLB at a guest address (system mode). */
+void ir_mem_machine(struct cpu *c, union ir_value *d, const struct ir_op *op, uint64_t address, const union ir_value *b,
+		    const union ir_value *v);
 /* Calls a helper: in[0..4] are its arguments. */
 void ir_call_helper(const struct ir_helper *h, struct cpu *cpu, const union ir_value *const *in, union ir_value *d);
 #endif

@@ -69,8 +69,8 @@ enum {
 
 enum ir_fence { IR_FENCE_LL = 1, IR_FENCE_LS = 2, IR_FENCE_SL = 4, IR_FENCE_SS = 8, IR_FENCE_ALL = 15 };
 
-/* What kind of jump an exit is, for the return stack. */
-enum ir_hint { IR_HINT_NONE, IR_HINT_CALL, IR_HINT_RET };
+/* What kind of jump an exit is, for the return stack. FAR: the instruction may have changed more than pc (mode, mappings). */
+enum ir_hint { IR_HINT_NONE, IR_HINT_CALL, IR_HINT_RET, IR_HINT_FAR };
 
 /* op->x of floating-point operations: the guest's own rounding, or 1 + enum fpu_round. */
 enum ir_round { IR_ROUND_GUEST, IR_ROUND_NEAREST, IR_ROUND_DOWN, IR_ROUND_UP, IR_ROUND_ZERO, IR_ROUND_AWAY, IR_ROUND_ODD };

@@ -15,6 +15,8 @@
 struct jit;  /* code cache, region index, memory interface: one for each guest address space */
 struct cpu;  /* one guest processor or thread; every ISA's state begins with it */
 struct isa;
+struct mmu;         /* tlb.h: a processor's soft TLB */
+struct mmu_machine; /* mmu.h */
 
 /* Why cpu_run() came back. */
 enum trap_kind {
@@ -66,7 +68,9 @@ struct jit_config {
 	size_t cache_size;    /* bytes of code cache, 0: default (64 MiB, touched only when used) */
 	uint64_t cache_hint;  /* preferred host address of the cache (near the guest's code), 0: anywhere */
 	bool one_insn;        /* -singlestep: one guest instruction a region */
-	struct jit_host host;
+	bool icount;          /* system mode: instructions are counted (run.h) */
+	struct jit_host host; /* user mode */
+	const struct mmu_machine *machine; /* system mode; NULL: user mode */
 };
 
 struct jit *jit_new(const struct jit_config *config, struct err *e);
@@ -108,6 +112,7 @@ struct cpu {
 	uint32_t index;            /* small number of the thread, for logs */
 	void *engine;              /* lib/jit's per-thread record (tables, host stack pointer, …) */
 	bool single_step;          /* the debugger steps: TRAP_DEBUG after one instruction */
+	struct mmu *mmu;           /* system mode: the soft TLB; NULL: user mode */
 	struct trap trap;          /* filled before cpu_run returns */
 };
 

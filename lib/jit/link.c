@@ -39,15 +39,20 @@ static void note(struct jit *j, uint32_t exit, uint32_t region)
 
 void jit_link(struct jit *j, uint32_t exit, uint32_t region)
 {
+	jit_link_to(j, exit, region, j->region[region].code);
+}
+
+void jit_link_to(struct jit *j, uint32_t exit, uint32_t region, uint32_t code)
+{
 	struct jit_exit *x = &j->exit[exit];
 	if (x->linked || j->region[region].flags & (JIT_REGION_DEAD | JIT_REGION_STEP))
 		return;
 	switch (x->how) {
 	case JIT_PATCH_REL32:
-		patch_rel32(j, x->patch, j->region[region].code);
+		patch_rel32(j, x->patch, code);
 		break;
 	case JIT_PATCH_STUB:
-		patch_stub(j, x->patch, j->region[region].code);
+		patch_stub(j, x->patch, code);
 		x->how = JIT_PATCH_REL32;
 		x->patch++;
 		break;
@@ -109,9 +114,11 @@ void jit_verify_kill(struct jit *j, uint32_t region)
 	const struct jit_region *g = &j->region[region];
 	if (!g->verify)
 		return;
-	uint64_t *slot = (uint64_t *)(void *)j->rw + (g->pc & ((1u << j->table_bits) - 1));
+	uint64_t *slot = (uint64_t *)(void *)j->rw + jit_table_index(j, g->pc);
 	if (*slot == (uint64_t)(uintptr_t)(j->rx + g->verify))
 		__atomic_store_n(slot, j->miss, __ATOMIC_RELEASE);
+	if (j->config.machine)
+		return; /* who is on the way there is as good as inside */
 	way_out(j, region, g->verify + j->verify_jump);
 }
 
@@ -123,6 +130,8 @@ void jit_verify_kill(struct jit *j, uint32_t region)
 void jit_entry_kill(struct jit *j, uint32_t region, bool alone)
 {
 	struct jit_region *g = &j->region[region];
+	if (j->config.machine)
+		return; /* nothing leads there any longer, and who is on the way is as good as inside */
 	if (alone && way_out(j, region, g->code + 1))
 		__atomic_store_n(j->rw + g->code, 0xe9, __ATOMIC_RELEASE);
 	else

@@ -2,6 +2,7 @@
 /* Guest loads, stores and atomic operations of the interpreter: size, byte order, sign, atomicity of a memop. */
 #include "jit/eval.h"
 #include "jit/interp.h"
+#include "jit/tlb.h"
 
 static void swap(union ir_value *v, unsigned n)
 {
@@ -177,4 +178,33 @@ void ir_mem_atomic(union ir_value *d, const struct ir_op *op, void *at, const un
 	memcpy(d, &seen, n);
 	if (op->x & IR_MEM_BE)
 		swap(d, n);
+}
+
+void ir_mem_machine(struct cpu *c, union ir_value *d, const struct ir_op *op, uint64_t address, const union ir_value *b,
+		    const union ir_value *v)
+{
+	unsigned n = 1u << (op->x & IR_MEM_LOG2), map = op->x >> IR_MEM_INDEX_SHIFT & 15;
+	union ir_value bounce;
+	void *at;
+
+	memset(&bounce, 0, sizeof bounce);
+	if (op->op == IR_LD) {
+		at = tlb_hit(c->mmu, address, n, map, MMU_READ);
+		if (!at)
+			mmu_read(c, address, &bounce, n, map);
+		ir_mem_load(d, op, at ? at : &bounce);
+	} else if (op->op == IR_ST) {
+		at = tlb_hit(c->mmu, address, n, map, MMU_WRITE);
+		ir_mem_store(b, op, at ? at : &bounce);
+		if (!at)
+			mmu_write(c, address, &bounce, n, map);
+	} else {
+		/* NULL: all others stand still. */
+		at = mmu_host(c, address, n, map);
+		if (!at)
+			mmu_read(c, address, &bounce, n, map);
+		ir_mem_atomic(d, op, at ? at : &bounce, b, v);
+		if (!at)
+			mmu_write(c, address, &bounce, n, map);
+	}
 }

@@ -5,11 +5,11 @@
 #include <sys/mman.h>
 #include "jit/engine.h"
 
-uint32_t jit_region_new(struct jit *j, uint64_t pc, uint8_t mode)
+uint32_t jit_region_new(struct jit *j, uint64_t pc, uint32_t mode)
 {
 	uint32_t r = j->regions;
 	struct jit_region *g = &j->region[r];
-	*g = (struct jit_region){.pc = pc, .code = j->hot, .delta = j->delta_used, .mode = mode};
+	*g = (struct jit_region){.pc = pc, .code = j->hot, .delta = j->delta_used, .mode = mode, .src = pc};
 	return r;
 }
 
@@ -113,14 +113,14 @@ void jit_region_commit(struct jit *j, uint32_t region)
 {
 	struct jit_region *g = &j->region[region];
 	if (!(g->flags & JIT_REGION_STEP)) {
-		uint32_t h = jit_hash(g->pc);
+		uint32_t h = jit_hash(g->src);
 		g->hash_next = j->hash[h];
 		__atomic_store_n(&j->hash[h], region, __ATOMIC_RELEASE); /* x86_engine_find() looks without the lock */
-		uint64_t last = g->pc + (g->guest_len ? g->guest_len - 1 : 0);
-		struct jit_page *p = jit_page_get(j, g->pc);
+		uint64_t last = g->mapping[1] ? g->src2 : g->src + (g->guest_len ? g->guest_len - 1 : 0);
+		struct jit_page *p = jit_page_get(j, g->src);
 		g->page_next[0] = p->regions;
 		p->regions = region;
-		if ((last ^ g->pc) >> 12) {
+		if ((last ^ g->src) >> 12) {
 			p = jit_page_get(j, last);
 			if (p) {
 				g->page_next[1] = p->regions;
@@ -151,7 +151,7 @@ uint32_t jit_region_at(const struct jit *j, uint64_t host_pc)
 
 static void hash_remove(struct jit *j, uint32_t region)
 {
-	uint32_t *link = &j->hash[jit_hash(j->region[region].pc)];
+	uint32_t *link = &j->hash[jit_hash(j->region[region].src)];
 	while (*link && *link != region)
 		link = &j->region[*link].hash_next;
 	if (*link)
@@ -180,7 +180,7 @@ static void page_drop(struct jit *j, struct jit_page *p)
 	p->known = 0;
 	while (r) {
 		struct jit_region *g = &j->region[r];
-		uint32_t next = page_key(g->pc) == key ? g->page_next[0] : g->page_next[1];
+		uint32_t next = page_key(g->src) == key ? g->page_next[0] : g->page_next[1];
 		jit_region_kill(j, r);
 		r = next;
 	}

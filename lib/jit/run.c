@@ -7,6 +7,7 @@
 #include "fpu/fpu.h"
 #include "jit/host/t1.h"
 #include "jit/run.h"
+#include "jit/tlb.h"
 
 #define FETCH 1024 /* bytes of guest code that one region may come from */
 
@@ -15,7 +16,7 @@ static struct ir_cpu *engine(const struct cpu *c)
 	return c->engine;
 }
 
-static uint64_t get_pc(const struct cpu *c)
+uint64_t ir_get_pc(const struct cpu *c)
 {
 	const struct ir_guest *g = engine(c)->front->guest;
 	uint64_t pc = 0;
@@ -23,13 +24,13 @@ static uint64_t get_pc(const struct cpu *c)
 	return pc;
 }
 
-static void set_pc(struct cpu *c, uint64_t pc)
+void ir_set_pc(struct cpu *c, uint64_t pc)
 {
 	const struct ir_guest *g = engine(c)->front->guest;
 	memcpy((char *)c + g->pc_offset, &pc, ir_type_bytes[g->pc_type]);
 }
 
-static void set_extra(struct cpu *c, uint32_t extra)
+void ir_set_extra(struct cpu *c, uint32_t extra)
 {
 	const struct ir_guest *g = engine(c)->front->guest;
 	if (g->extra_offset != IR_NO_OFFSET)
@@ -55,6 +56,13 @@ int ir_cpu_init(struct cpu *c, struct jit *j, const struct ir_front *front, stru
 	}
 	c->jit = j;
 	c->engine = x;
+	if (j->config.machine) {
+		c->mmu = tlb_new(c, front->mmu, j->config.machine);
+		if (!c->mmu) {
+			ir_cpu_free(c);
+			return err_set(e, ENOMEM, "no memory for a processor");
+		}
+	}
 	jit_lock(j);
 	int error = t1_thunks(j, front->guest, e);
 	if (!error)
@@ -76,6 +84,8 @@ void ir_cpu_free(struct cpu *c)
 	jit_unlock(c->jit);
 	ir_region_free(x->one);
 	ir_region_free(x->region);
+	tlb_free(c->mmu);
+	c->mmu = NULL;
 	free(x);
 	c->engine = NULL;
 }
@@ -134,7 +144,7 @@ static size_t build(struct ir_region *r, struct cpu *c, uint64_t pc, unsigned ma
 }
 
 /* Regions that a sanitizer build runs are checked. */
-static void check(const struct ir_region *r)
+void ir_check(const struct ir_region *r)
 {
 #ifdef __SANITIZE_ADDRESS__
 	struct err e = ERR_INIT;
@@ -148,7 +158,7 @@ static void check(const struct ir_region *r)
 #endif
 }
 
-static uint8_t mode(const struct cpu *c)
+uint32_t ir_mode(const struct cpu *c)
 {
 	const struct ir_front *f = engine(c)->front;
 	return f->mode ? f->mode(c) : 0;
@@ -171,17 +181,17 @@ static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc)
 			return JIT_NONE;
 		if (r->full)
 			continue;
-		check(r);
+		ir_check(r);
 		if (log_mask & LOG_OP)
 			ir_print(r, log_stream());
 		ir_optimise(r);
 		if (log_mask & LOG_OP_OPT)
 			ir_print(r, log_stream());
-		if (mode(c) && !j->modes) {
+		if (ir_mode(c) && !j->modes) {
 			j->modes = true;
 			jit_flush(j, &x->jc); /* the table's entries would be found from other modes */
 		}
-		uint32_t n = jit_region_new(j, pc, mode(c));
+		uint32_t n = jit_region_new(j, pc, ir_mode(c));
 		if (!t1_generate(j, n, r, f->fp_host && f->fp_host(c)))
 			continue;
 		j->region[n].guest_len = (uint16_t)bytes;
@@ -191,25 +201,15 @@ static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc)
 	}
 }
 
-static uint64_t host_address(const struct jit *j, uint32_t offset)
+uint64_t ir_host_address(const struct jit *j, uint32_t offset)
 {
 	return (uint64_t)(uintptr_t)(j->rx + offset);
-}
-
-/* While it waits for the lock a thread must not keep others from flushing the cache. */
-static void lock_outside(struct jit *j, struct ir_cpu *x)
-{
-	if (jit_trylock(j))
-		return;
-	atomic_store(&x->jc.inside, 0);
-	jit_lock(j);
-	atomic_store(&x->jc.inside, 1);
 }
 
 /* Held: lock. exit: the one to link, or JIT_NONE. */
 static uint32_t find(struct jit *j, struct cpu *c, uint64_t pc, uint32_t exit)
 {
-	uint32_t r = jit_region_find(j, pc, mode(c));
+	uint32_t r = jit_region_find(j, pc, ir_mode(c));
 
 	if (!r) {
 		if (!jit_fetchable(j, pc) || jit_page_hot(j, pc))
@@ -227,31 +227,35 @@ static uint32_t find(struct jit *j, struct cpu *c, uint64_t pc, uint32_t exit)
 
 uint64_t ir_engine_link(struct cpu *c, uint32_t exit)
 {
+	if (c->mmu)
+		return ir_machine_link(c, exit);
 	struct jit *j = c->jit;
 	uint32_t generation = atomic_load(&j->generation);
 	uint64_t pc = jit_exit_target(j, exit);
 
-	set_pc(c, pc);
-	lock_outside(j, engine(c));
+	ir_set_pc(c, pc);
+	jit_lock_inside(j, &engine(c)->jc);
 	if (generation != atomic_load(&j->generation) || log_mask & LOG_NOCHAIN)
 		exit = JIT_NONE;
 	uint32_t r = find(j, c, pc, exit);
-	uint64_t to = host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
+	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
 	jit_unlock(j);
 	return to;
 }
 
 uint64_t ir_engine_miss(struct cpu *c, uint64_t pc)
 {
+	if (c->mmu)
+		return ir_machine_miss(c, pc);
 	struct jit *j = c->jit;
 
-	set_pc(c, pc);
-	lock_outside(j, engine(c));
+	ir_set_pc(c, pc);
+	jit_lock_inside(j, &engine(c)->jc);
 	j->stats.lookups_slow++;
 	uint32_t r = find(j, c, pc, JIT_NONE);
-	uint64_t to = host_address(j, j->thunk[T1_RETRY]);
+	uint64_t to = ir_host_address(j, j->thunk[T1_RETRY]);
 	if (r) {
-		to = host_address(j, j->region[r].code);
+		to = ir_host_address(j, j->region[r].code);
 		if (j->cold - j->hot > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN) && !j->modes)
 			jit_table_set(j, pc, t1_verify_entry(j, r));
 	}
@@ -259,7 +263,7 @@ uint64_t ir_engine_miss(struct cpu *c, uint64_t pc)
 	return to;
 }
 
-static enum trap_kind left(struct cpu *c, enum ir_leave how)
+enum trap_kind ir_left(struct cpu *c, enum ir_leave how)
 {
 	if (how != IR_LEAVE_TRAP)
 		return TRAP_NONE;
@@ -273,7 +277,7 @@ static enum trap_kind interpret(struct cpu *c, unsigned insns)
 {
 	struct jit *j = c->jit;
 	struct ir_region *r = engine(c)->one;
-	uint64_t fault, pc = get_pc(c);
+	uint64_t fault, pc = ir_get_pc(c);
 	size_t bytes;
 
 	jit_lock(j);
@@ -284,17 +288,19 @@ static enum trap_kind interpret(struct cpu *c, unsigned insns)
 	jit_unlock(j);
 	if (!bytes || r->full)
 		return fetch_fault(c, fault);
-	check(r);
-	return left(c, ir_interp(r, c, j->config.guest_base));
+	ir_check(r);
+	return ir_left(c, ir_interp(r, c, j->config.guest_base));
 }
 
 enum trap_kind ir_step(struct cpu *c)
 {
+	if (c->mmu)
+		return ir_machine_step(c);
 	return interpret(c, 1);
 }
 
 /* The host's rounding and sticky flags are the guest's while translated code runs; the six flags have the same bits. */
-static uint32_t fp_enter(struct cpu *c, uint32_t *host)
+uint32_t ir_fp_enter(struct cpu *c, uint32_t *host)
 {
 #if defined __x86_64__
 	const struct ir_guest *g = engine(c)->front->guest;
@@ -311,7 +317,7 @@ static uint32_t fp_enter(struct cpu *c, uint32_t *host)
 #endif
 }
 
-static void fp_leave(struct cpu *c, uint32_t host)
+void ir_fp_leave(struct cpu *c, uint32_t host)
 {
 #if defined __x86_64__
 	const struct ir_guest *g = engine(c)->front->guest;
@@ -333,15 +339,15 @@ static enum trap_kind translated(struct cpu *c)
 	struct jit *j = c->jit;
 	struct ir_cpu *x = engine(c);
 	struct access_scope s;
-	uint64_t pc = get_pc(c);
+	uint64_t pc = ir_get_pc(c);
 
 	atomic_store(&x->jc.inside, 1);
 	if (__builtin_expect(atomic_load(&j->stop), 0))
 		jit_enter_wait(j, &x->jc);
-	lock_outside(j, x);
+	jit_lock_inside(j, &x->jc);
 	uint32_t r = find(j, c, pc, JIT_NONE);
 	bool fetchable = r || jit_peekable(j, pc);
-	uint64_t to = r ? host_address(j, j->region[r].code) : 0;
+	uint64_t to = r ? ir_host_address(j, j->region[r].code) : 0;
 	jit_unlock(j);
 	if (!r) {
 		atomic_store(&x->jc.inside, 0);
@@ -351,26 +357,26 @@ static enum trap_kind translated(struct cpu *c)
 	uint32_t host;
 	if (access_enter(&s)) {
 		/* A helper's access faulted; the state was stored before the call. */
-		fp_leave(c, 0x1f80);
+		ir_fp_leave(c, 0x1f80);
 		atomic_store(&x->jc.inside, 0);
 		ir_fault_trap(c, &s, j->config.guest_base);
-		return left(c, IR_LEAVE_TRAP);
+		return ir_left(c, IR_LEAVE_TRAP);
 	}
-	fp_enter(c, &host);
-	unsigned reason = ((enter *)(uintptr_t)host_address(j, j->thunk[T1_ENTER]))(c, to);
-	fp_leave(c, host);
+	ir_fp_enter(c, &host);
+	unsigned reason = ((enter *)(uintptr_t)ir_host_address(j, j->thunk[T1_ENTER]))(c, to);
+	ir_fp_leave(c, host);
 	access_leave(&s);
 	atomic_store(&x->jc.inside, 0);
 	switch (reason) {
 	case T1_LEFT_TRAP:
-		return left(c, IR_LEAVE_TRAP);
+		return ir_left(c, IR_LEAVE_TRAP);
 	case T1_LEFT_ALIGN: {
 		uint64_t address = c->trap.address;
 		memset(&c->trap, 0, sizeof c->trap);
 		c->trap.kind = TRAP_EXCEPTION;
 		c->trap.vector = IR_VECTOR_ALIGN;
 		c->trap.address = address;
-		return left(c, IR_LEAVE_TRAP);
+		return ir_left(c, IR_LEAVE_TRAP);
 	}
 	default:
 		return TRAP_NONE;
@@ -381,6 +387,8 @@ enum trap_kind ir_run(struct cpu *c)
 {
 	struct ir_cpu *x = engine(c);
 
+	if (c->mmu)
+		return ir_machine_run(c);
 	for (;;) {
 		enum trap_kind kind;
 		if (c->pending) {
@@ -431,16 +439,16 @@ bool ir_host_fault(struct cpu *c, int sig, siginfo_t *si, void *ucontext)
 	if (sig == SIGTRAP) {
 		/* The trap at a dead region's entry; the host's pc is behind it. */
 		uint32_t r = jit_region_at(j, at - 1);
-		if (!r || host_address(j, j->region[r].code) != at - 1)
+		if (!r || ir_host_address(j, j->region[r].code) != at - 1)
 			return false;
-		set_pc(c, j->region[r].pc);
+		ir_set_pc(c, j->region[r].pc);
 		t1_leave_from(j, ucontext, T1_LEFT_PC);
 		return true;
 	}
 	if ((sig != SIGSEGV && sig != SIGBUS) || !t1_locate(j, x->front->guest, at, &p))
 		return false;
-	set_pc(c, p.pc);
-	set_extra(c, p.extra);
+	ir_set_pc(c, p.pc);
+	ir_set_extra(c, p.extra);
 	struct trap *t = &c->trap;
 	memset(t, 0, sizeof *t);
 	t->kind = TRAP_EXCEPTION;
@@ -476,8 +484,8 @@ bool ir_store_fault(struct cpu *c, uint64_t addr, void *ucontext)
 	jit_invalidate_dirty(j, start);
 	jit_unlock(j);
 	if (leave) {
-		set_pc(c, p.pc);
-		set_extra(c, p.extra);
+		ir_set_pc(c, p.pc);
+		ir_set_extra(c, p.extra);
 		t1_leave_from(j, ucontext, T1_LEFT_PC);
 	}
 	return leave;

@@ -22,7 +22,7 @@ struct ir_front {
 	size_t (*translate)(struct ir_region *r, struct cpu *c, uint64_t pc, unsigned max_insns, const uint8_t *code,
 			    size_t n);
 	/* What else than pc the translation depends on (instruction set mode, floating-point modes). May be NULL: 0. */
-	uint8_t (*mode)(const struct cpu *c);
+	uint32_t (*mode)(const struct cpu *c);
 	/*
 	 * Do the host's instructions give this guest's floating-point results in its present mode (rounding 0..3, nothing flushed)?
 	 * mode() must tell such modes apart. While translated code runs the host's MXCSR is the guest's: helpers use no
@@ -33,7 +33,16 @@ struct ir_front {
 	void (*fault)(struct cpu *c);
 	unsigned max_insns;      /* a region; 0: 64 */
 	unsigned longest;        /* bytes of the longest instruction */
+	const struct mmu_front *mmu; /* system mode */
 };
+
+/*
+ * Ends the instruction with a fault of the guest's: from a helper or from mmu_front.fill. ir_run() returns with trap.kind
+ * TRAP_EXCEPTION, the vector (0 or more), error code and address; the state is that before the instruction.
+ */
+_Noreturn void ir_raise(struct cpu *c, int vector, uint64_t error_code, uint64_t address);
+/* access_raise() codes of lib/jit's own; others are vectors. */
+enum { IR_RAISE_AGAIN = -100, IR_RAISE_EXCLUSIVE = -101 };
 
 #define IR_RUN_INSN_OPS 96
 
@@ -44,6 +53,7 @@ struct ir_cpu {
 	struct ir_region *one;    /* for the interpreter */
 	struct ir_region *region; /* for T1 */
 	uint32_t step_over;       /* the next instruction goes through T0: it stores into its own page */
+	bool exclusive;           /* system mode: and while all other processors stand still */
 };
 
 /* Makes c->engine; for isa->cpu_new and cpu_clone. 0 or -errno. */
@@ -57,6 +67,21 @@ bool ir_store_fault(struct cpu *c, uint64_t addr, void *ucontext);
 
 /* One instruction by T0. */
 enum trap_kind ir_step(struct cpu *c);
+
+/* ---- shared by run.c and machine.c ---- */
+uint64_t ir_get_pc(const struct cpu *c);
+void ir_set_pc(struct cpu *c, uint64_t pc);
+void ir_set_extra(struct cpu *c, uint32_t extra);
+uint32_t ir_mode(const struct cpu *c);
+void ir_check(const struct ir_region *r);
+uint64_t ir_host_address(const struct jit *j, uint32_t offset);
+uint32_t ir_fp_enter(struct cpu *c, uint32_t *host);
+void ir_fp_leave(struct cpu *c, uint32_t host);
+enum trap_kind ir_left(struct cpu *c, enum ir_leave how);
+enum trap_kind ir_machine_run(struct cpu *c);
+enum trap_kind ir_machine_step(struct cpu *c);
+uint64_t ir_machine_link(struct cpu *c, uint32_t exit);
+uint64_t ir_machine_miss(struct cpu *c, uint64_t pc);
 
 /* Thunks call these; they give host addresses. */
 uint64_t ir_engine_link(struct cpu *c, uint32_t exit);

@@ -227,6 +227,10 @@ enum ir_leave ir_code_run(struct ir_code *r, struct cpu *cpu, uint64_t guest_bas
 				address = v[o->a].u64[0] + o->imm;
 			if (address & ((1ull << (o->x >> IR_MEM_ALIGN_SHIFT & 7)) - 1))
 				return align_trap(cpu, address);
+			if (cpu->mmu) {
+				ir_mem_machine(cpu, d, o, address, &v[o->b], &v[o->c]);
+				break;
+			}
 			void *at = (void *)(uintptr_t)(guest_base + address);
 			if (o->op == IR_LD)
 				ir_mem_load(d, o, at);

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop of system mode. See run.h, tlb.h and engine.h.
+ *
+ * Theory of operation
+ *
+ * A region is found by the RAM address of its code, its pc, its context (mode, code segment base, memory map of fetches) and the mapping
+ * through which its page is seen. Whoever goes there from C has looked the page up in the TLB; translated code
+ * compares the mapping's number (a guard) wherever a jump leads into another page or comes from a table, and needs nothing within a
+ * page: the mapping cannot have changed since the region was entered, as what changes it ends its region (IR_HINT_FAR).
+ *
+ * A fetch that faults is raised where the guest's next instruction would have run: pc is stored first. So nothing is looked up while a lock
+ * is held.
+ */
+#include <string.h>
+#include "base/log.h"
+#include "jit/host/t1.h"
+#include "jit/tlb.h"
+
+#define FETCH 1024 /* bytes of guest code that one region may come from */
+
+_Noreturn void ir_raise(struct cpu *c, int vector, uint64_t error_code, uint64_t address)
+{
+	c->trap.error_code = error_code;
+	c->trap.address = address;
+	access_raise(vector);
+}
+
+static struct ir_cpu *engine(const struct cpu *c)
+{
+	return c->engine;
+}
+
+/* Where instructions at pc come from. */
+struct place {
+	uint64_t linear;
+	unsigned map;
+	uint8_t *host;   /* NULL: registers */
+	uint64_t ram;    /* page */
+	uint64_t physical;
+	bool global;
+};
+
+/* Looks a page up; faults are raised. Held: no lock. */
+static void look(struct mmu *m, uint64_t linear, unsigned map, struct place *p)
+{
+	struct tlb_entry *e = tlb_find(m, linear, map, MMU_FETCH, false);
+	const struct tlb_more *o = e ? tlb_more(m, map, e) : NULL;
+
+	*p = (struct place){.linear = linear, .map = map};
+	if (!o)
+		return;
+	p->host = tlb_host(e, o);
+	p->ram = o->ram;
+	p->physical = o->physical;
+	p->global = o->rights & MMU_GLOBAL;
+}
+
+static uint64_t linear_of(const struct cpu *c, uint64_t pc)
+{
+	const struct mmu_front *f = c->mmu->front;
+	uint64_t base = f->fetch_base ? f->fetch_base(c) : 0;
+	return base ? (uint32_t)(pc + base) : pc;
+}
+
+static unsigned fetch_map(const struct cpu *c)
+{
+	const struct mmu_front *f = c->mmu->front;
+	return f->fetch_map ? f->fetch_map(c) & (TLB_MAPS - 1) : 0;
+}
+
+/* The number of the present context; 0: too many. Held: lock. */
+static uint32_t context(struct cpu *c, unsigned map)
+{
+	struct jit *j = c->jit;
+	const struct mmu_front *f = c->mmu->front;
+	uint64_t base = f->fetch_base ? f->fetch_base(c) : 0;
+	uint32_t mode = ir_mode(c), now = c->mmu->context;
+
+	if (now && j->context[now].mode == mode && j->context[now].base == base && j->context[now].map == map)
+		return now;
+	return jit_context(j, mode, base, map);
+}
+
+/* What is known of the code at pc: one page, and the next one if the first instruction goes on there. */
+struct source {
+	uint64_t pc;
+	struct place page[2];
+	bool second;       /* page[1] is filled */
+	uint32_t context, mapping[2];
+};
+
+/* Numbers for the source; flushes when they are used up. Held: lock. */
+static void number(struct cpu *c, struct source *s)
+{
+	struct jit *j = c->jit;
+
+	for (;;) {
+		s->context = context(c, s->page[0].map);
+		s->mapping[0] = jit_mapping(j, s->page[0].linear & ~4095ull, s->page[0].ram, s->page[0].global);
+		s->mapping[1] = !s->second ? 0
+				: jit_mapping(j, s->page[1].linear & ~4095ull, s->page[1].ram, s->page[1].global);
+		if (s->context && s->mapping[0] && (s->mapping[1] || !s->second))
+			return;
+		jit_flush(j, &engine(c)->jc);
+	}
+}
+
+static uint64_t next_page(const struct source *s)
+{
+	return (s->page[0].linear | 4095) + 1;
+}
+
+enum built { BUILT, NEEDS_SECOND, CANNOT };
+
+/* Builds the source's region. Held: lock. */
+static enum built build(struct cpu *c, const struct source *s, unsigned insns, size_t *bytes)
+{
+	struct ir_cpu *x = engine(c);
+	const struct ir_front *f = x->front;
+	struct ir_region *r = x->region;
+	unsigned at = s->page[0].linear & 4095;
+	size_t n = 4096 - at, want = (size_t)insns * f->longest;
+	uint8_t buf[FETCH];
+
+	/* A copy: other processors may write while it is decoded. */
+	want = want < sizeof buf ? want : sizeof buf;
+	n = n < want ? n : want;
+	memcpy(buf, s->page[0].host + at, n);
+	if (s->second) {
+		/* Only for the instruction that goes on there. */
+		insns = 1;
+		size_t more = f->longest < 4096 ? f->longest : 4096;
+		memcpy(buf + n, s->page[1].host, more);
+		n += more;
+	}
+	ir_begin(r, f->guest, s->pc);
+	*bytes = f->translate(r, c, s->pc, insns, buf, n);
+	if (!*bytes)
+		return !s->second && n == 4096u - at && n < f->longest ? NEEDS_SECOND : CANNOT;
+	return BUILT;
+}
+
+/* Translates the source. Held: lock. The region's number; JIT_NONE: it cannot be, or *second is needed. */
+static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
+{
+	struct jit *j = c->jit;
+	struct ir_cpu *x = engine(c);
+	const struct ir_front *f = x->front;
+	struct ir_region *r = x->region;
+	unsigned insns = j->config.one_insn ? 1 : f->max_insns ? f->max_insns : 64;
+	size_t bytes;
+
+	if (!jit_page_get(j, s->page[0].ram << 12) || (s->second && !jit_page_get(j, s->page[1].ram << 12)) ||
+	    jit_ram_hot(j, s->page[0].ram) || (s->second && !s->page[1].host))
+		return JIT_NONE;
+	/* First seen, then read: no store in between is missed. */
+	jit_ram_protect(j, s->page[0].ram);
+	if (s->second)
+		jit_ram_protect(j, s->page[1].ram);
+	for (; insns; insns /= 2) {
+		switch (build(c, s, insns, &bytes)) {
+		case NEEDS_SECOND:
+			*second = true;
+			return JIT_NONE;
+		case CANNOT:
+			return JIT_NONE;
+		default:
+			break;
+		}
+		if (r->full)
+			continue;
+		ir_check(r);
+		if (log_mask & LOG_OP)
+			ir_print(r, log_stream());
+		ir_optimise(r);
+		if (log_mask & LOG_OP_OPT)
+			ir_print(r, log_stream());
+		uint32_t n = jit_region_new(j, s->pc, s->context);
+		struct jit_region *g = &j->region[n];
+		g->src = s->page[0].ram << 12 | (s->page[0].linear & 4095);
+		g->src2 = s->second ? s->page[1].ram << 12 : 0;
+		g->mapping[0] = s->mapping[0];
+		g->mapping[1] = s->mapping[1];
+		if (!t1_generate(j, n, r, f->fp_host && f->fp_host(c)))
+			continue;
+		g->guest_len = (uint16_t)bytes;
+		j->stats.guest_insns += r->insns;
+		jit_region_commit(j, n);
+		jit_ram_note(j, n);
+		return n;
+	}
+	return JIT_NONE;
+}
+
+/*
+ * The region for pc, translated if need be; its mappings are valid for guards from now on. JIT_NONE: the interpreter must do it.
+ * A fetch that faults is raised. Called without the lock, returns with it. Processor inside: what it knew of the cache may be stale.
+ */
+static uint32_t find(struct cpu *c, uint64_t pc)
+{
+	struct jit *j = c->jit;
+	struct mmu *m = c->mmu;
+	struct ir_cpu *x = engine(c);
+	struct source s = {.pc = pc};
+	uint32_t r;
+
+	ir_set_pc(c, pc);
+	look(m, linear_of(c, pc), fetch_map(c), &s.page[0]);
+	jit_lock_inside(j, &x->jc);
+	if (!s.page[0].host)
+		return JIT_NONE;
+	for (;;) {
+		bool second = false;
+		number(c, &s);
+		r = jit_region_find_ram(j, s.page[0].ram << 12 | (s.page[0].linear & 4095), pc, s.context, s.mapping[0],
+					s.second ? s.mapping[1] : ~0u);
+		if (r && j->region[r].mapping[1] && !s.second)
+			second = true;
+		if (!r) {
+			if (jit_reserve(j, &x->jc))
+				continue; /* the numbers are new */
+			r = translate(c, &s, &second);
+		}
+		if (!second)
+			break;
+		jit_unlock(j);
+		look(m, next_page(&s), s.page[0].map, &s.page[1]);
+		s.second = true;
+		jit_lock_inside(j, &x->jc);
+		if (!s.page[1].host)
+			return JIT_NONE;
+	}
+	if (r) {
+		m->context = s.context;
+		m->ids[s.page[0].map][tlb_id_index(s.page[0].linear)] = s.mapping[0];
+		if (s.second)
+			m->ids[s.page[1].map][tlb_id_index(s.page[1].linear)] = s.mapping[1];
+	}
+	return r;
+}
+
+/* The target is in a page that the exit's region was entered through, in the same context. */
+static bool same_page(const struct jit_region *from, const struct jit_region *to)
+{
+	return !to->mapping[1] && (to->mapping[0] == from->mapping[0] || to->mapping[0] == from->mapping[1]);
+}
+
+uint64_t ir_machine_link(struct cpu *c, uint32_t exit)
+{
+	struct jit *j = c->jit;
+	uint32_t generation = atomic_load(&j->generation);
+	uint32_t r = find(c, jit_exit_target(j, exit));
+	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
+
+	if (r && generation == atomic_load(&j->generation) && !(log_mask & LOG_NOCHAIN)) {
+		const struct jit_region *from = &j->region[j->exit[exit].region], *g = &j->region[r];
+		if (from->mode == g->mode && !(from->flags & JIT_REGION_DEAD))
+			jit_link_to(j, exit, r, same_page(from, g) ? g->code : g->guard);
+	}
+	jit_unlock(j);
+	return to;
+}
+
+uint64_t ir_machine_miss(struct cpu *c, uint64_t pc)
+{
+	struct jit *j = c->jit;
+	uint32_t r = find(c, pc);
+	uint64_t to = ir_host_address(j, j->thunk[T1_RETRY]);
+
+	j->stats.lookups_slow++;
+	if (r) {
+		to = ir_host_address(j, j->region[r].code);
+		if (j->cold - j->hot > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN))
+			jit_table_set(j, pc, t1_verify_entry(j, r));
+	}
+	jit_unlock(j);
+	return to;
+}
+
+/* What ended the scope. The state in memory is complete; pc only if the fault was not in translated code itself. */
+static enum trap_kind caught(struct cpu *c, const struct access_scope *s)
+{
+	struct ir_cpu *x = engine(c);
+	struct mmu *m = c->mmu;
+	struct t1_place p;
+
+	if (m->at && t1_locate(c->jit, x->front->guest, m->at, &p)) {
+		ir_set_pc(c, p.pc);
+		ir_set_extra(c, p.extra);
+	}
+	m->at = 0;
+	m->in_region = false;
+	if (s->sig) {
+		/* A host fault in guest RAM: the file behind it was cut. */
+		ir_fault_trap(c, s, 0);
+		return ir_left(c, IR_LEAVE_TRAP);
+	}
+	if (s->code == IR_RAISE_AGAIN || s->code == IR_RAISE_EXCLUSIVE) {
+		x->step_over = 1;
+		x->exclusive |= s->code == IR_RAISE_EXCLUSIVE;
+		return TRAP_NONE;
+	}
+	c->trap.kind = TRAP_EXCEPTION;
+	c->trap.vector = s->code;
+	c->trap.host_fault = false;
+	return ir_left(c, IR_LEAVE_TRAP);
+}
+
+/* Bytes at pc for the interpreter. */
+static size_t fetch(struct cpu *c, const struct place *p, uint8_t *to, size_t n)
+{
+	struct mmu *m = c->mmu;
+	unsigned at = p->linear & 4095;
+
+	n = n < 4096u - at ? n : 4096u - at;
+	if (p->host) {
+		memcpy(to, p->host + at, n);
+		return n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool failed = false;
+		tlb_leave(m);
+		to[i] = (uint8_t)m->machine->load(m->machine->opaque, c, p->physical + at + i, 1, &failed);
+		tlb_return(m);
+		if (failed && m->front->failed)
+			m->front->failed(c, p->linear + i, p->physical + at + i, MMU_FETCH);
+	}
+	return n;
+}
+
+static enum ir_leave interpret_in_scope(struct cpu *c)
+{
+	struct mmu *m = c->mmu;
+	struct ir_region *r = engine(c)->one;
+	const struct ir_front *f = engine(c)->front;
+	uint64_t pc = ir_get_pc(c);
+	uint8_t buf[FETCH];
+	struct place p;
+	size_t want = f->longest < FETCH / 2 ? f->longest : FETCH / 2;
+
+	look(m, linear_of(c, pc), fetch_map(c), &p);
+	size_t n = fetch(c, &p, buf, want);
+	ir_begin(r, f->guest, pc);
+	size_t bytes = f->translate(r, c, pc, 1, buf, n);
+	if (!bytes && n < want) {
+		look(m, (p.linear | 4095) + 1, p.map, &p);
+		n += fetch(c, &p, buf + n, want - n);
+		ir_begin(r, f->guest, pc);
+		bytes = f->translate(r, c, pc, 1, buf, n);
+	}
+	c->jit->stats.interpreted++;
+	if (!bytes || r->full) {
+		memset(&c->trap, 0, sizeof c->trap);
+		c->trap.kind = TRAP_EXCEPTION;
+		c->trap.vector = IR_VECTOR_FETCH;
+		c->trap.address = pc;
+		return IR_LEAVE_TRAP;
+	}
+	ir_check(r);
+	return ir_interp_in_scope(r, c, 0);
+}
+
+/* One instruction: code that the guest changes is always seen. */
+static enum trap_kind interpret(struct cpu *c)
+{
+	struct access_scope s;
+
+	if (access_enter(&s))
+		return caught(c, &s);
+	enum ir_leave leave = interpret_in_scope(c);
+	access_leave(&s);
+	return ir_left(c, leave);
+}
+
+enum trap_kind ir_machine_step(struct cpu *c)
+{
+	return interpret(c);
+}
+
+/* Runs translated code until it leaves. TRAP_NONE: go on. */
+static enum trap_kind translated(struct cpu *c)
+{
+	typedef unsigned enter(struct cpu *, uint64_t);
+	struct jit *j = c->jit;
+	struct ir_cpu *x = engine(c);
+	struct mmu *m = c->mmu;
+	struct access_scope s;
+	uint32_t host;
+
+	atomic_store(&x->jc.inside, 1);
+	if (__builtin_expect(atomic_load(&j->stop), 0))
+		jit_enter_wait(j, &x->jc);
+	if (access_enter(&s)) {
+		ir_fp_leave(c, 0x1f80);
+		atomic_store(&x->jc.inside, 0);
+		return caught(c, &s);
+	}
+	uint32_t r = find(c, ir_get_pc(c));
+	uint64_t to = r ? ir_host_address(j, j->region[r].code) : 0;
+	jit_unlock(j);
+	if (!r) {
+		access_leave(&s);
+		atomic_store(&x->jc.inside, 0);
+		return interpret(c);
+	}
+	ir_fp_enter(c, &host);
+	m->in_region = true;
+	unsigned reason = ((enter *)(uintptr_t)ir_host_address(j, j->thunk[T1_ENTER]))(c, to);
+	m->in_region = false;
+	ir_fp_leave(c, host);
+	access_leave(&s);
+	atomic_store(&x->jc.inside, 0);
+	switch (reason) {
+	case T1_LEFT_TRAP:
+		return ir_left(c, IR_LEAVE_TRAP);
+	case T1_LEFT_ALIGN: {
+		uint64_t address = c->trap.address;
+		memset(&c->trap, 0, sizeof c->trap);
+		c->trap.kind = TRAP_EXCEPTION;
+		c->trap.vector = IR_VECTOR_ALIGN;
+		c->trap.address = address;
+		return ir_left(c, IR_LEAVE_TRAP);
+	}
+	default:
+		return TRAP_NONE;
+	}
+}
+
+static enum trap_kind interpret_alone(struct cpu *c)
+{
+	struct mmu *m = c->mmu;
+
+	tlb_leave(m);
+	m->machine->exclusive_begin(m->machine->opaque, c);
+	tlb_return(m);
+	m->exclusive = true;
+	enum trap_kind kind = interpret(c);
+	m->exclusive = false;
+	m->machine->exclusive_end(m->machine->opaque, c);
+	return kind;
+}
+
+static enum trap_kind run(struct cpu *c)
+{
+	struct ir_cpu *x = engine(c);
+
+	for (;;) {
+		enum trap_kind kind;
+		if (__builtin_expect(atomic_load(&c->mmu->flush_wanted), 0))
+			tlb_flush_wanted(c->mmu);
+		if (c->pending) {
+			c->pending = 0;
+			c->trap.kind = TRAP_NONE;
+			return TRAP_NONE;
+		}
+		bool step = c->single_step;
+		if (x->exclusive) {
+			x->exclusive = false;
+			x->step_over = 0;
+			kind = interpret_alone(c);
+		} else if (step || x->step_over || c->jit->config.accel == JIT_INTERPRET) {
+			x->step_over = 0;
+			kind = interpret(c);
+			step = step && !x->exclusive;
+		} else {
+			kind = translated(c);
+		}
+		if (kind != TRAP_NONE)
+			return kind;
+		if (step && !c->pending) {
+			memset(&c->trap, 0, sizeof c->trap);
+			c->trap.kind = TRAP_DEBUG;
+			return TRAP_DEBUG;
+		}
+	}
+}
+
+enum trap_kind ir_machine_run(struct cpu *c)
+{
+	tlb_return(c->mmu);
+	enum trap_kind kind = run(c);
+	tlb_leave(c->mmu);
+	return kind;
+}
