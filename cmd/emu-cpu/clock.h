@@ -28,4 +28,21 @@ void timer_set(struct timer *t, uint64_t at_ns); /* replaces; a time that is pas
 void timer_stop(struct timer *t);
 bool timer_armed(const struct timer *t);
 uint64_t timer_at(const struct timer *t); /* UINT64_MAX: not armed */
+
+/* ---- the machine's part; under the machine lock ---- */
+void clock_start(struct machine *m); /* CLOCK_VIRT runs */
+void clock_stop(struct machine *m);
+bool clock_running(const struct machine *m);
+void clock_set(struct machine *m, uint64_t virt_ns); /* after a load; timers keep their times */
+/* The earliest timer, UINT64_MAX: none. */
+uint64_t clock_next(struct machine *m, enum clock_kind k);
+/* Fires what is due; returns how many. The main loop does this by itself. */
+unsigned clock_fire(struct machine *m);
+/* Virtual time comes from fn instead of the host (-icount): any thread may ask. NULL: back to the host. */
+void clock_source(struct machine *m, uint64_t (*fn)(void *opaque), void *opaque);
+
+/* A test's machine (testing.h): all three clocks stand still but for these. Firing order is that of the timers' times. */
+void clock_own(struct machine *m);
+void clock_step(struct machine *m, uint64_t ns);
+uint64_t clock_step_next(struct machine *m); /* to the earliest virtual timer; returns the time now */
 #endif

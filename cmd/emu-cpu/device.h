@@ -78,6 +78,9 @@ struct device {
 	bool realized, hotplugged;
 	struct device *next;  /* siblings on the bus */
 	struct bus *buses;    /* that it provides */
+	struct device *later; /* all devices in order of creation */
+	bool any_bus;         /* the bus was chosen, not given: another one of its kind will do */
+	bool leaving;         /* the guest was asked to let go of it */
 };
 
 /* A bus that a device or the board provides. Kinds have their own structs (pci.h, …) that begin with this. */
@@ -92,6 +95,9 @@ struct bus {
 	int (*plug)(struct bus *b, struct device *d, struct err *e);
 	void (*unplug)(struct bus *b, struct device *d);
 	void (*place)(const struct device *d, char *buf, size_t size); /* "04.0" in paths and info qtree */
+	/* device_del: asks the guest to let go; who hears that it has calls device_gone(). NULL: it is gone at once. */
+	int (*eject)(struct bus *b, struct device *d, struct err *e);
+	bool hotplug;         /* takes devices while the machine runs */
 };
 void bus_init(struct bus *b, const char *kind, const char *name, struct device *owner, struct machine *m);
 
@@ -106,6 +112,32 @@ int device_realize(struct device *d, struct err *e);
 void device_free(struct device *d);
 /* "type,prop=value,…" of -device; id, bus and addr understood. */
 struct device *device_add(struct machine *m, const char *spec, struct err *e);
+/* The guest has let go of it (or it is pulled out): DEVICE_DELETED, device_free(). */
+void device_gone(struct device *d);
+/* device_del of the monitor. */
+int device_del(struct machine *m, const char *id, struct err *e);
+/* Text of a property's value, as info qtree and qom-get show it. */
+void device_get(const struct device *d, const struct prop *p, char *buf, size_t size);
+struct bus *bus_find(struct machine *m, const char *name);
+void device_print_tree(struct machine *m, FILE *f); /* info qtree */
+/* Calls fn for every device, in order of creation, until it returns false. */
+void device_each(struct machine *m, bool (*fn)(void *opaque, struct device *d), void *opaque);
+/* All types in order of their names: NULL ends. */
+const struct device_type *device_type_at(unsigned n);
+/* -global DRIVER.PROPERTY=VALUE or driver=…,property=…,value=…; -set GROUP.ID.ARG=VALUE. Before devices are made. */
+int device_global(struct machine *m, const char *text, struct err *e);
+int device_set_option(struct machine *m, const char *text, struct err *e);
+/* The value that -set gave for an option of the group's id, NULL: none; for those who parse -disk and its like. n-th: 0, 1, … */
+const char *device_set_option_get(struct machine *m, const char *group, const char *id, unsigned n, const char **arg);
+/* Warns on standard error of -global lines that met no device. */
+void device_globals_check(struct machine *m);
+/* Properties of the boards' own areas (struct board) use the same tables. */
+int prop_set(void *state, const char *owner, const struct prop *p, const char *value, struct machine *m, struct err *e);
+void prop_default(void *state, const struct prop *p);
+void prop_free(void *state, const struct prop *p);
+const char *prop_type_name(const struct prop *p);
+void prop_get(const void *state, const struct prop *p, char *buf, size_t size);
+
 void device_help(const char *type, FILE *f); /* -device help, -device type,help */
 struct device *device_find(struct machine *m, const char *id_or_path);
 /* A system reset calls reset of every device, in order of creation; this hooks what is none. */

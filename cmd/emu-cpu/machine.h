@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include "base/err.h"
 #include "base/loop.h"
+#include "base/opt.h"
 #include "clock.h"
 #include "device.h"
 #include "irq.h"
@@ -51,10 +52,16 @@ struct machine_config { /* from the command line; owned by the machine */
 	const char *const *firmware_dirs; /* -L, NULL-terminated, then the distribution's */
 	bool graphics, usb, no_reboot, no_shutdown, start_stopped, no_defaults, single_step;
 	bool acpi, hpet, fd_bootchk, win2k_hack;
+	/* Texts as they were given, for the board and its chips to parse with base/keyval.h; NULL: not given. */
+	const char *boot, *rtc, *icount, *vga;
+	/* Each time the option was given, in order. */
+	struct opt_list fw_cfg, option_rom, acpitable, smbios, numa, device, drive_options;
+	int watchdog_action; /* enum watchdog_action */
 };
 
 struct machine {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, turn; /* turn: held by who is next; so a processor that comes back at once starves nobody */
+	_Atomic(pthread_t) owner;
 	struct loop *loop;
 	struct machine_config config;
 	const struct board *board;
@@ -66,10 +73,21 @@ struct machine {
 	struct vcpu **vcpu;
 	unsigned cpus;
 	enum run_state state;
+	bool built;               /* set-up is over: what comes now is hot-plugged */
 	struct ctl_server *ctl;
 	struct boot_entry *boot_order; /* boot-order.h */
 	struct parts *parts;      /* the core's own lists (core.h) */
 };
+
+/* An empty machine (no board, no processors). The loop belongs to the calling thread, the main thread. config is copied. */
+struct machine *machine_new(struct loop *loop, const struct machine_config *config, struct err *e);
+void machine_free(struct machine *m);
+/* Finds config.board, builds it, makes the -device ones. The machine has been reset and stands in RUN_PRELAUNCH. */
+int machine_build(struct machine *m, struct err *e);
+const struct board *board_find(const char *name);
+const struct board *board_at(unsigned n); /* in order of names, NULL ends */
+void machine_reset(struct machine *m);    /* all devices and hooks, at once; processors stand still. machine_request() is the usual way */
+const char *run_state_name(enum run_state s);
 
 void machine_lock(struct machine *m);
 void machine_unlock(struct machine *m);
@@ -88,9 +106,10 @@ enum watchdog_action { WATCHDOG_RESET, WATCHDOG_SHUTDOWN, WATCHDOG_POWEROFF, WAT
 void machine_watchdog(struct machine *m);         /* the action that -watchdog-action chose, with its event */
 void machine_nmi(struct machine *m);
 void machine_panicked(struct machine *m, unsigned how);
+/* How an NMI reaches the processors here (the board's: LINT1 of every APIC); NULL: straight to all processors. */
+void machine_on_nmi(struct machine *m, void (*fn)(void *opaque), void *opaque);
 
-/* An event to all control connections. data is consumed; NULL: none. json_t of jansson. */
-struct json_t;
+/* An event to all control connections, any thread. data (json_t of jansson) is consumed; NULL: none. */
 void machine_event(struct machine *m, const char *name, void *json_data);
 
 /* A file of firmware: searched in -L and the distribution's directories. Malloc'ed contents, NULL with e filled (it names the package). */
@@ -107,6 +126,7 @@ void machine_state_remove(struct machine *m, void *state);
 struct ctl_command {
 	const char *name;
 	void *(*run)(struct machine *m, const void *args, int *fds, unsigned fd_count, struct err *e);
+	bool unlocked; /* takes the machine lock itself; the others run with it held */
 };
 #define CTL_COMMAND(ident) \
 	static const struct ctl_command *const ident##_record __attribute__((used, section("ctl_commands"))) = &(ident)

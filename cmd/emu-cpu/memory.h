@@ -26,13 +26,29 @@ struct space;
 struct region_ops {
 	uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
 	void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
-	/* Sizes a guest may use (others: a guest-error line, reads give all ones); 0: 1 and 4 (8 for max when it says so). */
+	/*
+	 * Sizes a guest may use; 0: 1 and 4. Larger accesses are split, as a bus of that width does; smaller ones are a guest-error line
+	 * and reads give all ones.
+	 */
 	uint8_t min, max;
-	/* Sizes the two functions take; the core splits or widens. 0: as above. */
+	/*
+	 * Sizes the two functions take; 0: as above. The core splits what is larger. What is smaller than impl_min it widens: a read takes
+	 * its bytes from the aligned impl_min bytes, a write reads those, puts its bytes in and writes them back.
+	 */
 	uint8_t impl_min, impl_max;
 	bool unaligned;  /* the functions take unaligned offsets; else the core splits them */
 	bool big_endian;
+	/*
+	 * The functions may be entered again while they run (a device that reaches its own registers by DMA on purpose). Otherwise such an
+	 * access is refused with a guest-error line.
+	 */
+	bool reentrant;
 };
+
+/*
+ * A memory back end, `-object memory-backend-ram,id=ID,size=…` (memdev.c): its RAM, for one board or DIMM at a time. NULL with e filled.
+ */
+struct region *memdev_region(struct machine *m, const char *id, struct err *e);
 
 /* Makers. The caller owns the region: region_free(), after region_remove(). Names appear in `info mtree`. size: 1..2^64 (0 means 2^64). */
 struct region *region_new_container(struct machine *m, const char *name, uint64_t size);
@@ -63,6 +79,7 @@ int region_ram_fd(struct region *r, uint64_t *offset);
 
 /* Dirty pages (4 KiB) of RAM, for three clients. */
 enum { DIRTY_CODE = 1, DIRTY_DISPLAY = 2, DIRTY_MIGRATION = 4 };
+/* Host memory of the region was written by its device: marks the pages for all clients, translations of them go. Any thread. */
 void region_dirty_set(struct region *r, uint64_t offset, uint64_t size);
 /* Clears the client's marks in the range; calls fn for each run of dirty pages; stores that follow mark again. */
 void region_dirty_take(struct region *r, unsigned client, uint64_t offset, uint64_t size,
@@ -100,9 +117,23 @@ struct space_page {
 	uint8_t *host;         /* NULL: registers, ask space_load/store */
 	struct region *region; /* the RAM or device */
 	uint64_t offset;       /* of the page in it */
-	bool writable;
+	uint64_t ram;          /* number of the page among all RAM of the machine; only with host */
+	bool writable;         /* stores may go to host */
+	bool dirty;            /* false: memory_dirtied() must be told of the first store */
 };
-void space_page(struct space *s, uint64_t addr, struct space_page *p);
+void space_page(struct space *s, uint64_t addr, struct space_page *p); /* any thread, no lock */
+void memory_dirtied(struct machine *m, uint64_t ram);                  /* any thread */
+uint64_t memory_ram_pages(const struct machine *m);                    /* page numbers are below this, hot-plugged ones too */
+/*
+ * What the processors do for memory (vcpu.c): flush all TLBs, waiting if asked; drop translations of bytes [from, to) of page `ram`.
+ * Both any thread.
+ */
+struct memory_processors {
+	void (*flush)(void *opaque, bool wait);
+	void (*written)(void *opaque, uint64_t ram, unsigned from, unsigned to);
+	void *opaque;
+};
+void memory_on_processors(struct machine *m, const struct memory_processors *p); /* NULL: there are none any more */
 /* The flat view changed (called under the machine lock, after memory_commit): processors flush their TLBs. */
 void space_on_change(struct space *s, void (*fn)(void *opaque), void *opaque);
 

@@ -58,6 +58,8 @@ struct loop {
 	struct post *posts, **posts_end;
 	bool stop;
 	int status;
+	pthread_t thread;
+	bool coarse; /* the kernel has no epoll_pwait2(): waits are whole milliseconds */
 };
 
 uint64_t loop_now(void)
@@ -346,6 +348,7 @@ struct loop *loop_new(struct err *e)
 		return NULL;
 	}
 	l->signals = -1;
+	l->thread = pthread_self();
 	l->posts_end = &l->posts;
 	sigemptyset(&l->mask);
 	pthread_mutex_init(&l->lock, NULL);
@@ -389,25 +392,42 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-static int timeout(struct loop *l, int timeout_ms)
+bool loop_is_mine(const struct loop *l)
 {
-	uint64_t now, left;
+	return pthread_equal(l->thread, pthread_self());
+}
+
+/* Nanoseconds to wait at most; UINT64_MAX: for ever. */
+static uint64_t timeout(struct loop *l, int timeout_ms)
+{
+	uint64_t most = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000000, now, left;
 
 	if (!l->heap_count)
-		return timeout_ms;
+		return most;
 	now = loop_now();
-	if (l->heap[0]->at <= now)
-		return 0;
-	left = (l->heap[0]->at - now + 999999) / 1000000;
-	if (left > 3600000)
-		left = 3600000;
-	return timeout_ms < 0 || (int)left < timeout_ms ? (int)left : timeout_ms;
+	left = l->heap[0]->at > now ? l->heap[0]->at - now : 0;
+	if (left > 3600000000000u)
+		left = 3600000000000u;
+	return left < most ? left : most;
+}
+
+static int wait_events(struct loop *l, struct epoll_event *ev, int max, uint64_t ns)
+{
+	struct timespec ts = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+
+	if (!l->coarse) {
+		int n = epoll_pwait2(l->epoll, ev, max, ns == UINT64_MAX ? NULL : &ts, NULL);
+		if (n >= 0 || errno != ENOSYS)
+			return n;
+		l->coarse = true;
+	}
+	return epoll_wait(l->epoll, ev, max, ns == UINT64_MAX ? -1 : (int)((ns + 999999) / 1000000));
 }
 
 int loop_once(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev[32];
-	int n = epoll_wait(l->epoll, ev, 32, timeout(l, timeout_ms)), calls = 0;
+	int n = wait_events(l, ev, 32, timeout(l, timeout_ms)), calls = 0;
 	uint64_t now;
 
 	if (n < 0) {

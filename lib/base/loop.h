@@ -19,6 +19,7 @@ enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 /* reported always */ };
 
 struct loop *loop_new(struct err *e);
 void loop_free(struct loop *l); /* frees every watch and timer; closes no fd of the caller */
+bool loop_is_mine(const struct loop *l); /* is this the thread that made it? */
 int loop_run(struct loop *l);   /* until loop_stop(); returns its status */
 /* One turn: waits at most timeout_ms (-1: for ever, 0: not at all). Returns the number of callbacks made or -errno. */
 int loop_once(struct loop *l, int timeout_ms);

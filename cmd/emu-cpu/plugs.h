@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the command line and the control socket put into a machine from outside: disks, byte streams, network cables. Main thread, locked. */
+#ifndef EMU_CPU_PLUGS_H
+#define EMU_CPU_PLUGS_H
+#include "base/err.h"
+
+struct machine;
+
+/* text: fd=N, unix=PATH, file,path=PATH, stdio, null, none; id=ID. class_name: "serial", "parallel", "virtcon", "debugcon", "chardev". */
+int serial_add(struct machine *m, const char *class_name, const char *text, struct err *e);
+/* A new end for it; the fd becomes the stream's. */
+int serial_reconnect(struct machine *m, const char *id, int fd, struct err *e);
+
+/* text: id=ID,nbd=unix:PATH,if=ide|virtio|floppy|pflash|none|…; see emu-cpu(1), -disk. */
+int drive_add(struct machine *m, const char *text, struct err *e);
+
+/* text: id=ID,fd=N or unix=PATH[,packet=on][,vnet_hdr=on] */
+int net_add(struct machine *m, const char *text, struct err *e);
+int net_reconnect(struct machine *m, const char *id, int fd, struct err *e);
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Byte streams. The fd is non-blocking; what it does not take stays with the device, which hears when there is room again. Input is
+ * read only while the device has room, so that a slow guest slows the writer at the other end and nothing is lost.
+ */
+#include "serial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/keyval.h"
+#include "base/size.h"
+#include "base/sock.h"
+#include "core.h"
+#include "plugs.h"
+
+#define CHUNK 4096
+#define PATIENCE_MS 10000 /* for a peer that is being started */
+
+struct serial {
+	struct machine *machine;
+	char *id, *class_name;
+	int in, out;          /* the same fd for sockets; -1: nobody is there */
+	int in_flags, out_flags; /* to be put back at the end: the fds may be a terminal's */
+	bool borrowed;        /* standard input and output: not closed */
+	struct loop_fd *watch_in, *watch_out;
+	bool file;            /* epoll takes no regular files: input is read when there is room */
+	bool blocked;         /* a write was short */
+	bool pumping;         /* a posted call is on its way */
+	const struct serial_ops *ops;
+	void *opaque;
+	struct serial *next;
+};
+
+struct serial_core {
+	struct serial *list;
+	unsigned made;
+};
+
+static struct serial_core *core(const struct machine *m)
+{
+	return m->parts->serials;
+}
+
+static void drop(struct serial *s)
+{
+	loop_del_fd(s->watch_in);
+	if (s->watch_out != s->watch_in)
+		loop_del_fd(s->watch_out);
+	s->watch_in = s->watch_out = NULL;
+	if (s->borrowed) {
+		if (s->in >= 0)
+			fcntl(s->in, F_SETFL, s->in_flags);
+		if (s->out >= 0)
+			fcntl(s->out, F_SETFL, s->out_flags);
+	} else {
+		if (s->in >= 0)
+			close(s->in);
+		if (s->out >= 0 && s->out != s->in)
+			close(s->out);
+	}
+	s->in = s->out = -1;
+	s->blocked = false;
+}
+
+static void event(struct serial *s, int what)
+{
+	if (s->ops && s->ops->event)
+		s->ops->event(s->opaque, what);
+}
+
+static void closed(struct serial *s)
+{
+	bool waiting = s->blocked;
+
+	drop(s);
+	event(s, SERIAL_CLOSED);
+	/* Writes vanish from now on, so whoever waits for room has it. */
+	if (waiting && s->ops && s->ops->writable)
+		s->ops->writable(s->opaque);
+}
+
+static size_t room(struct serial *s)
+{
+	return s->ops && s->ops->receive ? (s->ops->can_receive ? s->ops->can_receive(s->opaque) : CHUNK) : 0;
+}
+
+/* Main thread: what the loop looks at follows from the state. */
+static void update_watches(struct serial *s)
+{
+	unsigned in = s->in >= 0 && room(s) ? LOOP_READ : 0, out = s->out >= 0 && s->blocked ? LOOP_WRITE : 0;
+
+	if (s->watch_in && s->watch_in == s->watch_out) {
+		loop_set_fd(s->watch_in, in | out);
+		return;
+	}
+	if (s->watch_in)
+		loop_set_fd(s->watch_in, in);
+	if (s->watch_out)
+		loop_set_fd(s->watch_out, out);
+}
+
+static void receive(struct serial *s)
+{
+	uint8_t data[CHUNK];
+	size_t most = room(s);
+	ssize_t n;
+
+	if (s->in < 0 || !most)
+		return;
+	n = read(s->in, data, most < sizeof data ? most : sizeof data);
+	if (n > 0)
+		s->ops->receive(s->opaque, data, (size_t)n);
+	else if (n == 0 && s->in != s->out) {
+		/* The end of standard input is not the end of output. */
+		loop_del_fd(s->watch_in);
+		s->watch_in = NULL;
+		if (!s->borrowed)
+			close(s->in);
+		else
+			fcntl(s->in, F_SETFL, s->in_flags);
+		s->in = -1;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		closed(s);
+}
+
+static void pump(void *opaque);
+
+static void later(struct serial *s)
+{
+	if (!s->pumping)
+		s->pumping = loop_post(s->machine->loop, pump, s) == 0;
+}
+
+static void pump(void *opaque)
+{
+	struct serial *s = opaque;
+
+	machine_lock(s->machine);
+	s->pumping = false;
+	if (s->file && s->in >= 0 && room(s)) {
+		receive(s);
+		if (s->in >= 0 && room(s))
+			later(s);
+	}
+	update_watches(s);
+	machine_unlock(s->machine);
+}
+
+static void ready(void *opaque, unsigned events)
+{
+	struct serial *s = opaque;
+
+	machine_lock(s->machine);
+	if (events & LOOP_WRITE && s->blocked) {
+		s->blocked = false;
+		if (s->ops && s->ops->writable)
+			s->ops->writable(s->opaque);
+	}
+	if (events & (LOOP_READ | LOOP_HANGUP)) {
+		/* A hang-up with the guest not reading: what is left in the socket waits for it. */
+		if (room(s))
+			receive(s);
+		else if (events & LOOP_HANGUP)
+			closed(s);
+	}
+	if (s->in >= 0 || s->out >= 0)
+		update_watches(s);
+	machine_unlock(s->machine);
+}
+
+/* Under the lock, main thread. */
+static int connect_fds(struct serial *s, int in, int out, bool borrowed, struct err *e)
+{
+	struct loop *l = s->machine->loop;
+
+	s->in = in;
+	s->out = out;
+	s->borrowed = borrowed;
+	s->file = false;
+	s->in_flags = in >= 0 ? fcntl(in, F_GETFL) : 0;
+	s->out_flags = out >= 0 ? fcntl(out, F_GETFL) : 0;
+	if ((in >= 0 && fcntl(in, F_SETFL, s->in_flags | O_NONBLOCK) < 0) || (out >= 0 && fcntl(out, F_SETFL, s->out_flags | O_NONBLOCK) < 0))
+		return err_errno(e, errno, "cannot use fd %d", in);
+	if (in >= 0) {
+		s->watch_in = loop_add_fd(l, in, LOOP_READ, ready, s, e);
+		if (!s->watch_in && e->code != EPERM)
+			return -e->code;
+		s->file = !s->watch_in;
+	}
+	if (out == in) {
+		s->watch_out = s->watch_in;
+	} else if (out >= 0) {
+		s->watch_out = loop_add_fd(l, out, LOOP_WRITE, ready, s, e);
+		if (!s->watch_out && e->code != EPERM)
+			return -e->code;
+	}
+	e->code = 0;
+	update_watches(s);
+	if (s->file)
+		later(s);
+	event(s, SERIAL_OPENED);
+	return 0;
+}
+
+int serial_reconnect(struct machine *m, const char *id, int fd, struct err *e)
+{
+	struct serial *s = serial_find(m, id);
+
+	if (!s)
+		return err_set(e, ENODEV, "there is no byte stream '%s'", id);
+	if (s->in >= 0 || s->out >= 0)
+		closed(s);
+	return connect_fds(s, fd, fd, false, e);
+}
+
+int serial_add(struct machine *m, const char *class_name, const char *text, struct err *e)
+{
+	struct serial_core *c = core(m);
+	struct serial *s = calloc(1, sizeof *s), **p;
+	struct keyval kv;
+	const char *id, *backend, *fd_text, *path;
+	char made[64];
+	int r = 0;
+	int64_t fd;
+
+	if (!s || keyval_parse(text, "backend", &kv, e) < 0) {
+		free(s);
+		return e->code ? -e->code : err_set(e, ENOMEM, "out of memory");
+	}
+	backend = keyval_get(&kv, "backend");
+	id = keyval_get(&kv, "id");
+	fd_text = keyval_get(&kv, "fd");
+	path = keyval_get(&kv, "unix");
+	if (!path)
+		path = keyval_get(&kv, "path");
+	snprintf(made, sizeof made, "%s%u", class_name, c->made);
+	s->machine = m;
+	s->in = s->out = -1;
+	s->id = strdup(id ? id : made);
+	s->class_name = strdup(class_name);
+	if (serial_find(m, s->id)) {
+		r = err_set(e, EEXIST, "Duplicate ID '%s' for chardev", s->id);
+		goto out;
+	}
+	if (fd_text) {
+		r = number_parse("fd", fd_text, 0, INT32_MAX, &fd, e);
+		if (r == 0 && fcntl((int)fd, F_GETFD) < 0)
+			r = err_errno(e, errno, "fd %d", (int)fd);
+		if (r == 0) {
+			fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+			r = connect_fds(s, (int)fd, (int)fd, false, e);
+		}
+	} else if (backend && !strcmp(backend, "file")) {
+		int out = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : -1;
+		r = !path ? err_set(e, EINVAL, "file: path=PATH is missing") : out < 0 ? err_errno(e, errno, "cannot open %s", path)
+		    : connect_fds(s, -1, out, false, e);
+	} else if (path) {
+		int sock = sock_wait_unix(path, SOCK_STREAM, PATIENCE_MS, e);
+		r = sock < 0 ? sock : connect_fds(s, sock, sock, false, e);
+	} else if (backend && !strcmp(backend, "stdio")) {
+		r = connect_fds(s, 0, 1, true, e);
+	} else if (!backend || (strcmp(backend, "null") && strcmp(backend, "none"))) {
+		err_set(e, EINVAL, "'%s' is no byte stream of emu-cpu: fd=N, unix=PATH, file,path=PATH, stdio, null or none expected", text);
+		r = err_hint(e, "other character back ends are emu-mon's, which passes their fds");
+	}
+	if (r == 0) {
+		c->made++;
+		for (p = &c->list; *p; p = &(*p)->next)
+			;
+		*p = s;
+		s = NULL;
+	}
+out:
+	if (s) {
+		drop(s);
+		free(s->id);
+		free(s->class_name);
+		free(s);
+	}
+	keyval_free(&kv);
+	return r;
+}
+
+/* ---- devices ---- */
+
+void serial_attach(struct serial *s, const struct serial_ops *ops, void *opaque)
+{
+	if (!s)
+		return;
+	s->ops = ops;
+	s->opaque = opaque;
+	if (ops && (s->in >= 0 || s->out >= 0))
+		event(s, SERIAL_OPENED);
+	serial_accept(s);
+}
+
+size_t serial_write(struct serial *s, const uint8_t *data, size_t n)
+{
+	ssize_t done;
+
+	if (!s || s->out < 0)
+		return n;
+	if (s->blocked)
+		return 0;
+	do
+		done = write(s->out, data, n);
+	while (done < 0 && errno == EINTR);
+	if (done < 0 && errno != EAGAIN) {
+		/* The reader has gone; the loop hears of it too, where it can. */
+		return n;
+	}
+	if (done < 0)
+		done = 0;
+	if ((size_t)done < n && s->watch_out) {
+		s->blocked = true;
+		if (loop_is_mine(s->machine->loop))
+			update_watches(s);
+		else
+			later(s);
+	}
+	return (size_t)done;
+}
+
+void serial_accept(struct serial *s)
+{
+	if (!s || s->in < 0)
+		return;
+	if (loop_is_mine(s->machine->loop) && !s->file)
+		update_watches(s);
+	else
+		later(s);
+}
+
+struct serial *serial_find(struct machine *m, const char *id)
+{
+	for (struct serial *s = core(m)->list; s; s = s->next)
+		if (!strcmp(s->id, id))
+			return s;
+	return NULL;
+}
+
+struct serial *serial_at(struct machine *m, const char *class_name, unsigned n)
+{
+	for (struct serial *s = core(m)->list; s; s = s->next)
+		if (!strcmp(s->class_name, class_name) && n-- == 0)
+			return s;
+	return NULL;
+}
+
+int serial_core_init(struct machine *m, struct err *e)
+{
+	m->parts->serials = calloc(1, sizeof *m->parts->serials);
+	return m->parts->serials ? 0 : err_set(e, ENOMEM, "out of memory");
+}
+
+void serial_core_free(struct machine *m)
+{
+	struct serial_core *c = core(m);
+
+	while (c && c->list) {
+		struct serial *s = c->list;
+		c->list = s->next;
+		drop(s);
+		free(s->id);
+		free(s->class_name);
+		free(s);
+	}
+	free(c);
+	m->parts->serials = NULL;
+}
