@@ -77,9 +77,11 @@ $(foreach p,$(PROGS),$(eval SRC_$(p) := $(call csources,cmd/$(p))))
 objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIVELIBS := $(foreach l,$(LIBDIRS),$(if $(SRC_$(l)),$(l)))
 LIVEPROGS := $(foreach p,$(PROGS),$(if $(filter %/main.c,$(SRC_$(p))),$(p)))
+# A program's objects without main, for tests.
+PROGLIBS := $(foreach p,$(PROGS),$(if $(SRC_$(p)),$(p)))
 archive  = $(BUILD)/lib/lib$(1).a
 # A format or device registers itself in a linker section: such archives are linked whole.
-WHOLE   := block
+WHOLE   := block emu-cpu
 linklib  = $(if $(filter $(1),$(WHOLE)),-Wl$(comma)--whole-archive $(call archive,$(1)) -Wl$(comma)--no-whole-archive,$(call archive,$(1)))
 comma   := ,
 
@@ -125,11 +127,14 @@ $$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))
 endef
 $(foreach l,$(LIVELIBS),$(eval $(call lib_rule,$(l))))
 
-define prog_rule
+define proglib_rule
 $(BUILD)/lib/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1))))
 	$$(call say,AR,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach p,$(PROGLIBS),$(eval $(call proglib_rule,$(p))))
+define prog_rule
 $(BUILD)/bin/$(1): $$(call objects,$$(SRC_$(1))) $$(foreach l,$$(filter $$(LIVELIBS),$$(USES_$(1))),$$(call archive,$$(l)))
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
@@ -143,24 +148,27 @@ $(foreach p,$(LIVEPROGS),$(eval $(call prog_rule,$(p))))
 UNITPROG_user-sys-compat := emu-user
 UNITPROG_user-sys-tables := emu-user
 UNITPROG_user-vma := emu-user
+$(foreach u,$(filter cpu-%,$(UNITS)) device,$(eval UNITPROG_$(u) := emu-cpu))
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
-$(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(LIVEPROGS),$(BUILD)/lib/lib$(p).a)
+$(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLCFLAGS) -Itests -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< \
-	    $(foreach p,$(UNITPROG_$*),$(BUILD)/lib/lib$(p).a) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
-	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) -lm
+	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
+	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
+# While a program has no main, what it refers to may come later.
+LATER = $(foreach p,$(UNITPROG_$*),$(if $(filter $(p),$(LIVEPROGS)),,-Wl,--unresolved-symbols=ignore-all -no-pie))
 units: $(UNITS:%=$(BUILD)/unit/%)
 
 # libFuzzer needs clang; the objects live in a tree of their own.
 build-fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='-O1 -fsanitize=fuzzer-no-link' FUZZ=1 $(FUZZERS:%=build/san/clang/fuzz/%)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(LIVEPROGS),$(BUILD)/lib/lib$(p).a)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,FUZZ,$*)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -o $@ $< $(ALLLDFLAGS) \
-	    $(foreach p,$(UNITPROG_$*),$(BUILD)/lib/lib$(p).a) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
-	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) -lm
+	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
+	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
 
 deps:
 	@sh share/deps

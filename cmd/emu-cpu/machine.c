@@ -279,6 +279,13 @@ void machine_nmi(struct machine *m)
 		vcpus_nmi(m);
 }
 
+void machine_event(struct machine *m, const char *name, void *json_data)
+{
+	(void)m;
+	(void)name;
+	json_decref(json_data);
+}
+
 static const char *const watchdog_names[] = {
 	[WATCHDOG_RESET] = "reset", [WATCHDOG_SHUTDOWN] = "shutdown", [WATCHDOG_POWEROFF] = "poweroff",
 	[WATCHDOG_INJECT_NMI] = "inject-nmi", [WATCHDOG_PAUSE] = "pause", [WATCHDOG_DEBUG] = "debug", [WATCHDOG_NONE] = "none",

@@ -70,6 +70,7 @@ struct machine {
 	struct space *smm_memory;     /* memory as a processor in system management mode sees it; NULL: the same */
 	struct region *ram;       /* all of main memory */
 	struct bus *system_bus;   /* on-board devices */
+	struct device *i8259;     /* the board's; NULL: none */
 	struct vcpu **vcpu;
 	unsigned cpus;
 	enum run_state state;

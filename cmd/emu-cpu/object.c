@@ -46,7 +46,7 @@ struct object_core {
 
 static const char *const policies[] = {"default", "preferred", "bind", "interleave", NULL};
 
-#define M(name_, member, kind_, ...) {.name = name_, P_(struct object, member, kind_, __VA_ARGS__)}
+#define M(name_, member, kind_, ...) {.name = name_, P_(struct object, member, kind_), __VA_ARGS__}
 #define MEMORY_PROPS \
 	M("size", size, PROP_SIZE), M("merge", merge, PROP_BOOL, .def = 1), M("dump", dump, PROP_BOOL, .def = 1), \
 	M("prealloc", prealloc, PROP_BOOL), M("host-nodes", host_nodes, PROP_STRING), \

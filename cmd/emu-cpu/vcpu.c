@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include "core.h"
 
+/* The processor whose thread this is. */
+static _Thread_local struct vcpu *current;
+
 /* ---- making ---- */
 
 struct vcpu *vcpu_new(struct machine *m, struct err *e)
@@ -89,6 +92,16 @@ struct apic *vcpu_apic(struct vcpu *v)
 void vcpu_set_apic(struct vcpu *v, struct apic *a)
 {
 	v->apic = a;
+}
+
+struct vcpu *vcpu_current(void)
+{
+	return current;
+}
+
+struct device *machine_i8259(struct machine *m)
+{
+	return m->i8259;
 }
 
 uint64_t vcpu_tsc_hz(struct vcpu *v)

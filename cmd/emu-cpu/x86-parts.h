@@ -43,7 +43,7 @@ void vcpu_init(struct vcpu *v);
 void vcpu_sipi(struct vcpu *v, uint8_t vector);
 struct apic *vcpu_apic(struct vcpu *v);
 struct vcpu *vcpu_current(void);                       /* the processor whose thread this is; NULL: another thread */
-struct device *machine_i8259(struct machine *m);       /* for ExtINT; NULL: none */
+struct device *machine_i8259(struct machine *m);       /* for ExtINT; NULL: none; the board puts it into m->i8259 */
 uint64_t vcpu_tsc(struct vcpu *v);                     /* its time-stamp counter now; runs at vcpu_tsc_hz() */
 uint64_t vcpu_tsc_hz(struct vcpu *v);
 
