@@ -152,7 +152,7 @@ int jit_cache_map(struct jit *j, struct err *e)
 		j->mapping_hash = reserve(sizeof *j->mapping_hash << JIT_MAPPING_BITS);
 		if (!j->code_map || !j->context || !j->mapping || !j->mapping_hash)
 			return err_set(e, ENOMEM, "no address space for the translator's tables");
-		j->contexts = j->mappings = 1;
+		j->contexts = j->mappings_used = 1;
 	}
 	j->regions = j->exits = j->delta_used = 1;
 	j->floor = j->hot = JIT_TABLE_BYTES;

@@ -179,7 +179,7 @@ struct jit {
 	struct jit_context *context;
 	uint32_t contexts;
 	struct jit_mapping *mapping;
-	uint32_t mappings;
+	uint32_t mappings_used;
 	uint32_t *mapping_hash;
 };
 

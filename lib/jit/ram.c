@@ -36,17 +36,17 @@ uint32_t jit_mapping(struct jit *j, uint64_t page, uint64_t ram, bool global)
 	for (uint32_t i = *head; i; i = j->mapping[i].next)
 		if (j->mapping[i].page == page && j->mapping[i].ram == ram && j->mapping[i].global == global)
 			return i << 1 | global;
-	if (j->mappings >= JIT_MAX_MAPPINGS)
+	if (j->mappings_used >= JIT_MAX_MAPPINGS)
 		return 0;
-	j->mapping[j->mappings] = (struct jit_mapping){.page = page, .ram = ram, .next = *head, .global = global};
-	*head = j->mappings;
-	return j->mappings++ << 1 | global;
+	j->mapping[j->mappings_used] = (struct jit_mapping){.page = page, .ram = ram, .next = *head, .global = global};
+	*head = j->mappings_used;
+	return j->mappings_used++ << 1 | global;
 }
 
 void jit_forget_numbers(struct jit *j)
 {
 	memset(j->mapping_hash, 0, sizeof *j->mapping_hash << JIT_MAPPING_BITS);
-	j->contexts = j->mappings = 1;
+	j->contexts = j->mappings_used = 1;
 	for (struct jit_cpu *c = j->cpu_list; c; c = c->next)
 		if (c->cpu->mmu) {
 			memset(c->cpu->mmu->ids, 0, sizeof c->cpu->mmu->ids);
