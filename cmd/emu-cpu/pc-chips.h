@@ -16,6 +16,8 @@ void mc146818_cmos_set(struct device *d, unsigned index, uint8_t value); /* 0x0e
 uint8_t mc146818_cmos_get(struct device *d, unsigned index);
 
 /* HPET ("hpet"): with legacy replacement it takes the place of the 8254 (input 0) and the RTC (input 1) on IRQ 0 and 8. */
-const struct irq *hpet_legacy_inputs(struct device *d);
+const struct irq *hpet_legacy_inputs(struct device *d); /* i8254_connect() and mc146818_connect() to these */
+void hpet_connect_legacy(struct device *d, const struct irq *irq0, const struct irq *irq8); /* IRQ 0 and 8 of 8259 and I/O APIC */
+void hpet_connect(struct device *d, unsigned pin, const struct irq *out); /* pins of the I/O APIC, as "hpet-intcap" names them */
 
 #endif

@@ -113,8 +113,8 @@ static void dma_run(struct isa_dma *s, unsigned ch)
 			done = size;
 		/* the guest cannot have touched the registers in between: all this is under the machine lock */
 		dma_set_position(s, ch, done);
-		if (done <= pos)
-			return; /* the device has nothing now; it will ask again */
+		if (done <= pos || done == size)
+			return; /* nothing now, or the end of a block: it will ask again (an auto-initialised block has no last end) */
 	}
 }
 
