@@ -5,7 +5,9 @@
  * Theory of operation
  *   A cursor walks over the sources in turn; a worker that is free takes the next piece under the cursor's lock: a run of
  *   one block status, cut to a chunk. It reads the chunk, looks for zeros in it and writes the rest. Several workers
- *   keep both processors busy; a format that must be written in order gets one.
+ *   keep the processors busy, or a server with several requests; a format that must be written in order gets one.
+ *   Writes to a host file take turns: the kernel lets one in at a time anyway, and has the others spin. Who read a chunk
+ *   also writes it, as it lies in that processor's cache.
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,7 +17,8 @@
 #include "base/size.h"
 #include "img.h"
 
-#define CHUNK (256u << 10)    /* bytes a worker takes at a time */
+#define CHUNK (1u << 20)            /* bytes a worker takes at a time */
+#define COMPRESS_CHUNK (256u << 10) /* ... to be compressed, which takes long */
 #define MAX_SOURCES 1024
 #define SPARSE_DEFAULT 4096
 
@@ -31,7 +34,9 @@ struct convert {
 	uint64_t sparse;          /* bytes of zeros that become a hole; 0: none do */
 	uint64_t unit;            /* zeros are looked for in units of the target's clusters */
 	uint64_t cluster;         /* -c: bytes of a compressed cluster */
-	bool zero_init, has_backing, compress, in_order, salvage, offload;
+	uint64_t chunk;
+	bool zero_init, has_backing, compress, in_order, salvage, offload, one_writer;
+	pthread_mutex_t write_lock; /* held by the worker that writes, with one_writer */
 	/* the cursor */
 	pthread_mutex_t lock;
 	uint64_t at, done;
@@ -41,8 +46,6 @@ struct convert {
 	int error;
 	const char *error_what;
 	uint64_t error_at;
-	int running;
-	pthread_cond_t ended;
 };
 
 static int source_of(const struct convert *c, uint64_t at)
@@ -109,8 +112,8 @@ static bool take(struct convert *c, uint64_t *offset, uint64_t *length, enum pie
 		}
 		n = c->run_end - c->at;
 		if (c->run_kind == PIECE_DATA) {
-			uint64_t stop = (c->at / CHUNK + 1) * CHUNK;
-			if (c->compress && c->cluster > CHUNK)
+			uint64_t stop = (c->at / c->chunk + 1) * c->chunk;
+			if (c->compress && c->cluster > c->chunk)
 				stop = (c->at / c->cluster + 1) * c->cluster;
 			if (n > stop - c->at)
 				n = stop - c->at;
@@ -233,52 +236,74 @@ static int offload(struct convert *c, uint64_t at, uint64_t *n)
 	return c->dst->fmt->copy_from(c->dst, at, c->src[i], at - c->start[i], *n, n);
 }
 
+static void progress(struct convert *c, uint64_t n)
+{
+	pthread_mutex_lock(&c->lock);
+	c->done += n;
+	img_progress(c->m, (double)c->done, (double)c->total);
+	pthread_mutex_unlock(&c->lock);
+}
+
 static void *worker(void *opaque)
 {
 	struct convert *c = opaque;
-	size_t size = c->cluster > CHUNK ? (size_t)c->cluster : CHUNK;
+	size_t size = c->cluster > c->chunk ? (size_t)c->cluster : (size_t)c->chunk;
 	uint64_t at, n;
 	enum piece kind;
-	void *buf;
+	uint8_t *buf;
 
-	if (posix_memalign(&buf, 4096, size)) {
+	if (posix_memalign((void **)&buf, 4096, size)) {
 		fail(c, -ENOMEM, "buffer for", 0);
 		buf = NULL;
 	}
 	while (buf && take(c, &at, &n, &kind)) {
+		uint64_t copied = n;
 		int r = 0;
 		if (kind == PIECE_ZERO) {
 			if ((r = write_zero(c, at, n)))
 				fail(c, r, "writing at", at);
-		} else if (kind == PIECE_DATA) {
-			uint64_t copied = n;
-			if (c->offload && !c->compress && !offload(c, at, &copied) && copied == n) {
-				;
-			} else if ((r = read_sources(c, at, (size_t)n, buf))) {
+		} else if (kind == PIECE_DATA && !(c->offload && !c->compress && !offload(c, at, &copied) && copied == n)) {
+			if ((r = read_sources(c, at, (size_t)n, buf))) {
 				fail(c, r, "reading at", at);
 			} else {
+				bool turn = c->one_writer && !(c->sparse && blk_is_zero(buf, (size_t)n));
+				if (turn)
+					pthread_mutex_lock(&c->write_lock);
 				r = c->compress ? write_compressed(c, at, (size_t)n, buf) : write_sparse(c, at, (size_t)n, buf);
+				if (turn)
+					pthread_mutex_unlock(&c->write_lock);
 				if (r)
 					fail(c, r, "writing at", at);
 			}
 		}
-		pthread_mutex_lock(&c->lock);
-		c->done += n;
-		img_progress(c->m, (double)c->done, (double)c->total);
-		pthread_mutex_unlock(&c->lock);
+		progress(c, n);
 	}
 	free(buf);
 	return NULL;
 }
 
+/* Does all of it lie in host files? */
+static bool is_local(const struct blk *b)
+{
+	while (b->file)
+		b = b->file;
+	return !strcmp(b->fmt->name, "file") || !strcmp(b->fmt->name, "host_device");
+}
+
 static int copy(struct convert *c)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	int n = c->in_order ? 1 : (int)(c->m->a.workers < cpus ? c->m->a.workers : cpus), made = 0;
+	int n = (int)c->m->a.workers, made = 0;
+	bool local = is_local(c->dst);
 	pthread_t t[16];
 
-	if (n > 8)
-		n = 8;
+	c->one_writer = local && !c->compress && !(c->dst->flags & BLK_DIRECT);
+	for (int i = 0; i < c->sources; i++)
+		local = local && is_local(c->src[i]);
+	if (local && n > cpus) /* requests to a server may be more than the processors */
+		n = (int)cpus;
+	if (c->in_order)
+		n = 1;
 	for (; made < n - 1; made++)
 		if (pthread_create(&t[made], NULL, worker, c))
 			break;
@@ -434,8 +459,8 @@ static int prepare_target(struct convert *c, const char *out)
 	c->unit = g.subcluster_size ? g.subcluster_size : g.cluster_size;
 	if (c->unit < c->sparse)
 		c->unit = c->sparse;
-	if (c->unit > CHUNK || c->unit < BLK_SECTOR)
-		c->unit = c->unit > CHUNK ? CHUNK : BLK_SECTOR;
+	if (c->unit > COMPRESS_CHUNK || c->unit < BLK_SECTOR)
+		c->unit = c->unit > COMPRESS_CHUNK ? COMPRESS_CHUNK : BLK_SECTOR;
 	if (g.needs_compressed_writes)
 		c->compress = c->in_order = true;
 	if (c->compress) {
@@ -451,6 +476,7 @@ static int prepare_target(struct convert *c, const char *out)
 		if (strcmp(c->dst->fmt->name, "qcow2"))
 			c->in_order = true;
 	}
+	c->chunk = c->compress ? COMPRESS_CHUNK : CHUNK;
 	return 0;
 }
 
@@ -529,6 +555,7 @@ static int run(struct img *m)
 		return 1;
 	}
 	pthread_mutex_init(&c.lock, NULL);
+	pthread_mutex_init(&c.write_lock, NULL);
 	c.src = calloc((size_t)c.sources, sizeof *c.src);
 	c.start = calloc((size_t)c.sources + 1, sizeof *c.start);
 	img_progress_start(m, m->a.progress);
@@ -562,6 +589,7 @@ out:
 		blk_unref(c.src[i]);
 	free(c.src);
 	free(c.start);
+	pthread_mutex_destroy(&c.write_lock);
 	pthread_mutex_destroy(&c.lock);
 	return r;
 }
