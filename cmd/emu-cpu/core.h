@@ -15,6 +15,7 @@ struct serial_core;
 struct net_core;
 struct vcpu_core;
 struct object_core;
+struct input_core;
 
 struct parts {
 	struct memory_core *memory;
@@ -27,6 +28,7 @@ struct parts {
 	struct net_core *nets;
 	struct vcpu_core *processors;
 	struct object_core *objects;
+	struct input_core *inputs;
 };
 
 /* Each part's set-up and end; the order is in machine_new() and machine_free(). */
@@ -46,6 +48,8 @@ int drive_core_init(struct machine *m, struct err *e);
 void drive_core_free(struct machine *m);
 int net_core_init(struct machine *m, struct err *e);
 void net_core_free(struct machine *m);
+int input_core_init(struct machine *m, struct err *e);
+void input_core_free(struct machine *m);
 int object_core_init(struct machine *m, struct err *e);
 void object_core_free(struct machine *m);
 

@@ -42,4 +42,13 @@ struct input;
 struct input *input_attach(struct machine *m, const char *name, const struct input_ops *ops, void *opaque);
 void input_detach(struct input *i);
 void input_leds(struct machine *m, unsigned leds); /* bit 0 scroll, 1 num, 2 caps */
+
+/* Events from outside (viewers, the control socket), to the device attached last that takes the kind. False: there is none. Locked. */
+bool input_key(struct machine *m, unsigned code, bool down);
+bool input_motion(struct machine *m, int dx, int dy);
+bool input_position(struct machine *m, unsigned x, unsigned y);
+bool input_button(struct machine *m, unsigned code, bool down);
+bool input_wheel(struct machine *m, int dz);
+void input_sync(struct machine *m); /* ends a group: to every device that got something since the last */
+unsigned input_leds_now(const struct machine *m);
 #endif

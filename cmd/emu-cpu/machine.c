@@ -374,7 +374,7 @@ struct machine *machine_new(struct loop *loop, const struct machine_config *conf
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->turn, NULL);
 	if (run_core_init(m, e) < 0 || clock_core_init(m, e) < 0 || memory_core_init(m, e) < 0 || save_core_init(m, e) < 0 ||
-	    object_core_init(m, e) < 0 || serial_core_init(m, e) < 0 || net_core_init(m, e) < 0 || drive_core_init(m, e) < 0 ||
+	    object_core_init(m, e) < 0 || serial_core_init(m, e) < 0 || net_core_init(m, e) < 0 || drive_core_init(m, e) < 0 || input_core_init(m, e) < 0 ||
 	    device_core_init(m, e) < 0) {
 		machine_free(m);
 		return NULL;
@@ -390,6 +390,7 @@ void machine_free(struct machine *m)
 	machine_lock(m);
 	device_core_free(m);
 	drive_core_free(m);
+	input_core_free(m);
 	net_core_free(m);
 	serial_core_free(m);
 	/* Main memory and the system's spaces are the board's making, and the machine's to free. */

@@ -14,6 +14,7 @@ struct test_state {
 	bool level[TEST_LINES];
 	unsigned edges[TEST_LINES];
 	struct isa_bus isa;
+	struct pci_bus pci;
 	struct region *memory, *ports;
 };
 
@@ -29,6 +30,17 @@ static void set_line(void *opaque, int n, bool level)
 	if (level && !t->level[n])
 		t->edges[n]++;
 	t->level[n] = level;
+}
+
+static int pci_map(struct pci_bus *b, unsigned devfn, unsigned pin)
+{
+	(void)b;
+	return (int)((devfn >> 3) + pin) & 3;
+}
+
+static void pci_set(void *opaque, int input, bool level)
+{
+	set_line(opaque, 16 + input, level);
 }
 
 struct machine *machine_new_test(void)
@@ -59,6 +71,11 @@ struct machine *machine_new_test(void)
 	t->isa.memory = t->memory;
 	for (unsigned i = 0; i < 16; i++)
 		t->isa.irq[i] = &t->line[i];
+	pci_bus_init(&t->pci, "pci.0", NULL, m, t->memory, t->ports, m->memory);
+	t->pci.map_irq = pci_map;
+	t->pci.set_irq = pci_set;
+	t->pci.irq_opaque = t;
+	t->pci.inputs = 4;
 	m->state = RUN_RUNNING;
 	return m;
 }
@@ -103,6 +120,11 @@ unsigned test_edges(struct machine *m, unsigned n)
 struct isa_bus *test_isa(struct machine *m)
 {
 	return &state(m)->isa;
+}
+
+struct pci_bus *test_pci(struct machine *m)
+{
+	return &state(m)->pci;
 }
 
 struct device *test_device(struct machine *m, const char *type, const char *options)

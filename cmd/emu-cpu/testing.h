@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include "isa-bus.h"
 #include "machine.h"
+#include "pci.h"
 #include "vcpu.h"
 
 #define TEST_RAM (16u << 20)
@@ -33,6 +34,9 @@ unsigned test_edges(struct machine *m, unsigned n); /* since it was last asked *
 
 /* The ISA bus "isa.0" of the machine: its IRQs are test lines 0..15. */
 struct isa_bus *test_isa(struct machine *m);
+
+/* The PCI bus "pci.0": pins A..D of slot n go to test lines 16 + (n + pin) % 4. Bus masters see memory. */
+struct pci_bus *test_pci(struct machine *m);
 
 /* options: as after -device TYPE,; NULL: none. The bus is the machine's of that kind. Ends the test with the message when it cannot be made. */
 struct device *test_device(struct machine *m, const char *type, const char *options);
