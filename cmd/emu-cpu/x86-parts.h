@@ -33,6 +33,7 @@ int apic_set_base(struct apic *a, uint64_t v);         /* T: 0 or -EINVAL (#GP) 
 int apic_msr_read(struct apic *a, uint32_t msr, uint64_t *v);  /* T: 0x800..0x83f, TSC deadline 0x6e0; -EINVAL: #GP */
 int apic_msr_write(struct apic *a, uint32_t msr, uint64_t v);  /* T */
 void apic_extint(struct apic *a, bool level);          /* the 8259's output, to LINT0 of the boot processor */
+void apic_nmi(struct machine *m);                       /* LINT1 of every APIC: what a board gives machine_on_nmi() */
 void apic_message(struct machine *m, uint64_t address, uint32_t data); /* an MSI */
 
 /* What an APIC does to its processor (vcpu.c): any thread. */

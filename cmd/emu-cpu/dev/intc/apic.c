@@ -198,6 +198,17 @@ void apic_extint(struct apic *a, bool level)
 		apic_local(a, LVT_LINT0);
 }
 
+void apic_nmi(struct machine *m)
+{
+	struct apic_set *set = apic_set_of(m);
+
+	for (unsigned i = 0; set && i < set->count; i++)
+		if (set->apic[i]->base & BASE_EN)
+			apic_local(set->apic[i], LVT_LINT1);
+		else if (set->apic[i]->vcpu) /* LINT1 is then NMI */
+			set->apic[i]->processor->nmi(set->apic[i]->vcpu);
+}
+
 int apic_acknowledge(struct apic *a)
 {
 	bool ext, taken;
@@ -568,7 +579,7 @@ static void moved_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 		page_write(a, offset, (uint32_t)value);
 }
 
-static const struct region_ops window_ops = {window_read, window_write, .min = 1, .max = 8, .impl_min = 1, .impl_max = 4};
+static const struct region_ops window_ops = {window_read, window_write, .min = 1, .max = 8, .impl_min = 1, .impl_max = 4, .reentrant = true};
 static const struct region_ops moved_ops = {moved_read, moved_write, .min = 1, .max = 8, .impl_min = 1, .impl_max = 4};
 
 /* ---- MSRs ------------------------------------------------------------------------------------------------------------ */

@@ -10,7 +10,7 @@
  * A second begins when its update cycle ends; UIP is set for the 244 + 1984 µs before. Flags are found when register C is read, from what
  * has passed since the last time; timers run only for enabled interrupts.
  *
- * Properties: base (utc, localtime, a date), clock (host, rt, vm), lost_tick_policy (discard, slew: periodic interrupts that found PF still
+ * Properties, which -rtc sets: base (utc, localtime, a date), clock (host, rt, vm), lost_tick_policy (discard, slew: periodic interrupts that found PF still
  * set are raised again after register C was read).
  * Wiring: IRQ to ISA IRQ 8, or where mc146818_connect() says.
  *
@@ -27,6 +27,7 @@
 #include "../../isa-bus.h"
 #include "../../machine.h"
 #include "../../pc-chips.h"
+#include "base/keyval.h"
 
 enum { SECONDS, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM, WEEKDAY, DAY, MONTH, YEAR, REG_A, REG_B, REG_C, REG_D,
        CENTURY = 0x32, CENTURY_PS2 = 0x37 };
@@ -483,12 +484,42 @@ uint8_t mc146818_cmos_get(struct device *d, unsigned index)
 
 static const struct region_ops rtc_ops = {rtc_read, rtc_write, .min = 1, .max = 4, .impl_min = 1, .impl_max = 1};
 
+/* -rtc base=…,clock=…,driftfix=… */
+static int rtc_options(struct mc146818 *s, struct err *e)
+{
+	static const char *const names[][2] = {{"base", "base"}, {"clock", "clock"}, {"driftfix", "lost_tick_policy"}};
+	struct keyval kv;
+	int r;
+
+	if (!s->dev.machine->config.rtc)
+		return 0;
+	r = keyval_parse(s->dev.machine->config.rtc, NULL, &kv, e);
+	if (r < 0)
+		return err_prefix(e, "-rtc");
+	for (unsigned i = 0; i < kv.count && r >= 0; i++) {
+		const char *v = kv.value[i], *name = NULL;
+
+		for (unsigned n = 0; n < 3; n++)
+			if (!strcmp(kv.key[i], names[n][0]))
+				name = names[n][1];
+		if (!name)
+			r = err_set(e, EINVAL, "-rtc: unknown key %s: base, clock, driftfix", kv.key[i]);
+		else
+			r = device_set(&s->dev, name, !strcmp(kv.key[i], "driftfix") && !strcmp(v, "none") ? "discard" : v, e);
+	}
+	keyval_free(&kv);
+	return r;
+}
+
 static int rtc_realize(struct device *d, struct err *e)
 {
 	struct mc146818 *s = (struct mc146818 *)d;
 	struct tm tm;
-	const char *b = s->base_option, *rest;
+	const char *b, *rest;
 
+	if (rtc_options(s, e) < 0)
+		return -e->code;
+	b = s->base_option;
 	if (b && strcmp(b, "utc") && strcmp(b, "localtime")) {
 		rest = strptime(b, strlen(b) > 10 ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &tm);
 		if (!rest || *rest)
