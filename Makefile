@@ -123,7 +123,18 @@ $(BUILD)/obj/%.o: %.c
 # (tests/glue/jit-general-registers.sh looks).
 GENERAL := -mgeneral-regs-only
 $(foreach f,jit/cache jit/region jit/link isa/x86/copy isa/x86/copy32 isa/x86/copymem isa/x86/copyexit isa/x86/link isa/x86/decode \
-	isa/x86/operand,$(eval CFLAGS_lib/$(f) = $(GENERAL)))
+	isa/x86/operand isa/x86/quick,$(eval CFLAGS_lib/$(f) = $(GENERAL)))
+
+# The index over the x86 opcode tables, by a program of the build's own (no sanitizer, no option of the tree matters to it).
+INDEXED := share/x86-index.c $(wildcard lib/isa/x86/rows*.c) lib/isa/x86/operand.c
+$(BUILD)/gen/x86-index: $(INDEXED) $(wildcard lib/isa/x86/*.def) lib/isa/x86/rows.h lib/isa/x86/decode.h lib/isa/x86/index.h lib/isa/x86/ops.h
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O1 -std=gnu11 $(WARN) -Ilib -o $@ $(INDEXED)
+$(BUILD)/gen/x86-index.h $(BUILD)/gen/x86-quick.h: $(BUILD)/gen/x86-index
+	$(Q)$< $(if $(filter %quick.h,$@),quick,decode) >$@
+$(BUILD)/obj/lib/isa/x86/decode.o: $(BUILD)/gen/x86-index.h
+$(BUILD)/obj/lib/isa/x86/quick.o: $(BUILD)/gen/x86-quick.h
 
 define lib_rule
 $$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))

@@ -4,7 +4,7 @@
 build=${BUILD:-build}
 case ${SAN:-} in *address*|*undefined*) echo '1..0 # SKIP sanitizers call what they like'; exit 0;; esac
 n=0 bad=0
-for f in jit/region jit/link isa/x86/copy isa/x86/copy32 isa/x86/copymem isa/x86/copyexit isa/x86/link isa/x86/decode isa/x86/operand; do
+for f in jit/region jit/link isa/x86/copy isa/x86/copy32 isa/x86/copymem isa/x86/copyexit isa/x86/link isa/x86/decode isa/x86/operand isa/x86/quick; do
 	o=$build/obj/lib/$f.o
 	n=$((n + 1))
 	if [ ! -e "$o" ]; then

@@ -11,6 +11,8 @@
 
 /* Regions that one call translates along unconditional jumps and calls. */
 #define MAX_CHAIN 24
+/* Conditional branches that one call goes on behind. */
+#define MAX_AHEAD 4
 
 /* Fetches so that at least one whole instruction at pc is in the buffer if memory has it. */
 static unsigned fetch(struct x86_tr *t, uint64_t pc, bool next_page)
@@ -32,6 +34,11 @@ static unsigned fetch(struct x86_tr *t, uint64_t pc, bool next_page)
 	t->have = (unsigned)n;
 	t->bytes = t->buf;
 	return t->have;
+}
+
+unsigned x86_tr_fetch(struct x86_tr *t)
+{
+	return fetch(t, t->pc, false);
 }
 
 static enum x86_decode_status decode(struct x86_tr *t)
@@ -115,8 +122,27 @@ static bool stores_to_code(const struct x86_insn *in)
 static void region_body(struct x86_tr *t, unsigned max)
 {
 	uint64_t first = t->pc;
+	unsigned before = t->insns, n = 0;
+	bool quick = t->quick && !(t->g->flags & JIT_REGION_CHECKED);
 	t->chain = false;
-	for (unsigned n = 0;; n++) {
+	for (;; n = t->insns - before) {
+		if (quick) {
+			switch (t->mode == 64 ? x86_quick64(t, max - n) : x86_quick32(t, max - n)) {
+			case X86_QUICK_BRANCH:
+				x86_end_branch(t);
+				t->insns++;
+				return;
+			case X86_QUICK_RET:
+				if (t->mode == 64 ? x86_end_indirect(t) : x86_end_indirect32(t)) {
+					t->insns++;
+					return;
+				}
+				break;
+			case X86_QUICK_OTHER:
+				break;
+			}
+			n = t->insns - before;
+		}
 		if (n == max || (n && (t->pc ^ first) >> 12)) {
 			x86_end_jump(t, t->pc);
 			return;
@@ -235,6 +261,8 @@ uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t fl
 	t.buf_pc = 1;
 	t.have = 0;
 	t.insns = 0;
+	t.quick = x86_quick_possible(c->feat);
+	t.ahead = flags || j->config.one_insn || log_mask & LOG_NOCHAIN ? 0 : MAX_AHEAD;
 	uint32_t first = one_region(&t, flags);
 	jit_region_commit(j, first);
 	for (unsigned n = 0; n < MAX_CHAIN && t.chain && !flags && !j->config.one_insn; n++) {
@@ -246,6 +274,8 @@ uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t fl
 		bool follows = jit_single(j);
 		if (follows)
 			j->hot = j->last.tail;
+		if (n == MAX_CHAIN - 1)
+			t.ahead = 0;
 		t.pc = target;
 		uint32_t r = one_region(&t, 0);
 		/* With several threads a dead region is better left by a patched jump than through its trap. */

@@ -93,6 +93,15 @@ static void push_return(struct x86_tr *t)
 	t->p = e_u32(t->p, j->cold - (jit_offset(j, t->p) + 4));
 }
 
+/*
+ * What follows a conditional branch is nearly always executed sooner or later (seen: 87 % of the time in python, 75 % in
+ * cc1), so it is translated in the same go, in the place where it follows, while that is cheap: in the same page, one thread.
+ */
+static bool goes_on(const struct x86_tr *t, uint64_t next)
+{
+	return t->ahead && !t->g->flags && !((next ^ t->g->pc) >> 12) && jit_single(t->j);
+}
+
 /* Conditional: cc 0..15. */
 static void end_jcc(struct x86_tr *t, unsigned cc, uint64_t target, uint64_t next)
 {
@@ -111,6 +120,19 @@ static void end_jcc(struct x86_tr *t, unsigned cc, uint64_t target, uint64_t nex
 	else if (self)
 		jit_link(j, xt, t->region);
 	j->last.tail = jit_offset(j, t->p);
+	j->last.jcc = jcc;
+	if (goes_on(t, next) && !known(t, next)) {
+		uint32_t stub = rt || self ? JIT_NONE : jit_cold_stub(j, xt);
+		if (stub)
+			e_u32(j->rw + jcc + 2, stub - (jcc + 6));
+		if (stub || rt || self) {
+			t->ahead--;
+			t->chain = true;
+			t->chain_target = next;
+			j->last.x_fall = jit_exit_new(j, t->region, next, branch_kind(t));
+			return;
+		}
+	}
 	uint32_t xf = fall(t, next);
 	if (!rt && !self) {
 		uint8_t *s = t->p;
@@ -119,7 +141,6 @@ static void end_jcc(struct x86_tr *t, unsigned cc, uint64_t target, uint64_t nex
 		j->last.x_taken = xt;
 	}
 	j->last.x_fall = xf;
-	j->last.jcc = jcc;
 }
 
 /* loop, loope, loopne, jrcxz: only rel8 forms exist. */

@@ -19,9 +19,11 @@ struct x86_tr {
 	struct jit_region *g;
 	uint64_t pc;          /* of the instruction at hand; behind the last when the region is done */
 	uint8_t mode;
+	bool quick;           /* the short way may be taken */
 	bool chain;           /* the region ended in a jump whose stub is the last thing written */
 	uint64_t chain_target;
 	unsigned insns;
+	unsigned ahead;       /* conditional branches whose other side may still be translated before it is reached */
 	unsigned src_len;     /* JIT_REGION_CHECKED: the source so far */
 	uint8_t src[X86_MAX_INSNS * 15 + 32];
 	struct x86_insn in;
@@ -30,6 +32,9 @@ struct x86_tr {
 	unsigned have;
 	uint8_t buf[X86_FETCH + 32];
 };
+
+/* Reads on from t->pc within its page: the bytes that t->buf then has. */
+unsigned x86_tr_fetch(struct x86_tr *t);
 
 /* Notes the instruction whose host code began at start and ends at t->p. */
 void x86_tr_note(struct x86_tr *t, uint8_t *start, unsigned fixup);
@@ -50,6 +55,18 @@ static inline uint8_t *x86_copy_bytes(uint8_t *p, const uint8_t *from, unsigned 
 	__builtin_memcpy(p + 8, &b, 8);
 	return p + n;
 }
+
+/* quick.c */
+enum x86_quick_end {
+	X86_QUICK_OTHER,  /* at t->pc is something else, the region's page or number of instructions is at its end, or memory is */
+	X86_QUICK_BRANCH, /* t->in is a direct branch, as far as x86_end_branch() looks at it */
+	X86_QUICK_RET,    /* t->in is a return, as far as x86_end_indirect() looks at it */
+};
+/* Translates up to max instructions from t->pc. */
+enum x86_quick_end x86_quick64(struct x86_tr *t, unsigned max);
+enum x86_quick_end x86_quick32(struct x86_tr *t, unsigned max);
+/* Has the model all that the short way takes for granted? */
+bool x86_quick_possible(const struct x86_features *f);
 
 /* copymem.c */
 /* Rewrites the instruction's rip-relative, fs: or gs: operand. False: it cannot. */

@@ -1,186 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. The rows of rows-*.c are put, once at program start, into an index: first[space][opcode] (a space
- * is an opcode map, legacy or VEX) leads to a chain of nodes or, where modrm takes part in the choice, to a group of 72
- * chains: modrm.reg for memory forms, the whole low six bits for register forms. A node holds its row's conditions
- * as one mask of facts that must not be true (mode, W, L, operand size, mandatory prefix), so that a step down
- * a chain is one AND. Most chains have one node.
+ * The decoder. Which row an instruction belongs to is looked up in an index over the rows of rows-*.c (index.h).
  *
  * Prefixes: SDM volume 2, 2.1.1 and 2.2.1; VEX: 2.3. F2/F3 go before 66 in the choice of a row (the last of F2 and F3
  * counts). A row whose feature the model lacks is passed over, so that F3 0F BC is BSF where BMI1 is not there.
  */
 #include <string.h>
+#include "isa/x86/index.h"
 #include "isa/x86/rows.h"
-
-/* Facts beyond enum x86_exclude: the mandatory prefix seen. */
-enum { FACT_NP = 0x10000, FACT_66 = 0x20000, FACT_F3 = 0x40000, FACT_F2 = 0x80000 };
-
-/* node.form */
-enum { FORM_MODRM = 1, FORM_NOVVVV = 2, FORM_REG7 = 4, FORM_RM7 = 8, FORM_SEG = 16, FORM_CR = 32, FORM_OPREG = 64,
-       FORM_IMM2 = 128 };
-/* node.imm */
-enum { IMM_NONE, IMM_UB, IMM_SB, IMM_UW, IMM_Z, IMM_V, IMM_JB, IMM_JZ, IMM_FAR, IMM_MOFFS, IMM_ENTER };
-
-struct node {
-	const struct x86_row *row;
-	uint32_t exclude;
-	uint16_t next;
-	uint8_t imm, form;
-};
-
-#define SPACES 8 /* 0..4: legacy maps and 3DNow!; 5..7: VEX maps 1..3 */
-#define CELLS 72
-#define GROUP 0x8000u
-static uint16_t first[SPACES][256];
-#define MAX_GROUPS 128
-static uint16_t groups[MAX_GROUPS][CELLS];
-static struct node nodes[2048]; /* [0] is never used: index 0 ends a chain */
-static unsigned node_count = 1, group_count;
-
-static bool operand_is(const struct x86_row *r, enum x86_where w)
-{
-	for (unsigned i = 0; i < 4; i++)
-		if (x86_operand_info[r->operands[i]].where == w && r->operands[i])
-			return true;
-	return false;
-}
-
-bool x86_row_has_modrm(const struct x86_row *r)
-{
-	return r->modreg || r->modrm_rm || r->mod || r->map == 4 || operand_is(r, X86_WHERE_RM) ||
-	       operand_is(r, X86_WHERE_RMREG) || operand_is(r, X86_WHERE_MEM) || operand_is(r, X86_WHERE_REG);
-}
-
-static uint8_t row_imm(const struct x86_row *r)
-{
-	for (unsigned i = 0; i < 4; i++)
-		switch (r->operands[i]) {
-		case X86_O_Ib:
-		case X86_O_Lx:
-			return IMM_UB;
-		case X86_O_sIb:
-			return IMM_SB;
-		case X86_O_Iw:
-			return r->operands[1] == X86_O_Ib ? IMM_ENTER : IMM_UW;
-		case X86_O_Iz:
-			return IMM_Z;
-		case X86_O_Iv:
-			return IMM_V;
-		case X86_O_Jb:
-			return IMM_JB;
-		case X86_O_Jz:
-			return IMM_JZ;
-		case X86_O_Ap:
-			return IMM_FAR;
-		case X86_O_Ob:
-		case X86_O_Ov:
-			return IMM_MOFFS;
-		}
-	return IMM_NONE;
-}
-
-static uint8_t row_form(const struct x86_row *r)
-{
-	uint8_t form = x86_row_has_modrm(r) ? FORM_MODRM : 0;
-	if ((r->map & X86_MAP_VEX) && !operand_is(r, X86_WHERE_VVVV))
-		form |= FORM_NOVVVV;
-	for (unsigned i = 0; i < 4; i++) {
-		const struct x86_operand_info *o = &x86_operand_info[r->operands[i]];
-		bool small = o->file == X86_FILE_MMX || o->file == X86_FILE_ST || o->file == X86_FILE_SEG;
-		if (small && o->where == X86_WHERE_REG)
-			form |= FORM_REG7;
-		if (small && (o->where == X86_WHERE_RMREG))
-			form |= FORM_RM7;
-		if (o->file == X86_FILE_MMX && o->where == X86_WHERE_RM)
-			form |= FORM_RM7;
-		if (o->where == X86_WHERE_OPREG)
-			form |= FORM_OPREG;
-		if (r->operands[i] == X86_O_Sw)
-			form |= FORM_SEG;
-		if (r->operands[i] == X86_O_Cm)
-			form |= FORM_CR;
-	}
-	return form;
-}
-
-static uint32_t row_exclude(const struct x86_row *r)
-{
-	static const uint32_t prefix[] = {
-		[X86_ROWPFX_ANY] = 0,
-		[X86_ROWPFX_NP] = FACT_66 | FACT_F3 | FACT_F2,
-		[X86_ROWPFX_66] = FACT_NP | FACT_F3 | FACT_F2,
-		[X86_ROWPFX_F3] = FACT_NP | FACT_66 | FACT_F2,
-		[X86_ROWPFX_F2] = FACT_NP | FACT_66 | FACT_F3,
-		[X86_ROWPFX_NP66] = FACT_F3 | FACT_F2,
-	};
-	return r->exclude | prefix[r->prefix];
-}
-
-static unsigned row_space(const struct x86_row *r)
-{
-	return r->map & X86_MAP_VEX ? (r->map & 3) + 4 : r->map;
-}
-
-static bool cell_matches(const struct x86_row *r, unsigned cell)
-{
-	bool reg_form = cell >= 8;
-	unsigned reg = reg_form ? (cell - 8) >> 3 : cell, rm = (cell - 8) & 7;
-	if (r->mod == X86_MOD_MEM ? reg_form : r->mod == X86_MOD_REG ? !reg_form : false)
-		return false;
-	if (r->modreg && (r->modreg & 7) != reg)
-		return false;
-	return !r->modrm_rm || (reg_form && (r->modrm_rm & 7) == rm);
-}
-
-/* The chain that begins with n and goes on with `rest`; chains are shared, never changed. */
-static uint16_t prepend(const struct node *n, uint16_t rest, unsigned since)
-{
-	for (unsigned i = since; i < node_count; i++)
-		if (nodes[i].next == rest)
-			return i;
-	if (node_count == sizeof nodes / sizeof nodes[0])
-		return rest; /* tests/unit/x86-decode shows the missing row */
-	nodes[node_count] = *n;
-	nodes[node_count].next = rest;
-	return node_count++;
-}
-
-static void add_row(const struct x86_row *r)
-{
-	struct node n = {.row = r, .exclude = row_exclude(r), .imm = row_imm(r), .form = row_form(r)};
-	unsigned count = n.form & FORM_OPREG ? 8 : 1, since = node_count;
-	for (unsigned k = 0; k < count; k++) {
-		uint16_t *slot = &first[row_space(r)][r->opcode + k];
-		if ((r->modreg || r->modrm_rm || r->mod) && !(*slot & GROUP) && group_count < MAX_GROUPS) {
-			for (unsigned c = 0; c < CELLS; c++)
-				groups[group_count][c] = *slot;
-			*slot = GROUP | group_count++;
-		}
-		if (!(*slot & GROUP)) {
-			*slot = prepend(&n, *slot, since);
-			continue;
-		}
-		for (unsigned c = 0; c < CELLS; c++)
-			if (cell_matches(r, c)) {
-				uint16_t *cell = &groups[*slot & ~GROUP][c];
-				*cell = prepend(&n, *cell, since);
-			}
-	}
-}
-
-__attribute__((constructor)) static void build_index(void)
-{
-	const struct x86_row *rows;
-	unsigned count, tables = 0;
-	while (x86_row_table(tables, &count))
-		tables++;
-	/* from the last row to the first; those with a mandatory prefix come to stand before those for any prefix */
-	for (int any = 1; any >= 0; any--)
-		for (unsigned t = tables; t-- && (rows = x86_row_table(t, &count));)
-			for (unsigned i = count; i--;)
-				if ((rows[i].prefix == X86_ROWPFX_ANY) == any)
-					add_row(&rows[i]);
-}
+#include "x86-index.h"
 
 /* What a byte is in front of an opcode. */
 enum { P_NONE, P_SEG, P_66, P_67, P_LOCK, P_F2, P_F3, P_REX };
@@ -209,6 +37,11 @@ static int64_t load_signed(const uint8_t *p, unsigned n)
 	default:
 		return (int64_t)load(p, n);
 	}
+}
+
+static inline const struct x86_row *node_row(const struct x86_node *n)
+{
+	return x86_row_tables[n->row >> X86_NODE_ROW_BITS] + (n->row & ((1u << X86_NODE_ROW_BITS) - 1));
 }
 
 struct cursor {
@@ -487,14 +320,14 @@ static enum x86_decode_status decode(struct x86_insn *in, struct cursor *c, cons
 	in->opcode = *c->p++;
 
 	/* the row */
-	unsigned slot = first[space][in->opcode];
+	unsigned slot = x86_index_first[space][in->opcode];
 	if (space == 4) {
 		/* 3DNow!: the opcode comes last; all share one form */
-		slot = first[4][0x9E];
+		slot = x86_index_first[4][0x9E];
 	}
 	if (!slot)
 		return X86_DECODE_UD;
-	if (slot & GROUP || nodes[slot].form & FORM_MODRM) {
+	if (slot & X86_GROUP || x86_index_nodes[slot].form & FORM_MODRM) {
 		if (c->p == c->end)
 			return short_of(c);
 		in->modrm_off = c->p - c->start;
@@ -502,18 +335,21 @@ static enum x86_decode_status decode(struct x86_insn *in, struct cursor *c, cons
 		in->has_modrm = true;
 		in->reg = (in->modrm >> 3 & 7) | (in->rex & 4) << 1;
 		in->rm = (in->modrm & 7) | (in->rex & 1) << 3;
-		if (slot & GROUP)
-			slot = groups[slot & ~GROUP][in->modrm >= 0xC0 ? 8 + (in->modrm & 63) : in->modrm >> 3 & 7];
+		if (slot & X86_GROUP)
+			slot = x86_index_groups[slot & ~X86_GROUP][in->modrm >= 0xC0 ? 8 + (in->modrm & 63) : in->modrm >> 3 & 7];
 	}
-	const struct node *n;
+	const struct x86_node *n;
+	const struct x86_row *row;
 	for (;; slot = n->next) {
 		if (!slot)
 			return X86_DECODE_UD;
-		n = &nodes[slot];
-		if (!(n->exclude & facts) && (!feat || !n->row->feature || x86_has(feat, n->row->feature)))
+		n = &x86_index_nodes[slot];
+		if (n->exclude & facts)
+			continue;
+		row = node_row(n);
+		if (!feat || !row->feature || x86_has(feat, row->feature))
 			break;
 	}
-	const struct x86_row *row = n->row;
 	in->row = row;
 	if (n->form & FORM_NOVVVV && in->vex_vvvv != 0)
 		return X86_DECODE_UD;
@@ -540,10 +376,10 @@ static enum x86_decode_status decode(struct x86_insn *in, struct cursor *c, cons
 			return short_of(c);
 		in->opcode_off = c->p - c->start;
 		in->opcode = *c->p++;
-		slot = first[4][in->opcode];
+		slot = x86_index_first[4][in->opcode];
 		if (!slot)
 			return X86_DECODE_UD;
-		row = in->row = nodes[slot].row;
+		row = in->row = node_row(&x86_index_nodes[slot]);
 		if (feat && !x86_has(feat, row->feature))
 			return X86_DECODE_UD;
 	} else if (n->imm) {
@@ -562,7 +398,10 @@ enum x86_decode_status x86_decode(struct x86_insn *in, const uint8_t *bytes, uns
 				  const struct x86_features *feat)
 {
 	struct cursor c = {bytes, bytes, bytes + (avail > 15 ? 15 : avail), avail >= 15};
-	memset(in, 0, sizeof *in);
+	/* A constant length, but the compiler would make a slow string instruction of memset here. */
+	_Static_assert(sizeof *in % 8 == 0, "cleared by words");
+	for (unsigned i = 0; i < sizeof *in; i += 8)
+		__builtin_memcpy((char *)in + i, &(const uint64_t){0}, 8);
 	in->mode = mode;
 	in->seg = in->base = in->index = X86_NOREG;
 	enum x86_decode_status s = decode(in, &c, feat);

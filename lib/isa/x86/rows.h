@@ -31,8 +31,7 @@ enum x86_exclude {
 
 /* Table t and its length; NULL behind the last. */
 const struct x86_row *x86_row_table(unsigned t, unsigned *count);
-/* Does the row have a modrm byte? */
-bool x86_row_has_modrm(const struct x86_row *r);
+extern const struct x86_row *const x86_row_tables[];
 
 extern const struct x86_row x86_rows_base[], x86_rows_0f[], x86_rows_system[], x86_rows_bmi[], x86_rows_x87[],
 	x86_rows_mmx[], x86_rows_sse[], x86_rows_sse2[], x86_rows_sse4[], x86_rows_3dnow[], x86_rows_crypto[],
