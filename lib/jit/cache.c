@@ -206,21 +206,45 @@ void jit_table_init(struct jit *j, uint64_t miss, bool grows)
 	fill_table(j);
 }
 
+static void table_put(struct jit *j, uint64_t pc, uint32_t entry)
+{
+	uint64_t *t = (uint64_t *)j->rw;
+	__atomic_store_n(&t[jit_table_index(j, pc)], (uint64_t)(uintptr_t)(j->rx + entry), __ATOMIC_RELEASE);
+}
+
+static void table_count(struct jit *j)
+{
+	j->table_misses++;
+	if (j->table_misses <= 3u << (j->table_bits - 2) || j->table_bits >= JIT_TABLE_BITS || !j->table_grows)
+		return;
+	uint64_t *t = (uint64_t *)j->rw;
+	uint32_t old = 1u << j->table_bits;
+	j->table_bits = j->table_bits + 3 < JIT_TABLE_BITS ? j->table_bits + 3 : JIT_TABLE_BITS;
+	for (uint32_t i = old; i < 1u << j->table_bits; i++)
+		__atomic_store_n(&t[i], j->miss, __ATOMIC_RELAXED);
+	/* What is there now has a new place, mostly. */
+	for (uint32_t r = 1; r < j->regions; r++)
+		if (j->region[r].verify && !(j->region[r].flags & JIT_REGION_DEAD))
+			table_put(j, j->region[r].pc, j->region[r].verify);
+	j->table_misses = 0;
+	for (struct jit_cpu *c = j->cpu_list; c; c = c->next)
+		__atomic_store_n(&c->table_mask, (1ull << j->table_bits) - 1, __ATOMIC_RELEASE);
+}
+
 /* Called for a miss: `entry` is the offset of a verifying entry. The table is common to all processors. */
 void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry)
 {
-	uint64_t *t = (uint64_t *)j->rw;
-	j->table_misses++;
-	if (j->table_misses > 3u << (j->table_bits - 2) && j->table_bits < JIT_TABLE_BITS && j->table_grows) {
-		uint32_t old = 1u << j->table_bits;
-		j->table_bits = j->table_bits + 3 < JIT_TABLE_BITS ? j->table_bits + 3 : JIT_TABLE_BITS;
-		for (uint32_t i = old; i < 1u << j->table_bits; i++)
-			__atomic_store_n(&t[i], j->miss, __ATOMIC_RELAXED);
-		j->table_misses = 0;
-		for (struct jit_cpu *c = j->cpu_list; c; c = c->next)
-			__atomic_store_n(&c->table_mask, (1ull << j->table_bits) - 1, __ATOMIC_RELEASE);
-	}
-	__atomic_store_n(&t[jit_table_index(j, pc)], (uint64_t)(uintptr_t)(j->rx + entry), __ATOMIC_RELEASE);
+	table_count(j);
+	table_put(j, pc, entry);
+}
+
+void jit_table_offer(struct jit *j, uint64_t pc, uint32_t entry)
+{
+	const uint64_t *t = (const uint64_t *)j->rw;
+	if (t[jit_table_index(j, pc)] != j->miss)
+		return;
+	table_count(j);
+	table_put(j, pc, entry);
 }
 
 void jit_enter_wait(struct jit *j, struct jit_cpu *self)

@@ -48,7 +48,7 @@ struct jit_region {
 	uint32_t hash_next;    /* region */
 	uint32_t incoming;     /* exit: list of linked exits that lead here; of a dead region: how often it was run into */
 	uint32_t delta;        /* offset of its instruction table in jit->delta */
-	uint32_t verify;       /* offset of the entry for indirect jumps, 0: not made yet */
+	uint32_t verify;       /* offset of the entry for indirect jumps: far behind the body, or right in front; 0: not made yet */
 	uint32_t page_next[2]; /* region: next of the same page, for the first and the second page */
 	uint16_t guest_len;    /* bytes of source from pc */
 	uint8_t flags;
@@ -218,6 +218,8 @@ void jit_enter_wait(struct jit *j, struct jit_cpu *self);
 void jit_lock_inside(struct jit *j, struct jit_cpu *self);
 /* A miss was counted; grows the table when it is too small. Held: lock. */
 void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry);
+/* An indirect jump to pc is likely to come: the same, where nothing else has the place. Held: lock. */
+void jit_table_offer(struct jit *j, uint64_t pc, uint32_t entry);
 /* miss: host address of what empty entries lead to; grows: the index is taken with cpu->table_mask, start small. */
 void jit_table_init(struct jit *j, uint64_t miss, bool grows);
 

@@ -119,7 +119,8 @@ void jit_verify_kill(struct jit *j, uint32_t region)
 		__atomic_store_n(slot, j->miss, __ATOMIC_RELEASE);
 	if (j->config.machine)
 		return; /* who is on the way there is as good as inside */
-	way_out(j, region, g->verify + j->verify_jump);
+	if (g->verify > g->code) /* else it runs into the body, whose entry leads out */
+		way_out(j, region, g->verify + j->verify_jump);
 }
 
 /*

@@ -214,7 +214,7 @@ static void region_body(struct x86_tr *t, unsigned max)
 	}
 }
 
-static uint32_t one_region(struct x86_tr *t, uint8_t flags)
+static uint32_t one_region(struct x86_tr *t, uint8_t flags, bool indirect)
 {
 	struct jit *j = t->j;
 	uint32_t r = jit_region_new(j, t->pc, t->mode);
@@ -222,6 +222,11 @@ static uint32_t one_region(struct x86_tr *t, uint8_t flags)
 	t->g = &j->region[r];
 	t->g->flags = flags;
 	t->p = j->rw + j->hot;
+	if (indirect) {
+		t->g->verify = j->hot;
+		t->p = x86_verify_here(j, t->p, t->g);
+		t->g->code = jit_offset(j, t->p);
+	}
 	t->d = j->delta + j->delta_used;
 	t->src_len = 0;
 	j->last = (struct jit_last){.region = r};
@@ -251,9 +256,41 @@ static uint32_t one_region(struct x86_tr *t, uint8_t flags)
 	return r;
 }
 
-uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t flags)
+/* The region at t->pc and what follows from it, `left` regions at most: one call's worth. Returns the first. */
+static uint32_t sequence(struct x86_tr *t, uint8_t flags, bool indirect, unsigned *left)
+{
+	struct jit *j = t->j;
+	if (--*left == 0)
+		t->ahead = 0;
+	uint32_t first = one_region(t, flags, indirect);
+	jit_region_commit(j, first);
+	while (*left && t->chain && !flags && !j->config.one_insn) {
+		/* The end was a jump to code that has no translation: that follows in its place. */
+		uint64_t target = t->chain_target;
+		if (!jit_fetchable(j, target) || jit_region_find(j, target, t->mode))
+			break;
+		uint32_t exit = j->last.x_fall;
+		bool follows = jit_single(j);
+		if (follows)
+			j->hot = j->last.tail;
+		if (--*left == 0)
+			t->ahead = 0;
+		t->pc = target;
+		uint32_t r = one_region(t, 0, false);
+		/* With several threads a dead region is better left by a patched jump than through its trap. */
+		if (follows)
+			jit_link_physical(j, exit, r);
+		else
+			jit_link(j, exit, r);
+		jit_region_commit(j, r);
+	}
+	return first;
+}
+
+uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t flags, bool indirect)
 {
 	struct x86_tr t;
+	unsigned left = MAX_CHAIN;
 	t.j = j;
 	t.c = c;
 	t.mode = c->mode;
@@ -261,29 +298,16 @@ uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t fl
 	t.buf_pc = 1;
 	t.have = 0;
 	t.insns = 0;
+	t.returns = 0;
 	t.quick = x86_quick_possible(c->feat);
 	t.ahead = flags || j->config.one_insn || log_mask & LOG_NOCHAIN ? 0 : MAX_AHEAD;
-	uint32_t first = one_region(&t, flags);
-	jit_region_commit(j, first);
-	for (unsigned n = 0; n < MAX_CHAIN && t.chain && !flags && !j->config.one_insn; n++) {
-		/* The end was a jump to code that has no translation: that follows in its place. */
-		uint64_t target = t.chain_target;
-		if (!jit_fetchable(j, target) || jit_region_find(j, target, t.mode))
-			break;
-		uint32_t exit = j->last.x_fall;
-		bool follows = jit_single(j);
-		if (follows)
-			j->hot = j->last.tail;
-		if (n == MAX_CHAIN - 1)
-			t.ahead = 0;
-		t.pc = target;
-		uint32_t r = one_region(&t, 0);
-		/* With several threads a dead region is better left by a patched jump than through its trap. */
-		if (follows)
-			jit_link_physical(j, exit, r);
-		else
-			jit_link(j, exit, r);
-		jit_region_commit(j, r);
+	uint32_t first = sequence(&t, flags, indirect, &left);
+	while (t.returns && left) {
+		t.pc = t.return_to[--t.returns];
+		if (jit_region_find(j, t.pc, t.mode))
+			continue;
+		uint32_t r = sequence(&t, 0, true, &left);
+		jit_table_offer(j, j->region[r].pc, j->region[r].verify);
 	}
 	j->stats.guest_insns += t.insns;
 	return first;

@@ -56,8 +56,11 @@ enum x86_exit {
 /* thunk.c: writes the thunks into the cache, once. Held: lock. */
 int x86_thunks_make(struct jit *j, struct err *e);
 
-/* copy.c: translates from pc, c's mode. Held: lock; jit_reserve() was called; jit_fetchable(j, pc) is not 0. */
-uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t flags);
+/*
+ * copy.c: translates from pc, c's mode. Held: lock; jit_reserve() was called; jit_fetchable(j, pc) is not 0. indirect: it gets a
+ * verifying entry.
+ */
+uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t flags, bool indirect);
 /* The verifying entry of a region: its offset. */
 uint32_t x86_verify_entry(struct jit *j, uint32_t region);
 

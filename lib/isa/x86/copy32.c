@@ -444,8 +444,10 @@ bool x86_end_indirect32(struct x86_tr *t)
 			t->p = start;
 			return false;
 		}
-		if (ext == 2)
+		if (ext == 2) {
 			push_imm(t, next);
+			x86_returns_to(t, next);
+		}
 	} else {
 		return false;
 	}
@@ -462,6 +464,5 @@ uint8_t *x86_verify32(struct jit *j, uint8_t *p, const struct jit_region *g)
 	p = e_u32(p, (uint32_t)-g->pc);
 	p = e_u16(p, 0x05e3);                        /* jrcxz over the jump */
 	p = e_jmp(p, j->rw + j->thunk[T_MISS_VERIFY]);
-	p = e_bytes(p, 0xd1894c, 3);                 /* mov rcx, r10 */
-	return e_jmp(p, j->rw + g->code);
+	return e_bytes(p, 0xd1894c, 3);              /* mov rcx, r10 */
 }

@@ -99,7 +99,14 @@ static void push_return(struct x86_tr *t)
  */
 static bool goes_on(const struct x86_tr *t, uint64_t next)
 {
-	return t->ahead && !t->g->flags && !((next ^ t->g->pc) >> 12) && jit_single(t->j);
+	return t->ahead && !t->g->flags && !((next ^ t->g->pc) >> 12) && jit_single(t->j) && jit_fetchable(t->j, next);
+}
+
+/* Where a call comes back to is executed soon, too, and by an indirect jump. */
+void x86_returns_to(struct x86_tr *t, uint64_t next)
+{
+	if (t->returns < X86_RETURNS && goes_on(t, next))
+		t->return_to[t->returns++] = next;
 }
 
 /* Conditional: cc 0..15. */
@@ -196,8 +203,10 @@ void x86_end_branch(struct x86_tr *t)
 		end_loop(t, target, next);
 	} else {
 		uint8_t *start = t->p;
-		if (in->opcode == 0xe8)
+		if (in->opcode == 0xe8) {
 			push_return(t);
+			x86_returns_to(t, next);
+		}
 		x86_tr_note(t, start, X86_FIX_NONE);
 		x86_end_jump(t, target);
 	}
@@ -250,8 +259,10 @@ bool x86_end_indirect(struct x86_tr *t)
 		} else if (in->rm != X86_RCX) {
 			t->p = e_mov(t->p, X86_RCX, in->rm);
 		}
-		if ((in->modrm >> 3 & 7) == 2)
+		if ((in->modrm >> 3 & 7) == 2) {
 			push_return(t);
+			x86_returns_to(t, next);
+		}
 	} else {
 		t->p = start;
 		return false;
@@ -283,25 +294,39 @@ void x86_end_syscall(struct x86_tr *t)
 	t->pc = next;
 }
 
+/* Compares and takes the spilled registers back; the body comes next. */
+static uint8_t *verify64(struct jit *j, uint8_t *p, uint64_t pc)
+{
+	uint64_t minus = -pc;
+	if ((int64_t)minus == (int32_t)minus) { /* mov r11, -pc */
+		p = e_bytes(p, 0xc3c749, 3);
+		p = e_u32(p, (uint32_t)minus);
+	} else {
+		p = e_u16(p, 0xbb49);
+		p = e_u64(p, minus);
+	}
+	p = e_u32(p, 0x190c8d4a); /* lea rcx, [rcx + r11] */
+	p = e_u16(p, 0x05e3);     /* jrcxz over the jump */
+	p = e_jmp(p, j->rw + j->thunk[T_MISS_VERIFY]);
+	p = e_gs_load(p, X86_RCX, OFF(spill[0]));
+	return e_gs_load(p, X86_R11, OFF(spill[1]));
+}
+
+uint8_t *x86_verify_here(struct jit *j, uint8_t *p, const struct jit_region *g)
+{
+	return g->mode == 32 ? x86_verify32(j, p, g) : verify64(j, p, g->pc);
+}
+
 uint32_t x86_verify_entry(struct jit *j, uint32_t region)
 {
 	struct jit_region *g = &j->region[region];
 	if (g->verify)
 		return g->verify;
-	j->cold = (j->cold - 48) & ~15u; /* the jump's rel32 in one cache line */
-	uint8_t *p = j->rw + j->cold;
-	g->verify = j->cold;
-	if (g->mode == 32) {
-		x86_verify32(j, p, g);
-		return g->verify;
-	}
-	p = e_u16(p, 0xbb49); /* mov r11, -pc */
-	p = e_u64(p, -g->pc);
-	p = e_u32(p, 0x190c8d4a); /* lea rcx, [rcx + r11] */
-	p = e_u16(p, 0x05e3);     /* jrcxz over the jump */
-	p = e_jmp(p, j->rw + j->thunk[T_MISS_VERIFY]);
-	p = e_gs_load(p, X86_RCX, OFF(spill[0]));
-	p = e_gs_load(p, X86_R11, OFF(spill[1]));
+	j->cold = (j->cold - 48) & ~15u;
+	uint8_t *start = j->rw + j->cold, *p = x86_verify_here(j, start, g);
+	/* The jump is always at the same place: lib/jit may patch its rel32, which is in one cache line. */
+	p = e_nop(p, j->verify_jump - 1 - (unsigned)(p - start));
 	e_jmp(p, j->rw + g->code);
+	g->verify = j->cold;
 	return g->verify;
 }

@@ -9,6 +9,8 @@
 #define X86_FETCH 128
 /* A region has at most this many instructions; larger ones only cost when they are left early. */
 #define X86_MAX_INSNS 128
+/* Calls whose return points one translation remembers. */
+#define X86_RETURNS 8
 
 struct x86_tr {
 	struct jit *j;
@@ -24,6 +26,8 @@ struct x86_tr {
 	uint64_t chain_target;
 	unsigned insns;
 	unsigned ahead;       /* conditional branches whose other side may still be translated before it is reached */
+	unsigned returns;
+	uint64_t return_to[X86_RETURNS];
 	unsigned src_len;     /* JIT_REGION_CHECKED: the source so far */
 	uint8_t src[X86_MAX_INSNS * 15 + 32];
 	struct x86_insn in;
@@ -81,10 +85,14 @@ bool x86_plain32(struct x86_tr *t);
 bool x86_stack32(struct x86_tr *t);
 bool x86_end_indirect32(struct x86_tr *t);
 void x86_push_return32(struct x86_tr *t, uint32_t next);
-/* Writes the verifying entry. */
+/* Writes the verifying entry, without the way to the body. */
 uint8_t *x86_verify32(struct jit *j, uint8_t *p, const struct jit_region *g);
 
 /* copyexit.c */
+/* A verifying entry in front of the body. */
+uint8_t *x86_verify_here(struct jit *j, uint8_t *p, const struct jit_region *g);
+/* A call that returns to `next` was translated. */
+void x86_returns_to(struct x86_tr *t, uint64_t next);
 void x86_end_jump(struct x86_tr *t, uint64_t target);
 void x86_end_branch(struct x86_tr *t);
 bool x86_end_indirect(struct x86_tr *t);

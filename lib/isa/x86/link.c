@@ -21,8 +21,8 @@ static uint64_t host_address(const struct jit *j, uint32_t offset)
 	return (uint64_t)(uintptr_t)(j->rx + offset);
 }
 
-/* Held: lock. c->rip is the target. exit: JIT_NONE or the one to link. 0: cannot be fetched. */
-static uint32_t find(struct jit *j, struct x86_cpu *c, uint32_t exit)
+/* Held: lock. c->rip is the target. exit: JIT_NONE or the one to link; indirect: it comes by a jump through the table. 0: cannot be fetched. */
+static uint32_t find(struct jit *j, struct x86_cpu *c, uint32_t exit, bool indirect)
 {
 	uint64_t pc = c->rip;
 	uint32_t r = jit_region_find(j, pc, c->mode);
@@ -36,7 +36,7 @@ static uint32_t find(struct jit *j, struct x86_cpu *c, uint32_t exit)
 	if (jit_reserve(j, &c->h.jc))
 		exit = JIT_NONE;
 	bool follows = exit && !(log_mask & LOG_NOCHAIN) && jit_rewind(j, exit);
-	r = x86_translate(j, c, pc, 0);
+	r = x86_translate(j, c, pc, 0, indirect);
 	if (follows)
 		jit_link_physical(j, exit, r);
 	else if (exit)
@@ -52,7 +52,7 @@ uint64_t x86_engine_link(struct x86_cpu *c)
 	lock_outside(j, c);
 	if (generation != atomic_load(&j->generation) || log_mask & LOG_NOCHAIN)
 		exit = JIT_NONE;
-	uint32_t r = find(j, c, exit);
+	uint32_t r = find(j, c, exit, false);
 	uint64_t to = host_address(j, r ? j->region[r].code : j->thunk[T_RETRY]);
 	jit_unlock(j);
 	return to;
@@ -64,7 +64,7 @@ uint64_t x86_engine_miss(struct x86_cpu *c)
 	c->rip = c->h.target;
 	lock_outside(j, c);
 	j->stats.lookups_slow++;
-	uint32_t r = find(j, c, JIT_NONE);
+	uint32_t r = find(j, c, JIT_NONE, true);
 	uint64_t to = host_address(j, j->thunk[T_RETRY]);
 	if (r) {
 		to = host_address(j, j->region[r].code);
@@ -112,7 +112,7 @@ uint64_t x86_engine_check(struct x86_cpu *c)
 		}
 		jit_region_kill(j, r);
 	}
-	r = find(j, c, JIT_NONE);
+	r = find(j, c, JIT_NONE, false);
 	uint64_t to = host_address(j, r ? j->region[r].code : j->thunk[T_RETRY]);
 	jit_unlock(j);
 	return to;
@@ -146,12 +146,12 @@ uint64_t x86_engine_find(struct x86_cpu *c, bool step)
 	}
 	lock_outside(j, c);
 	if (!step) {
-		r = find(j, c, JIT_NONE);
+		r = find(j, c, JIT_NONE, false);
 	} else if (!jit_peekable(j, c->rip)) {
 		r = JIT_NONE;
 	} else {
 		jit_reserve(j, &c->h.jc);
-		r = x86_translate(j, c, c->rip, JIT_REGION_STEP);
+		r = x86_translate(j, c, c->rip, JIT_REGION_STEP, false);
 	}
 	uint64_t to = r ? host_address(j, j->region[r].code) : 0;
 	jit_unlock(j);
