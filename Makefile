@@ -177,14 +177,20 @@ $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l)))
 LATER = $(foreach p,$(UNITPROG_$*),$(if $(filter $(p),$(LIVEPROGS)),,-Wl,--unresolved-symbols=ignore-all -no-pie))
 units: $(UNITS:%=$(BUILD)/unit/%)
 
-# libFuzzer needs clang; the objects live in a tree of their own.
+# libFuzzer needs clang; the objects live in a tree of their own. FUZZERS=block-qed builds one.
+# Without the hooks of every comparison, which cost half the speed: the dictionaries know the constants.
+FUZZOPT := -O2 -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
 build-fuzz:
-	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='-O1 -fsanitize=fuzzer-no-link' FUZZ=1 $(FUZZERS:%=build/san/clang/fuzz/%)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='$(FUZZOPT)' $(FUZZERS:%=build/san/clang/fuzz/%)
+# The image formats need no more than their own part, which makes their build four times shorter.
+fuzzlibs = $(if $(filter block-%,$(1)),block nbd crypto base,$(ALLARCHIVES))
+.SECONDEXPANSION:
+$(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archive,$$l)) \
+		$$(if $$(filter block-%,$$*),,$$(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a))
 	$(call say,FUZZ,$*)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -o $@ $< $(ALLLDFLAGS) \
-	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
+	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -MMD -MP -MF $@.d -o $@ $< $(ALLLDFLAGS) \
+	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(call fuzzlibs,$*),$(call linklib,$(l))) -Wl,--end-group \
 	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
 
 deps:
@@ -221,4 +227,4 @@ install: all
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD)/obj $(BUILD)/unit -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/unit $(BUILD)/fuzz -type f -name '*.d' 2>/dev/null)

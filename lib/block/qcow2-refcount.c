@@ -181,8 +181,8 @@ static int write_reftable_entry(struct blk *b, uint64_t index)
 
 static int grow_reftable(struct blk *b, uint64_t index);
 
-/* Makes sure that the block for `index` exists. */
-static int need_block(struct blk *b, uint64_t index)
+/* Makes sure that the block for `index` exists; a new one is put at or after the cluster `from`. */
+static int need_block_from(struct blk *b, uint64_t index, uint64_t from)
 {
 	struct qcow2 *s = b->state;
 	uint64_t at, cluster, n, own;
@@ -193,8 +193,7 @@ static int need_block(struct blk *b, uint64_t index)
 		return r;
 	if ((r = block_offset(b, index, &at)) || at)
 		return r;
-	/* A free cluster for it: preferably one that it counts itself. */
-	if ((r = find_free(b, index * s->refblock_entries, 1, 1, &cluster, &n)))
+	if ((r = find_free(b, from, 1, 1, &cluster, &n)))
 		return r;
 	own = cluster / s->refblock_entries;
 	if (own != index) {
@@ -222,6 +221,12 @@ static int need_block(struct blk *b, uint64_t index)
 		return r;
 	}
 	return 0;
+}
+
+/* Preferably in a cluster that it counts itself. */
+static int need_block(struct blk *b, uint64_t index)
+{
+	return need_block_from(b, index, index * ((struct qcow2 *)b->state)->refblock_entries);
 }
 
 /*
@@ -368,7 +373,10 @@ static int reserve_run(struct blk *b, uint64_t want, uint64_t least, struct qcow
 			return r;
 		if (((first + n) << s->cluster_bits) > INT64_MAX / 2)
 			return -EFBIG;
-		/* A block needed for the run may be put into it: then look again. */
+		/*
+		 * A block needed for the run may be put into it: then look again. Blocks go to the beginning of the run:
+		 * each in the middle of what it counts would leave no run longer than that, and a long file with little in it.
+		 */
 		uint64_t low = first / s->refblock_entries, high = (first + n - 1) / s->refblock_entries;
 		bool again = false;
 		for (uint64_t i = low; i <= high; i++) {
@@ -377,7 +385,7 @@ static int reserve_run(struct blk *b, uint64_t want, uint64_t least, struct qcow
 				return r;
 			if (at && i < s->reftable_entries)
 				continue;
-			if ((r = need_block(b, i)))
+			if ((r = need_block_from(b, i, first)))
 				return r;
 			again = true;
 		}

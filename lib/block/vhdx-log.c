@@ -44,8 +44,28 @@ static void crc_init(void)
 	}
 }
 
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t c, const uint8_t *p, size_t n)
+{
+	uint64_t wide = c, word;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		wide = __builtin_ia32_crc32di(wide, word);
+	}
+	c = (uint32_t)wide;
+	while (n--)
+		c = __builtin_ia32_crc32qi(c, *p++);
+	return c;
+}
+#endif
+
 static uint32_t crc_run(uint32_t c, const uint8_t *p, size_t n)
 {
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.2"))
+		return crc_sse42(c, p, n);
+#endif
 	while (n--)
 		c = crc_table[(c ^ *p++) & 0xff] ^ c >> 8;
 	return c;

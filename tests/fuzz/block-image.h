@@ -2,213 +2,300 @@
 /*
  * What the fuzzers of the image formats share. Two ways to make a file of the fuzzer's bytes:
  *
- *   whole    the bytes are the file
+ *   whole    the bytes are the file (formats without base images), or those after a first byte of 0x80 and more
  *   patched  the first byte chooses one of the base images, which the library made (with some data in it); then come
- *            records of region (1 byte, an index of `bases`), offset in it (2 bytes), length (1 byte: 1..64), bytes. So
+ *            records of region (1 byte, an index of `region`), offset in it (2 bytes), length (1 byte: 1..64), bytes. So
  *            that formats whose smallest image has megabytes are fuzzed with inputs of tens of bytes.
  *
- * Then: opened read-only, checked, asked for its status, read in places; then opened for writing, written to in places,
- * checked with repairs, closed. Backing files are never opened.
+ * Then: opened read-only, described, checked, asked for its status, read in places, its snapshots too; then opened to be
+ * repaired; then opened for writing and written to in places. Files are in memory (block-disk.h); whatever the image names
+ * is looked for there: nothing else of this machine is opened.
+ *
+ * LLVMFuzzerInitialize: with FUZZ_SEEDS=DIR in the environment the bases are written there as whole inputs.
  */
 #ifndef FUZZ_BLOCK_IMAGE_H
 #define FUZZ_BLOCK_IMAGE_H
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "block/block.h"
+#include <time.h>
+#include "block-disk.h"
 
 struct fuzz_base {
 	const char *options; /* "cluster_size=4096,..." */
 	uint64_t size;
+	void (*prepare)(struct blk *b); /* what is in it beside the data that all get; or NULL */
 };
 
 struct fuzz_format {
-	const char *format;
+	const char *format, *suffix;
 	const struct fuzz_base *base; /* NULL: whole files */
 	unsigned bases;
 	const uint64_t *region; /* where records count from */
 	unsigned regions;
 	bool writable;	/* false: never opened for writing */
 	bool no_io;	/* only the metadata: there is no passphrase */
-	void (*fix)(uint8_t *image, size_t size); /* puts checksums right, or NULL */
+	void (*fix)(struct disk_file *f); /* puts checksums right, or NULL; by disk_poke() */
 };
 
 static struct {
 	struct blk_graph *graph;
-	char dir[64], path[128];
-	uint8_t *image[8], *work[8]; /* work: as image between runs */
-	size_t size[8];
-	uint8_t *live[8]; /* a byte for each page of 4 KB: it is not all zeros, or was patched in this run */
+	bool ready;
+	char path[32][64];
+	struct disk_file *image[32], *whole;
+	uint8_t data[65536];
 } fuzz;
 
-__attribute__((unused)) static void fuzz_end(void)
+/* The library's own way to files of the machine is closed: an image that names /etc/passwd finds nothing. */
+int open64(const char *path, int flags, ...);
+int open64(const char *path, int flags, ...)
 {
-	unlink(fuzz.path);
-	rmdir(fuzz.dir);
+	(void)path, (void)flags;
+	errno = ENOENT;
+	return -1;
 }
 
 static void fuzz_make(const struct fuzz_format *f, unsigned i)
 {
-	const struct blk_format *fmt = blk_format_find(f->format);
-	struct blk_opts *o = blk_opts_new(fmt->create_options);
-	char *copy = strdup(f->base[i].options), *save = NULL;
+	const struct fuzz_base *base = &f->base[i];
+	uint32_t cluster = 65536;
+	struct blk_geometry g;
 	struct err e = ERR_INIT;
 	struct blk *b;
-	struct stat st;
-	int fd;
 
-	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-		*strchr(w, '=') = '\0';
-		if (blk_opts_set(o, w, w + strlen(w) + 1, &e) < 0)
-			abort();
-	}
-	if (blk_create_image(fuzz.graph, fmt, fuzz.path, f->base[i].size, o, NULL, 0, &e) < 0) {
-		fprintf(stderr, "%s: %s\n", f->format, e.msg);
+	snprintf(fuzz.path[i], sizeof fuzz.path[i], "mem:/%u%s", i, f->suffix ? f->suffix : "");
+	if (disk_make(fuzz.graph, f->format, fuzz.path[i], base->size, base->options, &e) < 0 ||
+	    blk_open(fuzz.graph, fuzz.path[i], f->format, NULL, BLK_RDWR, &b, &e) < 0) {
+		fprintf(stderr, "%s (%s): %s\n", f->format, base->options, e.msg);
 		abort();
 	}
-	if (f->writable && blk_open(fuzz.graph, fuzz.path, f->format, NULL, BLK_RDWR, &b, &e) == 0) {
-		static const uint8_t sector[512] = {1, 2, 3};
-		blk_pwrite(b, 0, sizeof sector, sector);
-		blk_unref(b);
-	}
-	free(copy);
-	blk_opts_free(o);
-	fd = open(fuzz.path, O_RDONLY);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		abort();
-	fuzz.size[i] = (size_t)st.st_size;
-	fuzz.image[i] = malloc(fuzz.size[i]);
-	if (pread(fd, fuzz.image[i], fuzz.size[i], 0) != st.st_size)
-		abort();
-	close(fd);
-	fuzz.work[i] = malloc(fuzz.size[i]);
-	fuzz.live[i] = calloc(1, fuzz.size[i] / 4096 + 1);
-	memcpy(fuzz.work[i], fuzz.image[i], fuzz.size[i]);
-	for (size_t at = 0; at < fuzz.size[i]; at += 4096)
-		fuzz.live[i][at / 4096] = !blk_is_zero(fuzz.image[i] + at, fuzz.size[i] - at < 4096 ? fuzz.size[i] - at : 4096);
+	blk_geometry(b, &g);
+	if (g.cluster_size && g.cluster_size < cluster)
+		cluster = (uint32_t)g.cluster_size;
+	for (size_t k = 0; k < sizeof fuzz.data; k++)
+		fuzz.data[k] = (uint8_t)(k / 16);
+	if (b->supports_compressed && base->size >= 4u * cluster)
+		blk_pwrite_compressed(b, 2 * cluster, cluster, fuzz.data);
+	blk_pwrite(b, 0, 512, fuzz.data);
+	if (base->size >= 1024)
+		blk_pwrite(b, base->size / 2 / 512 * 512, 512, fuzz.data);
+	if (base->prepare)
+		base->prepare(b);
+	blk_unref(b);
+	fuzz.image[i] = disk_find(fuzz.path[i] + strlen("mem:"), false);
 }
 
 static void fuzz_begin(const struct fuzz_format *f)
 {
-	if (fuzz.graph)
-		return;
+	const char *seeds = getenv("FUZZ_SEEDS");
+
+	fuzz.ready = true;
 	fuzz.graph = blk_graph_new(NULL);
-	snprintf(fuzz.dir, sizeof fuzz.dir, "%s/fuzz-block-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-	if (!mkdtemp(fuzz.dir))
-		abort();
-	snprintf(fuzz.path, sizeof fuzz.path, "%s/image", fuzz.dir);
-	atexit(fuzz_end);
 	for (unsigned i = 0; i < f->bases; i++)
 		fuzz_make(f, i);
-	/* Messages about each bad image are not what is looked for. */
-	if (!getenv("FUZZ_VERBOSE") && !freopen("/dev/null", "w", stdout))
-		abort();
+	snprintf(fuzz.path[31], sizeof fuzz.path[31], "mem:/whole%s", f->suffix ? f->suffix : "");
+	fuzz.whole = disk_find(fuzz.path[31] + strlen("mem:"), true);
+	fuzz.whole->exists = true;
+	for (struct disk_file *d = disk.file; d < disk.file + DISK_FILES && d->name[0]; d++)
+		disk_keep(d);
+	for (unsigned i = 0; seeds && i < f->bases; i++) {
+		char name[4096];
+		FILE *out;
+		snprintf(name, sizeof name, "%s/base-%u", seeds, i);
+		out = fopen(name, "w");
+		if (!out)
+			abort();
+		fputc(0x80, out);
+		fwrite(fuzz.image[i]->data, 1, fuzz.image[i]->size, out);
+		fclose(out);
+	}
+	disk.limit = 64 << 20;
 }
 
-static void fuzz_use(const struct fuzz_format *f, unsigned flags)
+static void fuzz_read(struct blk *b)
 {
-	static uint8_t buf[65536];
-	struct blk_check c = {.quiet = true};
-	struct err e = ERR_INIT;
 	struct blk_status st;
-	uint64_t at;
-	struct blk *b;
+	uint64_t at = 0;
 
-	if (blk_open(fuzz.graph, fuzz.path, f->format, NULL, flags | BLK_NO_BACKING, &b, &e) < 0) {
-		if (!e.code || !e.msg[0])
-			abort(); /* every refusal has its sentence */
-		if (getenv("FUZZ_VERBOSE"))
-			fprintf(stderr, "%s\n", e.msg);
-		return;
-	}
-	if (b->fmt->info)
-		json_decref(b->fmt->info(b, &e));
-	if (flags & BLK_RDWR) {
-		uint64_t last = b->size > sizeof buf ? b->size - sizeof buf : 0;
-		size_t n = b->size < 8192 ? (size_t)b->size : 8192;
-		blk_pwrite(b, 0, n, buf);
-		blk_pwrite(b, last / 512 * 512, n, buf);
-		blk_pwrite_zeroes(b, last / 2 / 512 * 512, n, BLK_ZERO_MAY_UNMAP);
-		blk_flush(b);
-	}
-	if (b->fmt->check && b->size < UINT64_C(1) << 36)
-		b->fmt->check(b, &c, flags & BLK_RDWR ? BLK_FIX_LEAKS | BLK_FIX_ERRORS : 0, &e);
-	at = 0;
-	for (int i = 0; i < 16 && at < b->size && !f->no_io; i++) {
-		size_t n = b->size - at < sizeof buf ? (size_t)(b->size - at) : sizeof buf;
+	for (int i = 0; i < 12 && at < b->size; i++) {
+		size_t n = b->size - at < 2048 ? (size_t)(b->size - at) : 2048;
 		if (blk_block_status(b, at, b->size - at, &st) < 0 || !st.length)
 			break;
 		if (st.length > b->size - at)
 			abort(); /* a status beyond the end */
-		blk_pread(b, at, n, buf);
+		blk_pread(b, at, n, fuzz.data);
 		at += st.length;
 	}
-	if (b->size && !f->no_io) {
-		size_t n = b->size < sizeof buf ? (size_t)b->size : sizeof buf;
-		blk_pread(b, b->size - n, n, buf);
+	if (b->size) {
+		size_t n = b->size < 16384 ? (size_t)b->size : 16384;
+		blk_pread(b, b->size - n, n, fuzz.data);
+	}
+}
+
+static struct blk *fuzz_open(const struct fuzz_format *f, const char *path, unsigned flags)
+{
+	struct err e = ERR_INIT;
+	struct blk *b;
+
+	if (blk_open(fuzz.graph, path, f->format, NULL, flags | BLK_NO_BACKING, &b, &e) < 0) {
+		if (!e.code || !e.msg[0])
+			abort(); /* every refusal has its sentence */
+		return NULL;
+	}
+	return b;
+}
+
+static void fuzz_look(const struct fuzz_format *f, const char *path)
+{
+	struct blk_check c = {.quiet = true};
+	struct blk *b = fuzz_open(f, path, BLK_CHECK | (f->no_io ? BLK_NO_IO : 0));
+	bool no_io = f->no_io;
+	struct blk_snapshot *list = NULL;
+	struct blk_geometry g;
+	unsigned count = 0;
+	struct err e = ERR_INIT;
+
+	if (!b) { /* for want of a passphrase? */
+		no_io = true;
+		b = fuzz_open(f, path, BLK_CHECK | BLK_NO_IO);
+	}
+	if (!b)
+		return;
+	blk_geometry(b, &g);
+	if (b->fmt->info)
+		json_decref(b->fmt->info(b, &e));
+	if (b->fmt->check)
+		b->fmt->check(b, &c, 0, &e);
+	if (!no_io && !b->encrypted)
+		fuzz_read(b);
+	if (b->fmt->snapshot_list && !b->fmt->snapshot_list(b, &list, &count, &e)) {
+		if (count && !no_io && !b->fmt->snapshot_load(b, list[0].id, &e) && !b->encrypted)
+			fuzz_read(b);
+		free(list);
 	}
 	blk_unref(b);
 }
 
-/* One page of the file; holes stay holes: most of a big image is nothing. */
-static void fuzz_page(int fd, const uint8_t *bytes, size_t size, size_t at)
+static void fuzz_repair(const struct fuzz_format *f, const char *path)
 {
-	size_t n = size - at < 4096 ? size - at : 4096;
+	struct blk_check c = {.quiet = true};
+	struct blk *b = fuzz_open(f, path, BLK_CHECK | BLK_RDWR);
+	struct err e = ERR_INIT;
 
-	if (!blk_is_zero(bytes + at, n) && pwrite(fd, bytes + at, n, (off_t)at) != (ssize_t)n)
-		abort();
+	if (!b)
+		return;
+	b->fmt->check(b, &c, BLK_FIX_LEAKS | BLK_FIX_ERRORS, &e);
+	blk_unref(b);
+}
+
+static void fuzz_change(const struct fuzz_format *f, const char *path)
+{
+	struct blk *b = fuzz_open(f, path, BLK_RDWR | BLK_UNMAP);
+	struct blk_snapshot sn = {.name = "f"};
+	struct err e = ERR_INIT;
+	struct blk_geometry g;
+
+	if (!b)
+		return;
+	blk_geometry(b, &g);
+	memset(fuzz.data, 'f', 16384);
+	if (!b->encrypted)
+		for (unsigned i = 0; i < 4 && b->size >= 8192; i++) {
+			uint64_t at = i == 3 ? (b->size - 8192) / 512 * 512 : b->size / 4 * i / 512 * 512;
+			blk_pwrite(b, at, 4096, fuzz.data);
+			blk_pwrite_zeroes(b, at, 512, BLK_ZERO_MAY_UNMAP);
+			blk_discard(b, at + 1024, 4096);
+		}
+	if (!b->encrypted && b->supports_compressed && g.cluster_size && g.cluster_size <= 65536 && b->size >= g.cluster_size)
+		blk_pwrite_compressed(b, 0, g.cluster_size, fuzz.data);
+	if (b->fmt->bitmap) {
+		b->fmt->bitmap(b, "add", "f", 65536, NULL, NULL, &e);
+		b->fmt->bitmap(b, "clear", "b", 0, NULL, NULL, &e);
+		b->fmt->bitmap(b, "remove", "b", 0, NULL, NULL, &e);
+	}
+	if (b->fmt->snapshot_create && !b->encrypted) {
+		b->fmt->snapshot_create(b, &sn, &e);
+		blk_pwrite(b, 0, 512, fuzz.data);
+		b->fmt->snapshot_delete(b, "1", &e);
+	}
+	blk_truncate(b, b->size / 2 / 512 * 512, BLK_PREALLOC_OFF, &e);
+	blk_flush(b);
+	blk_unref(b);
+}
+
+static void fuzz_restore(void)
+{
+	for (struct disk_file *d = disk.file; d < disk.file + DISK_FILES && d->name[0]; d++)
+		disk_reset(d);
+}
+
+/* Milliseconds of processor time: a loaded machine is no hang. */
+static long fuzz_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static int fuzz_run(const struct fuzz_format *f, const uint8_t *data, size_t size)
 {
-	int fd;
+	struct disk_file *file;
+	const char *path;
+	unsigned sum = 0;
+	long start = fuzz_clock();
 
-	fuzz_begin(f);
+	if (!fuzz.ready)
+		fuzz_begin(f);
 	if (f->bases && size < 1)
 		return 0;
-	fd = open(fuzz.path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || ftruncate(fd, (off_t)(f->bases ? fuzz.size[data[0] % f->bases] : size)) < 0)
-		abort();
-	if (f->bases) {
-		unsigned i = data[0] % f->bases;
-		uint8_t *image = fuzz.work[i], *live = fuzz.live[i];
-		size_t total = fuzz.size[i];
-		for (size_t at = 1; at + 4 < size;) {
-			uint64_t off = f->region[data[at] % f->regions] + le16_get(data + at + 1);
-			size_t n = data[at + 3] % 64 + 1u;
-			at += 4;
-			if (n > size - at)
-				n = size - at;
-			for (size_t k = 0; k < n && off + k < total; k++) {
-				image[off + k] = data[at + k];
-				live[(off + k) / 4096] |= 2;
+	for (size_t i = 0; i < size; i++)
+		sum += data[i];
+	/* Repairs and writes take turns: half of the inputs are only looked at. */
+	for (unsigned round = 0; round < (f->writable ? 3 : 1); round++) {
+		if (round && sum % 4 != round)
+			continue;
+		if (f->bases && data[0] < 0x80) {
+			unsigned i = data[0] % f->bases;
+			file = fuzz.image[i];
+			path = fuzz.path[i];
+			for (size_t at = 1; at + 4 < size;) {
+				uint64_t off = f->region[data[at] % f->regions] + le16_get(data + at + 1);
+				size_t n = data[at + 3] % 64 + 1u;
+				at += 4;
+				if (n > size - at)
+					n = size - at;
+				if (off + n <= file->size)
+					disk_poke(file, off, n, data + at);
+				at += n;
 			}
-			at += n;
+		} else {
+			size_t skip = f->bases ? 1 : 0;
+			file = fuzz.whole;
+			path = fuzz.path[31];
+			disk_poke(file, 0, size - skip, data + skip);
 		}
 		if (f->fix)
-			f->fix(image, total);
-		for (size_t at = 0; at < total; at += 4096)
-			if (live[at / 4096]) {
-				fuzz_page(fd, image, total, at);
-				memcpy(image + at, fuzz.image[i] + at, total - at < 4096 ? total - at : 4096);
-				live[at / 4096] &= 1;
-			}
-	} else {
-		for (size_t at = 0; at < size; at += 4096)
-			fuzz_page(fd, data, size, at);
+			f->fix(file);
+		if (round == 0)
+			fuzz_look(f, path);
+		else if (round == 1 && blk_format_find(f->format)->check)
+			fuzz_repair(f, path);
+		else if (round == 2)
+			fuzz_change(f, path);
+		fuzz_restore();
 	}
-	close(fd);
-	fuzz_use(f, f->no_io ? BLK_NO_IO : 0);
-	if (f->writable)
-		fuzz_use(f, BLK_RDWR | BLK_CHECK);
+	if (fuzz_clock() - start > 1000)
+		abort(); /* a small file that keeps the processor busy for a second */
 	return 0;
 }
 
 #define FUZZ_FORMAT(...)                                                                                       \
 	static const struct fuzz_format fuzz_format = {__VA_ARGS__};                                           \
+	int LLVMFuzzerInitialize(int *argc, char ***argv);                                                     \
+	int LLVMFuzzerInitialize(int *argc, char ***argv)                                                      \
+	{                                                                                                      \
+		(void)argc, (void)argv;                                                                        \
+		fuzz_begin(&fuzz_format);                                                                      \
+		return 0;                                                                                      \
+	}                                                                                                      \
 	int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);                                          \
 	int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)                                           \
 	{                                                                                                      \

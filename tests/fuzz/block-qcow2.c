@@ -1,139 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bytes as a qcow2 image: opened, described, checked, read, repaired and written. Nothing may crash, hang or reach other files. */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include "block/block.h"
+#include "fuzz/block-image.h"
 
-#define LIMIT (256u << 10)
-
-static uint8_t disk[LIMIT];
-static uint64_t disk_size;
-
-static int mem_open(struct blk *b, struct err *e)
+static void snapshot(struct blk *b)
 {
-	(void)e;
-	b->size = disk_size;
-	return 0;
+	struct blk_snapshot s = {.name = "first"};
+	struct err e = ERR_INIT;
+
+	if (b->fmt->snapshot_create(b, &s, &e) || blk_pwrite(b, 1024, 512, fuzz.data))
+		abort();
 }
 
-static int mem_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
+static void bitmap(struct blk *b)
 {
-	(void)b;
-	if (offset > LIMIT || length > LIMIT - offset)
-		return -EIO;
-	memcpy(buf, disk + offset, length);
-	return 0;
+	struct err e = ERR_INIT;
+
+	if (b->fmt->bitmap && b->fmt->bitmap(b, "add", "b", 65536, NULL, NULL, &e))
+		abort();
 }
 
-static int mem_pwrite(struct blk *b, uint64_t offset, size_t length, const void *buf, unsigned flags)
+static void zeroes(struct blk *b)
 {
-	(void)b;
-	(void)flags;
-	if (offset > LIMIT || length > LIMIT - offset)
-		return -ENOSPC;
-	memcpy(disk + offset, buf, length);
-	return 0;
+	blk_pwrite_zeroes(b, 16384, 16384, 0);
+	blk_pwrite_zeroes(b, 0, 512, BLK_ZERO_MAY_UNMAP);
 }
 
-static int mem_truncate(struct blk *b, uint64_t size, enum blk_prealloc p, struct err *e)
-{
-	(void)p;
-	if (size > LIMIT)
-		return err_errno(e, ENOSPC, "fuzzmem");
-	if (size < b->size)
-		memset(disk + size, 0, b->size - size);
-	b->size = size;
-	return 0;
-}
-
-static int mem_parse(const char *filename, json_t *options, struct err *e)
-{
-	(void)filename;
-	(void)options;
-	(void)e;
-	return 0;
-}
-
-static const char *const mem_prefixes[] = {"fuzzmem", NULL};
-BLOCK_FORMAT(fuzzmem) = {
-	.name = "fuzzmem", .flags = BLK_F_PROTOCOL | BLK_F_GROWS, .prefixes = mem_prefixes, .parse_filename = mem_parse,
-	.open = mem_open, .pread = mem_pread, .pwrite = mem_pwrite, .truncate = mem_truncate,
+static const struct fuzz_base bases[] = {
+	{"cluster_size=512,compat=0.10", 64 << 10, NULL},
+	{"cluster_size=512", 64 << 10, zeroes},
+	{"cluster_size=512", 64 << 10, snapshot},
+	{"cluster_size=512", 64 << 10, bitmap},
+	{"cluster_size=512,lazy_refcounts=on,refcount_bits=1", 64 << 10, zeroes},
+	{"cluster_size=4096,refcount_bits=64", 256 << 10, snapshot},
+	{"cluster_size=16384,extended_l2=on", 256 << 10, zeroes},
+	{"cluster_size=4096,compression_type=zstd", 256 << 10, NULL},
+	{"cluster_size=512,data_file=mem:/data", 64 << 10, zeroes},
+	{"cluster_size=512,data_file=mem:/data-raw,data_file_raw=on", 64 << 10, NULL},
+	{"cluster_size=65536", 4 << 20, bitmap},
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct blk *open_it(struct blk_graph *g, const uint8_t *data, size_t size, unsigned flags)
-{
-	struct blk *b = NULL;
-	struct err e;
-
-	memset(disk, 0, sizeof disk);
-	memcpy(disk, data, size);
-	disk_size = size;
-	return blk_open(g, "fuzzmem:", "qcow2", NULL, flags | BLK_NO_BACKING, &b, &e) ? NULL : b;
-}
-
-static void read_some(struct blk *b)
-{
-	static uint8_t buf[65536];
-	struct blk_status st;
-	uint64_t at = 0;
-
-	for (unsigned i = 0; i < 32 && at < b->size; i++) {
-		size_t n = b->size - at < sizeof buf ? (size_t)(b->size - at) : sizeof buf;
-		n -= n % b->align;
-		if (!n || blk_block_status_above(b, NULL, at, b->size - at, &st))
-			break;
-		blk_pread(b, at, n, buf);
-		at += st.length > sizeof buf ? st.length : sizeof buf;
-	}
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	static uint8_t buf[4096];
-	struct blk_graph *g = blk_graph_new(NULL);
-	struct blk_check c = {.quiet = true};
-	struct blk_snapshot *list = NULL, sn = {.name = "f"};
-	unsigned count;
-	struct err e;
-	struct blk *b;
-
-	if (size > LIMIT / 2)
-		size = LIMIT / 2;
-	if ((b = open_it(g, data, size, BLK_CHECK))) {
-		json_decref(b->fmt->info(b, &e));
-		b->fmt->snapshot_list(b, &list, &count, &e);
-		free(list);
-		b->fmt->check(b, &c, 0, &e);
-		read_some(b);
-		if (count && !b->fmt->snapshot_load(b, "1", &e))
-			read_some(b);
-		blk_unref(b);
-	}
-	if ((b = open_it(g, data, size, BLK_CHECK | BLK_RDWR))) {
-		memset(&c, 0, sizeof c);
-		c.quiet = true;
-		b->fmt->check(b, &c, BLK_FIX_LEAKS | BLK_FIX_ERRORS, &e);
-		blk_unref(b);
-	}
-	if ((b = open_it(g, data, size, BLK_RDWR | BLK_UNMAP))) {
-		for (unsigned i = 0; i < 4 && b->size > sizeof buf; i++) {
-			uint64_t at = (b->size / 4 * i) / 512 * 512;
-			if (b->size - at < sizeof buf)
-				break;
-			blk_pwrite(b, at, sizeof buf, buf);
-			blk_pwrite_zeroes(b, at, 512, BLK_ZERO_MAY_UNMAP);
-			blk_discard(b, at, sizeof buf);
-		}
-		b->fmt->snapshot_create(b, &sn, &e);
-		b->fmt->snapshot_delete(b, "1", &e);
-		blk_truncate(b, b->size / 2 / 512 * 512, BLK_PREALLOC_OFF, &e);
-		blk_flush(b);
-		blk_unref(b);
-	}
-	blk_graph_free(g);
-	return 0;
-}
+/* Each counts 64 KB; the small images lie in the first. */
+static const uint64_t regions[] = {0, 512, 1024, 1536, 2048, 4096, 8192, 65536, 131072, 196608, 262144};
+FUZZ_FORMAT(.format = "qcow2", .base = bases, .bases = COUNT(bases), .region = regions, .regions = COUNT(regions),
+	    .writable = true)
