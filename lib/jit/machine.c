@@ -262,6 +262,16 @@ uint64_t ir_machine_link(struct cpu *c, uint32_t exit)
 	return to;
 }
 
+uint64_t ir_machine_far(struct cpu *c, uint64_t pc)
+{
+	struct jit *j = c->jit;
+	uint32_t r = find(c, pc);
+	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
+
+	jit_unlock(j);
+	return to;
+}
+
 uint64_t ir_machine_miss(struct cpu *c, uint64_t pc)
 {
 	struct jit *j = c->jit;

@@ -81,6 +81,7 @@ enum trap_kind ir_left(struct cpu *c, enum ir_leave how);
 enum trap_kind ir_machine_run(struct cpu *c);
 enum trap_kind ir_machine_step(struct cpu *c);
 uint64_t ir_machine_link(struct cpu *c, uint32_t exit);
+uint64_t ir_machine_far(struct cpu *c, uint64_t pc);
 uint64_t ir_machine_miss(struct cpu *c, uint64_t pc);
 
 /* Thunks call these; they give host addresses. */

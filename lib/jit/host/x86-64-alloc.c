@@ -19,7 +19,7 @@ void t1_begin(struct t1_gen *g)
 	for (uint32_t t = 0; t < g->r->temps; t++)
 		g->loc[t].reg = -1;
 	g->pinned = 0;
-	bool base = g->j->config.guest_base != 0;
+	bool base = t1_uses_r15(g);
 	for (unsigned i = 0; i < guest->pin_count; i++) {
 		unsigned reg = guest->pins[i].reg, slot = guest->pins[i].slot;
 		if ((base && reg == R15) || reg > R15 || (reg < R8 && reg != RBX) ||
@@ -38,7 +38,7 @@ void t1_begin(struct t1_gen *g)
 
 static uint32_t reserved(const struct t1_gen *g)
 {
-	return g->pinned | 1u << RSP | 1u << RBP | (g->j->config.guest_base ? 1u << R15 : 0);
+	return g->pinned | 1u << RSP | 1u << RBP | (t1_uses_r15(g) ? 1u << R15 : 0);
 }
 
 void t1_imm(struct t1_gen *g, unsigned reg, uint64_t v)

@@ -32,8 +32,9 @@ static void memory_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_val
 	uint64_t address = frame[0].u64[0];
 	void *at = (void *)(uintptr_t)(guest_base + address);
 
-	(void)cpu;
-	if (o->op == IR_LD)
+	if (cpu->mmu)
+		ir_mem_machine(cpu, &frame[4], o, address, &frame[1], &frame[2]);
+	else if (o->op == IR_LD)
 		ir_mem_load(&frame[4], o, at);
 	else if (o->op == IR_ST)
 		ir_mem_store(&frame[1], o, at);
@@ -486,7 +487,15 @@ static void indirect(struct t1_gen *g)
 {
 	struct jit *j = g->j;
 
-	INS(O_0F | 0xb7, RCX, rm_reg(RAX)); /* movzx ecx, ax: JIT_TABLE_BITS */
+	if (j->config.machine) { /* jit_table_index() */
+		INS(0x8b, RCX, rm_reg(RAX));
+		INS(0xc1, 5, rm_reg(RCX));
+		g->p = e_u8(g->p, 16);
+		INS(0x33, RCX, rm_reg(RAX));
+		INS(O_0F | 0xb7, RCX, rm_reg(RCX));
+	} else {
+		INS(O_0F | 0xb7, RCX, rm_reg(RAX)); /* movzx ecx, ax: JIT_TABLE_BITS */
+	}
 	g->p = e_bytes(g->p, 0x158d48, 3);  /* lea rdx, [rip + table] */
 	g->p = e_u32(g->p, (uint32_t)(j->rw - (g->p + 4)));
 	INS(0xff, 4, rm_sib(RDX, RCX, 3, 0));
@@ -545,7 +554,10 @@ void t1_exit(struct t1_gen *g, const struct ir_op *o)
 	case IR_EXIT_IND: {
 		unsigned a = t1_reg(g, o->a);
 		t1_mov(g, RAX, a, t1_type(g, o->a));
-		indirect(g);
+		if (o->aux == IR_HINT_FAR && g->j->config.machine)
+			g->p = e_jmp(g->p, g->j->rw + g->j->thunk[T1_FAR]);
+		else
+			indirect(g);
 		break;
 	}
 	default:

@@ -5,6 +5,7 @@
 #include <ucontext.h>
 #include "jit/host/x86-64-t1.h"
 #include "jit/run.h"
+#include "jit/tlb.h"
 
 struct t1_host t1_host;
 
@@ -160,6 +161,13 @@ static void cold_code(struct t1_gen *g)
 			t1_store_pc(g, c->pc, false);
 			t1_leave(g, T1_LEFT_ALIGN);
 			break;
+		case T1_COLD_TLB:
+			t1_tlb_cold(g, c);
+			break;
+		case T1_COLD_MISS:
+			t1_imm(g, RAX, c->pc);
+			g->p = e_jmp(g->p, g->j->rw + g->j->thunk[T1_MISS]);
+			break;
 		default:
 			t1_fp_cold(g, c);
 		}
@@ -203,6 +211,13 @@ bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_ho
 	g->delta_host = start;
 	g->delta_pc = r->pc;
 	t1_begin(g);
+	if (j->config.machine) {
+		j->region[region].guard = j->hot;
+		t1_guard(g);
+		start = g->p;
+		j->region[region].code = jit_offset(j, start);
+		g->delta_host = start;
+	}
 	t1_poll(g, r->pc);
 	for (g->at = 0; g->at < r->ops && !g->failed; g->at++) {
 		const struct ir_op *o = &r->op[g->at];
@@ -259,7 +274,8 @@ static uint8_t *push_pop(uint8_t *p, unsigned r, bool pop)
 
 static void call_engine(struct t1_gen *g, uint64_t fn)
 {
-	t1_pins(g, true, 0xf00);
+	/* In system mode the engine may not come back: the next instruction's fetch faults. */
+	t1_pins(g, true, g->j->config.machine ? ~0u : 0xf00);
 	INS(0x8d | O_W, RDI, rm_mem(RBP, -g->bias));
 	t1_imm(g, RAX, fn);
 	g->p = e_u16(g->p, 0xd0ff);
@@ -312,7 +328,9 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	g->p = e_u8(g->p, 0xe0); /* and rsp, -32 */
 	INS(0x89 | O_W, RAX, rm_mem(RSP, T1_FRAME - 8));
 	INS(0x8d | O_W, RBP, rm_mem(RDI, g->bias));
-	if (j->config.guest_base)
+	if (j->config.machine)
+		INS(0x8b | O_W, R15, rm_mem(RDI, offsetof(struct cpu, mmu)));
+	else if (j->config.guest_base)
 		t1_imm(g, R15, j->config.guest_base);
 	t1_pins(g, false, ~0u);
 	if (t1_host.avx)
@@ -333,6 +351,13 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	j->thunk[T1_MISS] = jit_offset(j, g->p); /* rax: guest pc */
 	INS(0x8b | O_W, RSI, rm_reg(RAX));
 	call_engine(g, (uint64_t)(uintptr_t)ir_engine_miss);
+	if (j->config.machine) {
+		j->thunk[T1_FAR] = jit_offset(j, g->p); /* rax: guest pc */
+		INS(0x8b | O_W, RSI, rm_reg(RAX));
+		call_engine(g, (uint64_t)(uintptr_t)ir_machine_far);
+		j->thunk[T1_SLOW] = t1_slow_thunk(g, false);
+		j->thunk[T1_SLOW_XMM] = t1_slow_thunk(g, true);
+	}
 	j->thunk[T1_RETRY] = jit_offset(j, g->p);
 	t1_leave(g, T1_LEFT_PC);
 
@@ -374,13 +399,20 @@ uint32_t t1_verify_entry(struct jit *j, uint32_t region)
 
 	if (r->verify)
 		return r->verify;
-	j->cold -= 32;
+	j->cold -= j->config.machine ? 48 : 32;
 	r->verify = j->cold;
 	p = j->rw + j->cold;
 	p = e_mov_imm64(p, RCX, r->pc);
 	p = asm_ins(p, 0x3b | O_W, RAX, rm_reg(RCX));
 	p = e_jcc(p, CC_NE, j->rw + j->thunk[T1_MISS]);
-	e_jmp(p, j->rw + r->code);
+	if (j->config.machine) {
+		p = asm_ins(p, 0x81, 7, rm_mem(R15, offsetof(struct mmu, context)));
+		p = e_u32(p, r->mode);
+		p = e_jcc(p, CC_NE, j->rw + j->thunk[T1_MISS]);
+		e_jmp(p, j->rw + r->guard);
+	} else {
+		e_jmp(p, j->rw + r->code);
+	}
 	return r->verify;
 }
 

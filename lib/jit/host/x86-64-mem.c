@@ -2,8 +2,7 @@
 /* Guest memory: plain host accesses at guest base + address, which fault precisely by the delta table. */
 #include "jit/host/x86-64-t1.h"
 
-/* A jump to cold code at the region's end if cc. */
-static void cold(struct t1_gen *g, unsigned cc, unsigned kind, unsigned reg)
+void t1_cold(struct t1_gen *g, unsigned cc, unsigned kind, unsigned reg)
 {
 	g->p = e_jcc(g->p, cc, g->p);
 	if (g->colds >= sizeof g->cold / sizeof g->cold[0]) {
@@ -18,7 +17,7 @@ void t1_poll(struct t1_gen *g, uint64_t pc)
 {
 	INS(0x83, 7, t1_state(g, offsetof(struct cpu, pending)));
 	g->p = e_u8(g->p, 0);
-	cold(g, CC_NE, T1_COLD_POLL, 0);
+	t1_cold(g, CC_NE, T1_COLD_POLL, 0);
 	if (g->colds)
 		g->cold[g->colds - 1].pc = pc;
 }
@@ -45,13 +44,13 @@ static struct rm address(struct t1_gen *g, const struct ir_op *o)
 		if (align) {
 			INS(0xf6 | O_BYTERM, 0, rm_reg(a));
 			g->p = e_u8(g->p, (1u << align) - 1);
-			cold(g, CC_NE, T1_COLD_ALIGN, a);
+			t1_cold(g, CC_NE, T1_COLD_ALIGN, a);
 		}
 	}
 	return based ? rm_sib(R15, a, 0, (int32_t)disp) : rm_mem(a, (int32_t)disp);
 }
 
-static void swap(struct t1_gen *g, unsigned d, unsigned bytes)
+void t1_swap(struct t1_gen *g, unsigned d, unsigned bytes)
 {
 	if (bytes == 2) {
 		INS(O_66 | 0xc1, 0, rm_reg(d));
@@ -74,7 +73,7 @@ static bool load(struct t1_gen *g, const struct ir_op *o)
 		if (be) {
 			unsigned t = t1_alloc(g);
 			t1_move(g, t, m, n == 4 ? IR_I32 : IR_I64, false);
-			swap(g, t, n);
+			t1_swap(g, t, n);
 			d = t1_dest_xmm(g, o->dst, 0);
 			INS(O_66 | O_0F | 0x6e | (n == 8 ? O_W : 0), d, rm_reg(t));
 		} else if (o->type == IR_I128 && n < 16) {
@@ -95,7 +94,7 @@ static bool load(struct t1_gen *g, const struct ir_op *o)
 			INS((n == 2 ? O_66 : n == 8 ? O_W : 0) | O_0F38 | 0xf0, d, m);
 		} else {
 			t1_move(g, d, m, n == 2 ? IR_I16 : n == 4 ? IR_I32 : IR_I64, false);
-			swap(g, d, n);
+			t1_swap(g, d, n);
 		}
 		if (n == 2)
 			INS(O_0F | w | (sign ? 0xbf : 0xb7), d, rm_reg(d));
@@ -143,7 +142,7 @@ static bool store(struct t1_gen *g, const struct ir_op *o)
 	if (be) {
 		unsigned t = t1_alloc(g);
 		t1_mov(g, t, b, IR_I64);
-		swap(g, t, n);
+		t1_swap(g, t, n);
 		b = t;
 	}
 	t1_move(g, b, m, type, true);
@@ -207,6 +206,8 @@ static bool atomic(struct t1_gen *g, const struct ir_op *o)
 
 bool t1_memory(struct t1_gen *g, const struct ir_op *o)
 {
+	if (g->j->config.machine)
+		return t1_memory_machine(g, o);
 	switch (o->op) {
 	case IR_LD: return load(g, o);
 	case IR_ST: return store(g, o);

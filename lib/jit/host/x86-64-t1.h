@@ -5,7 +5,7 @@
  * Theory of operation
  *
  * rsp is the host's, with a frame of fixed size below everything; rbp points into the guest's state; r15 holds the guest base
- * where that is not 0. Slots that the guest pinned live in their registers from entry to exit, all others in the state;
+ * where that is not 0, in system mode struct mmu (x86-64-tlb.c). Slots that the guest pinned live in their registers from entry to exit, all others in the state;
  * both are up to date after every set, so that guest state is exact at every instruction that may fault, and the delta table holds
  * program counters only. What is left are registers for values.
  *
@@ -44,6 +44,18 @@ struct t1_fix {
 	uint32_t label;
 };
 
+/* What follows the call of a slow path in the code: the access, in registers' numbers. Behind it is the jump back. */
+struct t1_slow_access {
+	uint16_t memop;
+	uint8_t op;      /* enum ir_opcode */
+	uint8_t type;    /* enum ir_type; T1_ADDRESS32: the address is cut to 32 bits */
+	uint8_t a, b, c, d; /* 16..31: xmm; T1_NO_REG: none; b: imm instead */
+	int32_t disp, imm;
+};
+#define T1_ADDRESS32 128
+#define T1_NO_REG 255
+_Static_assert(sizeof(struct t1_slow_access) == 16 && IR_OPS < 256, "as in code");
+
 struct t1_cold {
 	uint8_t kind;   /* enum t1_cold_kind */
 	uint8_t reg;
@@ -52,8 +64,10 @@ struct t1_cold {
 	uint32_t op;
 	uint64_t pc;
 	uint8_t arg[3]; /* xmm registers of the operands */
+	bool xmm;       /* tlb: vector registers are live */
+	struct t1_slow_access slow;
 };
-enum t1_cold_kind { T1_COLD_POLL, T1_COLD_ALIGN, T1_COLD_FP };
+enum t1_cold_kind { T1_COLD_POLL, T1_COLD_ALIGN, T1_COLD_FP, T1_COLD_TLB, T1_COLD_MISS };
 
 struct t1_gen {
 	uint8_t *p, *limit;
@@ -110,6 +124,8 @@ static inline struct rm t1_slot(const struct t1_gen *g, unsigned slot)
 {
 	return t1_state(g, g->guest->slots[slot].offset);
 }
+/* The guest base, or in system mode struct mmu. */
+static inline bool t1_uses_r15(const struct t1_gen *g) { return g->j->config.guest_base || g->j->config.machine; }
 static inline unsigned t1_type(const struct t1_gen *g, ir_ref t) { return g->r->temp[t].type; }
 static inline bool t1_dies(const struct t1_gen *g, ir_ref t) { return g->r->temp[t].last <= g->at; }
 static inline bool t1_constant(const struct t1_gen *g, ir_ref t) { return g->r->temp[t].constant; }
@@ -149,6 +165,13 @@ bool t1_int(struct t1_gen *g, const struct ir_op *o);
 unsigned t1_compare(struct t1_gen *g, unsigned cond, unsigned type, ir_ref a, ir_ref b); /* the host's condition code */
 /* ---- x86-64-mem.c ---- */
 bool t1_memory(struct t1_gen *g, const struct ir_op *o);
+void t1_cold(struct t1_gen *g, unsigned cc, unsigned kind, unsigned reg); /* a jump to cold code at the region's end if cc */
+void t1_swap(struct t1_gen *g, unsigned d, unsigned bytes);
+/* ---- x86-64-tlb.c ---- */
+bool t1_memory_machine(struct t1_gen *g, const struct ir_op *o);
+void t1_tlb_cold(struct t1_gen *g, struct t1_cold *c);
+void t1_guard(struct t1_gen *g); /* before the body: the mappings are valid */
+uint32_t t1_slow_thunk(struct t1_gen *g, bool xmm);
 /* ---- x86-64-vec.c ---- */
 bool t1_vector(struct t1_gen *g, const struct ir_op *o);
 /* ---- x86-64-fp.c ---- */
