@@ -165,7 +165,7 @@ $(foreach p,$(LIVEPROGS),$(eval $(call prog_rule,$(p))))
 UNITPROG_user-sys-compat := emu-user
 UNITPROG_user-sys-tables := emu-user
 UNITPROG_user-vma := emu-user
-$(foreach u,$(filter cpu-%,$(UNITS)) device,$(eval UNITPROG_$(u) := emu-cpu))
+$(foreach u,$(filter cpu-% dev-%,$(UNITS)),$(eval UNITPROG_$(u) := emu-cpu))
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
