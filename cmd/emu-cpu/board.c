@@ -62,6 +62,8 @@ int machine_build(struct machine *m, struct err *e)
 	for (unsigned i = 0; r == 0 && i < c->device.count; i++)
 		if (!device_add(m, c->device.item[i], e))
 			r = err_prefix(e, "-device %s", c->device.item[i]);
+	if (r == 0 && m->board->ready)
+		r = m->board->ready(m, e);
 	if (r == 0) {
 		m->built = true;
 		machine_reset(m);

@@ -23,6 +23,7 @@ struct ctl_server;
 struct vcpu;
 struct save;
 struct boot_entry;
+struct display;
 
 enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SUSPENDED, RUN_SHUTDOWN, RUN_INTERNAL_ERROR, RUN_IO_ERROR,
 		 RUN_WATCHDOG, RUN_GUEST_PANICKED, RUN_INMIGRATE, RUN_SAVING, RUN_DEBUG };
@@ -39,7 +40,8 @@ struct board {
 	const char *const *isas;     /* qemu-system names that have it: "x86_64", "i386" */
 	const struct prop *props;    /* of -machine, in struct machine's `options` area of `size` bytes */
 	size_t size;
-	int (*init)(struct machine *m, struct err *e); /* builds everything; ends with the machine ready to be reset */
+	int (*init)(struct machine *m, struct err *e); /* builds everything on board */
+	int (*ready)(struct machine *m, struct err *e); /* -device ones are there too: what firmware is told. May be NULL */
 };
 #define BOARD(ident) static const struct board *const ident##_record __attribute__((used, section("board_types"))) = &(ident)
 
@@ -77,6 +79,7 @@ struct machine {
 	bool built;               /* set-up is over: what comes now is hot-plugged */
 	struct ctl_server *ctl;
 	struct boot_entry *boot_order; /* boot-order.h */
+	struct display *displays;      /* screens, the machine's own first */
 	struct parts *parts;      /* the core's own lists (core.h) */
 };
 
