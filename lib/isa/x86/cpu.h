@@ -89,10 +89,12 @@ struct x86_host {
 
 struct x86_features; /* cpuid.h: what this model shows, by leaf; tested by the decoder's feature check */
 
+#include "isa/x86/sysstate.h"
+
 struct x86_cpu {
 	struct cpu cpu;
 	uint64_t gpr[16]; /* 32-bit guests use the low halves, high halves are zero */
-	uint64_t rip;
+	uint64_t rip;     /* offset in CS */
 	uint64_t rflags;  /* all bits, materialised */
 	uint64_t spill[4];
 	struct x86_seg seg[6];
@@ -109,6 +111,7 @@ struct x86_cpu {
 	struct x86_seg_table *ldt, *gdt;
 	struct x86_blocks *blocks; /* T0's (blocks.c); NULL: none yet */
 	struct ir_code *running;   /* the block that T0 runs */
+	struct x86_sys sys; /* a machine's processor */
 };
 
 static inline struct x86_cpu *x86_cpu(struct cpu *c)

@@ -43,10 +43,10 @@ static const char not_shown[] =
 	" acpi amd-ssbd amd-stibp amx-bf16 amx-int8 amx-tile arat arch-capabilities avx512-4fmaps avx512-4vnniw avx512-bf16 "
 	"avx512-fp16 avx512-vp2intersect avx512-vpopcntdq avx512bitalg avx512bw avx512cd avx512dq avx512er avx512f avx512ifma "
 	"avx512pf avx512vbmi avx512vbmi2 avx512vl avx512vnni avx-vnni bus-lock-detect cid clzero cmp-legacy cr8legacy "
-	"core-capability dca ds ds-cpl dtes64 est extapic fma4 gfni hle ia64 ibpb ibs intel-pt invpcid invtsc la57 "
-	"lwp md-clear misalignsse mpx movdir64b movdiri nodeid-msr npt nrip-save osvw pbe pcid pcommit pdcm perfctr-core perfctr-nb "
-	"pks pku ospke pn rtm sgx skinit smx spec-ctrl ssbd stibp svm svm-lock sse4a taa-no tbm tce tm tm2 topoext tsc-adjust "
-	"tsc-deadline tsc-scale tsx-ldtrk umip vaes virt-ssbd vmx vpclmulqdq waitpkg wbnoinvd wdt x2apic xop xsaves xtpr "
+	"core-capability dca ds ds-cpl dtes64 est extapic fma4 gfni hle ia64 ibpb ibs intel-pt invtsc la57 "
+	"lwp md-clear misalignsse mpx movdir64b movdiri nodeid-msr npt nrip-save osvw pbe pcommit pdcm perfctr-core perfctr-nb "
+	"pks pku ospke pn rtm sgx skinit smx spec-ctrl ssbd stibp svm svm-lock sse4a taa-no tbm tce tm tm2 topoext "
+	"tsc-scale tsx-ldtrk vaes virt-ssbd vmx vpclmulqdq waitpkg wbnoinvd wdt xop xsaves xtpr "
 	"serialize fsrc fsrs fzrm lbrv pause-filter pfthreshold decodeassists flushbyasid vmcb-clean vgif v-vmsave-vmload perfmon "
 	"pvpanic kvm kvmclock kvm-pv-eoi kvm-pv-unhalt kvm-asyncpf kvm-steal-time ";
 
@@ -140,9 +140,25 @@ static bool is_emulated(unsigned n)
 	}
 }
 
+/* Features that only a kernel can see or use. */
+static bool is_machines(unsigned n)
+{
+	switch (n) {
+	case X86_FEAT_PCID:
+	case X86_FEAT_X2APIC:
+	case X86_FEAT_TSC_DEADLINE:
+	case X86_FEAT_TSC_ADJUST:
+	case X86_FEAT_INVPCID:
+	case X86_FEAT_UMIP:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool works(unsigned n)
 {
-	if (n == X86_FEAT_SEP)
+	if (n == X86_FEAT_SEP || is_machines(n))
 		return false; /* SYSENTER returns into the kernel's own vdso, which no guest has */
 #if defined(__x86_64__)
 	uint32_t r[4];
@@ -325,7 +341,7 @@ static int set_property(struct x86_features *f, struct numbers *id, bool *enforc
 			return unknown_feature(key, klen, e);
 		return err_set(e, EINVAL, "-cpu: %.*s=%s: the value is on or off", (int)klen, key, v);
 	}
-	if (n && (!on || works(n))) {
+	if (n && (!on || f->machine || works(n))) {
 		set(f, n, on);
 		return 0;
 	}
@@ -349,12 +365,30 @@ static int check_enforced(const struct x86_features *wanted, const struct x86_fe
 	return 0;
 }
 
-int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, struct err *e)
+/* What a machine's processor shows beyond its model; and what 32-bit machines never show. */
+static void machine_features(struct x86_features *f, bool max, unsigned bits)
+{
+	if (max)
+		for (unsigned n = 1; n < X86_FEAT_COUNT; n++)
+			set(f, n, n != X86_FEAT_SS && n != X86_FEAT_HT && n != X86_FEAT_MONITOR);
+	set(f, X86_FEAT_HYPERVISOR, true);
+	if (x86_has(f, X86_FEAT_TSC))
+		set(f, X86_FEAT_APIC, true);
+	if (bits == 32) {
+		set(f, X86_FEAT_LM, false);
+		set(f, X86_FEAT_SYSCALL, false);
+		set(f, X86_FEAT_LAHF_LM, false);
+		set(f, X86_FEAT_CX16, false);
+	}
+}
+
+static int parse(struct x86_features *f, const char *spec, unsigned bits, bool machine, struct err *e)
 {
 	memset(f, 0, sizeof *f);
 	f->has[0] = 1;
+	f->machine = machine;
 	if (!spec || !*spec)
-		spec = "max";
+		spec = !machine ? "max" : bits == 64 ? "qemu64" : "qemu32";
 	size_t len = strcspn(spec, ",");
 	const struct x86_model *m = x86_model_find(spec, len);
 	if (!m) {
@@ -385,9 +419,19 @@ int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, 
 		if (bits == 64 && f->max_ext_leaf < 0x80000008)
 			f->max_ext_leaf = 0x80000008;
 	}
+	if (machine)
+		machine_features(f, max, bits);
+	if (machine && max) { /* the same on every host */
+		memcpy(f->vendor, "AuthenticAMD", 13);
+		memset(f->brand, 0, sizeof f->brand);
+		strncpy(f->brand, "Emulated processor", 48);
+		f->signature = signature(6, 6, 3);
+		f->max_leaf = 0xd;
+		f->max_ext_leaf = 0x8000000a;
+	}
 	struct x86_features wanted = *f;
 	for (unsigned n = 1; n < X86_FEAT_COUNT; n++)
-		if (x86_has(f, n) && !works(n))
+		if (x86_has(f, n) && !machine && !works(n))
 			set(f, n, false);
 
 	struct numbers id = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
@@ -419,7 +463,9 @@ int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, 
 		f->signature = signature(id.family != UINT32_MAX ? id.family : fam, id.model != UINT32_MAX ? id.model : mod,
 					 id.stepping != UINT32_MAX ? id.stepping : step);
 	}
-	if (bits == 64) { /* what every 64-bit program takes for granted (System V x86-64 ABI) */
+	if (machine) {
+		/* OSXSAVE follows CR4 */
+	} else if (bits == 64) { /* what every 64-bit program takes for granted (System V x86-64 ABI) */
 		static const uint8_t always[] = {X86_FEAT_FPU,  X86_FEAT_TSC, X86_FEAT_CX8,  X86_FEAT_CMOV,    X86_FEAT_MMX, X86_FEAT_FXSR,
 						 X86_FEAT_SSE, X86_FEAT_SSE2, X86_FEAT_SYSCALL, X86_FEAT_LM, X86_FEAT_CLFLUSH};
 		for (unsigned i = 0; i < sizeof always; i++)
@@ -427,7 +473,7 @@ int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, 
 	} else {
 		set(f, X86_FEAT_SYSCALL, false); /* on Intel's processors 64-bit code alone has it */
 	}
-	set(f, X86_FEAT_OSXSAVE, x86_has(f, X86_FEAT_XSAVE));
+	set(f, X86_FEAT_OSXSAVE, !machine && x86_has(f, X86_FEAT_XSAVE));
 	close_dependencies(f);
 	if (enforce && check_enforced(&wanted, f, e))
 		return -ENOTSUP;
@@ -435,6 +481,16 @@ int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, 
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	f->cpus = cpus > 0 ? cpus : 1;
 	return 0;
+}
+
+int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, struct err *e)
+{
+	return parse(f, spec, bits, false, e);
+}
+
+int x86_features_parse_machine(struct x86_features *f, const char *spec, unsigned bits, struct err *e)
+{
+	return parse(f, spec, bits, true, e);
 }
 
 /* Bits of features.def that live in one register of one leaf. */
@@ -535,7 +591,7 @@ static void extended_leaf(const struct x86_features *f, uint32_t leaf, uint32_t 
 
 void x86_cpuid(const struct x86_features *f, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-	bool host = !strcmp(f->model, "max") || !strcmp(f->model, "host");
+	bool host = !f->machine && (!strcmp(f->model, "max") || !strcmp(f->model, "host"));
 	memset(out, 0, 4 * sizeof out[0]);
 	if (leaf >= 0x80000000) {
 		if (leaf <= f->max_ext_leaf) {

@@ -29,6 +29,8 @@ struct x86_features {
 	uint32_t max_leaf, max_ext_leaf;
 	uint64_t xcr0;                /* components that may be enabled: x87 1, SSE 2, AVX 4 */
 	uint32_t apic_id, cpus;       /* topology */
+	uint32_t cores, threads;      /* machines: of a socket, of a core */
+	bool machine;                 /* of a machine's processor: nothing depends on the host's */
 };
 
 static inline bool x86_has(const struct x86_features *f, enum x86_feature n)
@@ -42,6 +44,9 @@ static inline bool x86_has(const struct x86_features *f, enum x86_feature n)
  * those asked for by name. Returns 0 or -errno with the sentence in e (unknown names come with the known ones).
  */
 int x86_features_parse(struct x86_features *f, const char *spec, unsigned bits, struct err *e);
+
+/* The same for a machine's processor, NULL: qemu64 or qemu32. Everything is emulated, whatever the host has. */
+int x86_features_parse_machine(struct x86_features *f, const char *spec, unsigned bits, struct err *e);
 
 /* The CPUID instruction: eax, ecx in; out[0..3] = eax, ebx, ecx, edx. */
 void x86_cpuid(const struct x86_features *f, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);

@@ -385,14 +385,19 @@ void x86_helper_cmpxchg8b(struct x86_cpu *cpu, const struct x86_insn *in, uint64
 	(void)in;
 	uint64_t old = (uint32_t)cpu->gpr[X86_RAX] | cpu->gpr[X86_RDX] << 32, seen = old;
 	uint64_t new = (uint32_t)cpu->gpr[X86_RBX] | cpu->gpr[X86_RCX] << 32;
-	uint64_t *p = x86_mem_host(cpu, ea);
-	access_mark(p, 8);
+	uint64_t *p = x86_mem_host(cpu, ea, 8);
+	if (p) {
+		access_mark(p, 8);
 #if defined(__x86_64__)
-	__asm__ volatile("lock cmpxchgq %2, %1" : "+a"(seen), "+m"(*p) : "r"(new) : "memory", "cc");
+		__asm__ volatile("lock cmpxchgq %2, %1" : "+a"(seen), "+m"(*p) : "r"(new) : "memory", "cc");
 #else
-	__atomic_compare_exchange_n(p, &seen, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		__atomic_compare_exchange_n(p, &seen, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 #endif
-	access_done();
+		access_done();
+	} else {
+		seen = x86_ld64(cpu, ea);
+		x86_st64(cpu, ea, seen == old ? new : seen);
+	}
 	flags(cpu, X86_ZF, seen == old ? X86_ZF : 0);
 	if (seen != old) {
 		set_gpr(cpu, X86_RAX, false, 4, seen);
@@ -406,8 +411,16 @@ void x86_helper_cmpxchg16b(struct x86_cpu *cpu, const struct x86_insn *in, uint6
 	if (ea & 15)
 		x86_raise(cpu, 13, 0);
 	uint64_t lo = cpu->gpr[X86_RAX], hi = cpu->gpr[X86_RDX];
-	uint64_t *p = x86_mem_host(cpu, ea);
+	uint64_t *p = x86_mem_host(cpu, ea, 16), seen[2], new[2] = {cpu->gpr[X86_RBX], cpu->gpr[X86_RCX]};
 	bool same;
+	if (!p) {
+		x86_mem_read(cpu, ea, seen, 16);
+		same = seen[0] == lo && seen[1] == hi;
+		x86_mem_write(cpu, ea, same ? new : seen, 16);
+		lo = seen[0];
+		hi = seen[1];
+		goto flags;
+	}
 	access_mark(p, 16);
 #if defined(__x86_64__)
 	__asm__ volatile("lock cmpxchg16b %3" : "+a"(lo), "+d"(hi), "=@ccz"(same), "+m"(*(uint64_t(*)[2])p)
@@ -420,6 +433,7 @@ void x86_helper_cmpxchg16b(struct x86_cpu *cpu, const struct x86_insn *in, uint6
 	hi = (uint64_t)(old >> 64);
 #endif
 	access_done();
+flags:
 	flags(cpu, X86_ZF, same ? X86_ZF : 0);
 	if (!same) {
 		cpu->gpr[X86_RAX] = lo;

@@ -38,8 +38,11 @@ void x86_mem_write(struct x86_cpu *cpu, uint64_t addr, const void *from, unsigne
 /* Faults if [addr, addr+size) is not writable; changes nothing. For stores in several parts. */
 void x86_mem_probe_write(struct x86_cpu *cpu, uint64_t addr, unsigned size);
 
-/* Where guest memory is for the host, for atomic accesses between access_mark() and access_done() (jit/access.h). */
-void *x86_mem_host(struct x86_cpu *cpu, uint64_t addr);
+/*
+ * Where guest memory is for the host, for atomic accesses between access_mark() and access_done() (jit/access.h). NULL, on machines
+ * only: all other processors stand still, x86_mem_read() and x86_mem_write() do.
+ */
+void *x86_mem_host(struct x86_cpu *cpu, uint64_t addr, unsigned size);
 
 #define X86_MEM_ACCESSOR(bits)                                                                   \
 	static inline uint##bits##_t x86_ld##bits(struct x86_cpu *cpu, uint64_t addr)            \

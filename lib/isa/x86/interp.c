@@ -8,6 +8,7 @@
 #include "isa/x86/copy.h"
 #include "isa/x86/helpers.h"
 #include "isa/x86/interp.h"
+#include "isa/x86/sys.h"
 #include "isa/x86/translate.h"
 #include "jit/engine.h"
 #include "jit/interp.h"
@@ -17,13 +18,30 @@ static inline void *host_address(const struct x86_cpu *cpu, uint64_t addr)
 	return (void *)(uintptr_t)(addr + (cpu->cpu.jit ? cpu->cpu.jit->config.guest_base : 0));
 }
 
+/* A machine's processor: #AC where it is asked for (SDM vol. 3, 6.15, interrupt 17). */
+static void check_alignment(struct x86_cpu *cpu, uint64_t addr, unsigned size)
+{
+	if (__builtin_expect(cpu->sys.key & X86_KEY_ALIGN, 0) && addr & (size - 1) && !(size & (size - 1)) && size <= 8)
+		x86_raise(cpu, X86_AC_, 0);
+}
+
 void x86_mem_read(struct x86_cpu *cpu, uint64_t addr, void *to, unsigned size)
 {
+	if (cpu->sys.on) {
+		check_alignment(cpu, addr, size);
+		mmu_read(&cpu->cpu, addr, to, size, cpu->sys.map);
+		return;
+	}
 	access_read(to, host_address(cpu, addr), size);
 }
 
 void x86_mem_write(struct x86_cpu *cpu, uint64_t addr, const void *from, unsigned size)
 {
+	if (cpu->sys.on) {
+		check_alignment(cpu, addr, size);
+		mmu_write(&cpu->cpu, addr, from, size, cpu->sys.map);
+		return;
+	}
 	access_write(host_address(cpu, addr), from, size);
 	struct ir_code *running = cpu->running;
 	if (running && addr < running->guard + running->guard_len && addr + size > running->guard)
@@ -32,11 +50,17 @@ void x86_mem_write(struct x86_cpu *cpu, uint64_t addr, const void *from, unsigne
 
 void x86_mem_probe_write(struct x86_cpu *cpu, uint64_t addr, unsigned size)
 {
+	if (cpu->sys.on) {
+		mmu_probe_write(&cpu->cpu, addr, size, cpu->sys.map);
+		return;
+	}
 	access_probe_write(host_address(cpu, addr), size);
 }
 
-void *x86_mem_host(struct x86_cpu *cpu, uint64_t addr)
+void *x86_mem_host(struct x86_cpu *cpu, uint64_t addr, unsigned size)
 {
+	if (cpu->sys.on)
+		return mmu_host(&cpu->cpu, addr, size, cpu->sys.map);
 	return host_address(cpu, addr);
 }
 

@@ -44,6 +44,7 @@ const struct x86_row x86_rows_system[] = {
 	I(rdpmc, 0x0F33, PRIV, RR(rC), RWR(rA | rD), CP(EMULATE)),
 	I(sysexit, 0x0F35, PRIV | END, FT(SEP), RR(rC | rD), RWR(rSP), CP(EMULATE)),
 	I(rsm, 0x0FAA, END, CP(EMULATE)),
+	I(invpcid, 0x0F3882, R | PRIV, MEM, P66, O2(Gm, Mdq), FT(INVPCID), CP(EMULATE)),
 	/* group 15 */
 	I(fxsave, 0x0FAE, W | X86_ROW_X87, EXT(0), MEM, NP, O1(Mfx), FT(FXSR), CP(EMULATE)),
 	I(fxrstor, 0x0FAE, R | X86_ROW_X87, EXT(1), MEM, NP, O1(Mfx), FT(FXSR), CP(EMULATE)),

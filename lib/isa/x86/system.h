@@ -33,6 +33,12 @@ struct x86_machine {
 /* isa_x86_64_system / isa_i386_system: struct isa records for machines; jit_config.machine (jit/mmu.h) must be set. */
 extern const struct isa isa_x86_64_system, isa_i386_system;
 void x86_system_attach(struct cpu *c, const struct x86_machine *m);
+/*
+ * Its place in the machine, before the first reset: what CPUID tells of cores and threads. x86_apic_id(): the id of processor `index` when
+ * sockets have that many cores of that many threads.
+ */
+void x86_system_topology(struct cpu *c, uint32_t apic_id, unsigned cores, unsigned threads);
+uint32_t x86_apic_id(unsigned index, unsigned cores, unsigned threads);
 
 void x86_system_reset(struct cpu *c);            /* power-up state (SDM vol. 3, table 9-1) */
 void x86_system_init(struct cpu *c, bool boot);  /* INIT: the boot processor goes to the reset vector, others wait for SIPI */

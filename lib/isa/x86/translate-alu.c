@@ -47,11 +47,11 @@ static void locked_loop(struct x86_ir *t, unsigned size, ir_ref b, ir_ref (*f)(s
 	ir_ref addr = x86_address(t);
 	unsigned again = ir_label(r), old_slot = ir_local(r, x86_type(size));
 	enum x86_flags_op fl;
-	ir_set(r, old_slot, ir_ld(r, x86_type(size), addr, 0, IR_MEM(size)));
+	ir_set(r, old_slot, ir_ld(r, x86_type(size), addr, 0, x86_memop(t, size)));
 	ir_place(r, again);
 	ir_ref old = ir_get(r, old_slot);
 	ir_ref result = f(t, size, old, b, &fl);
-	ir_ref seen = ir_cmpxchg(r, addr, 0, old, result, IR_MEM(size) | IR_MEM_ATOMIC);
+	ir_ref seen = ir_cmpxchg(r, addr, 0, old, result, x86_memop(t, size) | IR_MEM_ATOMIC);
 	ir_set(r, old_slot, seen);
 	ir_brcond(r, IR_NE, seen, old, again);
 	if (fl != X86_FL_BITS)
@@ -73,7 +73,7 @@ static void arith(struct x86_ir *t)
 			return;
 		}
 		ir_ref old = ir_atomic(r, op == X86_OP_sub ? IR_FETCH_ADD : (enum ir_opcode)atomic[op], x86_address(t), 0,
-				       op == X86_OP_sub ? ir_neg(r, b) : b, IR_MEM(size) | IR_MEM_ATOMIC);
+				       op == X86_OP_sub ? ir_neg(r, b) : b, x86_memop(t, size) | IR_MEM_ATOMIC);
 		ir_ref result = combine(t, size, old, b, &fl);
 		x86_setflags(t, fl, size, X86_STATUS, old, b, result);
 		return;
@@ -93,7 +93,7 @@ static void incdec(struct x86_ir *t)
 	ir_ref one = ir_const(r, x86_type(size), 1), old, result;
 	if (x86_is_locked(t)) {
 		old = ir_atomic(r, IR_FETCH_ADD, x86_address(t), 0, inc ? one : ir_const(r, x86_type(size), UINT64_MAX),
-				IR_MEM(size) | IR_MEM_ATOMIC);
+				x86_memop(t, size) | IR_MEM_ATOMIC);
 		result = inc ? ir_add(r, old, one) : ir_sub(r, old, one);
 	} else {
 		old = x86_read(t, 0, size);
@@ -128,7 +128,7 @@ static void not(struct x86_ir *t)
 {
 	unsigned size = size0(t);
 	if (x86_is_locked(t))
-		ir_atomic(t->r, IR_FETCH_XOR, x86_address(t), 0, ir_const(t->r, x86_type(size), UINT64_MAX), IR_MEM(size) | IR_MEM_ATOMIC);
+		ir_atomic(t->r, IR_FETCH_XOR, x86_address(t), 0, ir_const(t->r, x86_type(size), UINT64_MAX), x86_memop(t, size) | IR_MEM_ATOMIC);
 	else
 		x86_write(t, 0, size, ir_not(t->r, x86_read(t, 0, size)));
 }
@@ -230,7 +230,7 @@ static void xadd(struct x86_ir *t)
 	unsigned size = size0(t);
 	ir_ref b = x86_read(t, 1, size), a, sum;
 	if (x86_is_locked(t)) {
-		a = ir_atomic(r, IR_FETCH_ADD, x86_address(t), 0, b, IR_MEM(size) | IR_MEM_ATOMIC);
+		a = ir_atomic(r, IR_FETCH_ADD, x86_address(t), 0, b, x86_memop(t, size) | IR_MEM_ATOMIC);
 		sum = ir_add(r, a, b);
 		x86_write(t, 1, size, a);
 	} else {
@@ -254,7 +254,7 @@ static void cmpxchg(struct x86_ir *t)
 	ir_ref acc = x86_gpr_get(t, X86_RAX, size, false), b = x86_read(t, 1, size), old;
 	unsigned done = ir_label(r), differs = ir_label(r);
 	if (x86_is_locked(t)) {
-		old = ir_cmpxchg(r, x86_address(t), 0, acc, b, IR_MEM(size) | IR_MEM_ATOMIC);
+		old = ir_cmpxchg(r, x86_address(t), 0, acc, b, x86_memop(t, size) | IR_MEM_ATOMIC);
 	} else {
 		old = x86_read(t, 0, size);
 		if (x86_operand_is_mem(t->in, 0)) /* memory is written in either case */

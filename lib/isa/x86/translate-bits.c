@@ -24,21 +24,21 @@ static void bit_test(struct x86_ir *t)
 			a = ir_zext(r, IR_I64, ir_zext(r, IR_I32, a));
 		else if (t->in->addrsize == 2)
 			a = ir_and_imm(r, a, 0xffff);
-		addr = x86_linear(t, x86_mem_segment(t->in), a);
+		addr = x86_access(t, x86_mem_segment(t->in), a, size, op != X86_OP_bt);
 	}
 	offset = ir_and_imm(r, offset, bits - 1);
 	ir_ref mask = ir_shl(r, ir_const(r, type, 1), offset), old;
-	unsigned memop = IR_MEM(size) | IR_MEM_ATOMIC;
+	unsigned memop = x86_memop(t, size) | IR_MEM_ATOMIC;
 	if (mem && t->in->prefixes & X86_PFX_LOCK) {
 		old = op == X86_OP_bts ? ir_atomic(r, IR_FETCH_OR, addr, 0, mask, memop)
 		    : op == X86_OP_btr ? ir_atomic(r, IR_FETCH_AND, addr, 0, ir_not(r, mask), memop)
 				       : ir_atomic(r, IR_FETCH_XOR, addr, 0, mask, memop);
 	} else {
-		old = mem ? ir_ld(r, type, addr, 0, IR_MEM(size)) : x86_read(t, 0, size);
+		old = mem ? ir_ld(r, type, addr, 0, x86_memop(t, size)) : x86_read(t, 0, size);
 		if (op != X86_OP_bt) {
 			ir_ref v = op == X86_OP_bts ? ir_or(r, old, mask) : op == X86_OP_btr ? ir_andn(r, old, mask) : ir_xor(r, old, mask);
 			if (mem)
-				ir_st(r, addr, 0, v, IR_MEM(size));
+				ir_st(r, addr, 0, v, x86_memop(t, size));
 			else
 				x86_write(t, 0, size, v);
 		}

@@ -11,13 +11,28 @@ static uint64_t branch_target(const struct x86_ir *t)
 	return target;
 }
 
+static bool beyond_limit(const struct x86_ir *t, uint64_t target)
+{
+	return t->sys && !t->flat && t->mode != 64 && target > t->code_limit;
+}
+
+/* Leaves to the direct target; #GP when it lies beyond the code segment. */
+static void exit_branch(struct x86_ir *t)
+{
+	uint64_t target = branch_target(t);
+	if (beyond_limit(t, target))
+		x86_trap(t, 13, 0);
+	else
+		ir_exit_pc(t->r, target);
+}
+
 static void jcc(struct x86_ir *t)
 {
 	unsigned taken = ir_label(t->r);
 	ir_brflags(t->r, t->in->opcode & 15, taken);
 	ir_exit_pc(t->r, t->next);
 	ir_place(t->r, taken);
-	ir_exit_pc(t->r, branch_target(t));
+	exit_branch(t);
 	t->ended = true;
 }
 
@@ -40,7 +55,7 @@ static void loop(struct x86_ir *t)
 	ir_place(r, out);
 	ir_exit_pc(r, t->next);
 	ir_place(r, taken);
-	ir_exit_pc(r, branch_target(t));
+	exit_branch(t);
 	t->ended = true;
 }
 
@@ -66,11 +81,11 @@ static ir_ref indirect_target(struct x86_ir *t)
 static void jmp(struct x86_ir *t)
 {
 	if (x86_operand_info[t->in->row->operands[0]].where == X86_WHERE_REL) {
-		ir_exit_pc(t->r, branch_target(t));
+		exit_branch(t);
 	} else {
 		ir_ref target = indirect_target(t);
 		check_canonical(t, target);
-		ir_exit_ind(t->r, target, IR_HINT_NONE, 0);
+		ir_exit_ind(t->r, x86_code_target(t, target), IR_HINT_NONE, 0);
 	}
 	t->ended = true;
 }
@@ -92,12 +107,19 @@ static void call(struct x86_ir *t)
 	unsigned size = t->in->opsize;
 	bool direct = x86_operand_info[t->in->row->operands[0]].where == X86_WHERE_REL;
 	ir_ref target = direct ? 0 : indirect_target(t), sp = stack_at(t, -(int64_t)size);
-	ir_st(r, x86_linear(t, X86_SS, sp), 0, ir_const(r, x86_type(size), t->next), IR_MEM(size));
+	uint64_t to = branch_target(t);
+	if (direct && beyond_limit(t, to)) {
+		x86_trap(t, 13, 0);
+		return;
+	}
+	if (!direct)
+		target = x86_code_target(t, target);
+	ir_st(r, x86_access(t, X86_SS, sp, size, true), 0, ir_const(r, x86_type(size), t->next), x86_memop(t, size));
 	if (!direct)
 		check_canonical(t, target); /* processors have stored the return address by then */
 	set_stack(t, sp);
 	if (direct)
-		ir_exit_call(r, branch_target(t), t->next);
+		ir_exit_call(r, to, t->next);
 	else
 		ir_exit_ind(r, target, IR_HINT_CALL, t->next);
 	t->ended = true;
@@ -107,10 +129,11 @@ static void ret(struct x86_ir *t)
 {
 	struct ir_region *r = t->r;
 	unsigned size = t->in->opsize;
-	ir_ref v = ir_ld(r, x86_type(size), x86_linear(t, X86_SS, stack_at(t, 0)), 0, IR_MEM(size));
+	ir_ref v = ir_ld(r, x86_type(size), x86_access(t, X86_SS, stack_at(t, 0), size, false), 0, x86_memop(t, size));
 	check_canonical(t, v);
+	v = x86_code_target(t, size == 8 ? v : ir_zext(r, IR_I64, v));
 	set_stack(t, stack_at(t, size + (t->in->row->operands[0] ? (int64_t)t->in->imm : 0)));
-	ir_exit_ind(r, size == 8 ? v : ir_zext(r, IR_I64, v), IR_HINT_RET, 0);
+	ir_exit_ind(r, v, IR_HINT_RET, 0);
 	t->ended = true;
 }
 

@@ -32,7 +32,7 @@ static void xchg(struct x86_ir *t)
 	unsigned size = size0(t);
 	ir_ref b = x86_read(t, 1, size), a;
 	if (x86_operand_is_mem(t->in, 0)) {
-		a = ir_atomic(t->r, IR_XCHG, x86_address(t), 0, b, IR_MEM(size) | IR_MEM_ATOMIC);
+		a = ir_atomic(t->r, IR_XCHG, x86_address(t), 0, b, x86_memop(t, size) | IR_MEM_ATOMIC);
 	} else {
 		a = x86_read(t, 0, size);
 		x86_write(t, 0, size, b);
@@ -122,7 +122,7 @@ static void push(struct x86_ir *t)
 	unsigned size = in->opsize;
 	ir_ref v = x86_read(t, 0, size);
 	ir_ref sp = stack_offset(t, -(int64_t)size);
-	ir_st(t->r, x86_linear(t, X86_SS, sp), 0, v, IR_MEM(size));
+	ir_st(t->r, x86_access(t, X86_SS, sp, size, true), 0, v, x86_memop(t, size));
 	set_stack(t, sp);
 }
 
@@ -130,7 +130,7 @@ static void pop(struct x86_ir *t)
 {
 	const struct x86_insn *in = t->in;
 	unsigned size = in->opsize;
-	ir_ref v = ir_ld(t->r, x86_type(size), x86_linear(t, X86_SS, stack_offset(t, 0)), 0, IR_MEM(size));
+	ir_ref v = ir_ld(t->r, x86_type(size), x86_access(t, X86_SS, stack_offset(t, 0), size, false), 0, x86_memop(t, size));
 	ir_ref sp = stack_offset(t, size);
 	if (!x86_operand_is_mem(in, 0)) {
 		set_stack(t, sp);
@@ -144,11 +144,11 @@ static void pop(struct x86_ir *t)
 		struct x86_ir u = *t;
 		shifted.disp += size;
 		u.in = &shifted;
-		a = x86_linear(t, x86_mem_segment(in), x86_offset(&u));
+		a = x86_access(t, x86_mem_segment(in), x86_offset(&u), size, true);
 	} else {
 		a = x86_address(t);
 	}
-	ir_st(t->r, a, 0, v, IR_MEM(size));
+	ir_st(t->r, a, 0, v, x86_memop(t, size));
 	set_stack(t, sp);
 }
 
@@ -159,7 +159,7 @@ static void leave(struct x86_ir *t)
 	ir_ref bp = ir_get(r, X86_RBP);
 	if (t->stack != 8)
 		bp = ir_zext(r, IR_I64, ir_zext(r, x86_type(t->stack), bp));
-	ir_ref v = ir_ld(r, x86_type(size), x86_linear(t, X86_SS, bp), 0, IR_MEM(size));
+	ir_ref v = ir_ld(r, x86_type(size), x86_access(t, X86_SS, bp, size, false), 0, x86_memop(t, size));
 	ir_ref sp = ir_add_imm(r, bp, size);
 	set_stack(t, t->stack == 8 ? sp : ir_zext(r, IR_I64, ir_zext(r, x86_type(t->stack), sp)));
 	x86_gpr_set(t, X86_RBP, size, false, v);
@@ -214,16 +214,16 @@ static void string(struct x86_ir *t)
 	ir_ref df = ir_and_imm(r, ir_shr_imm(r, ir_get(r, X86_SLOT_RFLAGS), 10), 1);
 	ir_ref step = ir_sub(r, ir_const(r, IR_I64, size), ir_shl_imm(r, df, __builtin_ctz(size) + 1));
 	ir_ref si = uses_si ? string_reg(t, X86_RSI) : 0, di = uses_di ? string_reg(t, X86_RDI) : 0;
-	ir_ref from = uses_si ? x86_linear(t, in->seg != X86_NOREG ? in->seg : X86_DS, si) : 0;
-	ir_ref to = uses_di ? x86_linear(t, X86_ES, di) : 0, a = 0, b = 0;
+	ir_ref from = uses_si ? x86_access(t, in->seg != X86_NOREG ? in->seg : X86_DS, si, size, false) : 0;
+	ir_ref to = uses_di ? x86_access(t, X86_ES, di, size, !compares) : 0, a = 0, b = 0;
 	if (compares) /* CMPS: processors read [ES:rDI] first */
-		b = ir_ld(r, type, to, 0, IR_MEM(size));
+		b = ir_ld(r, type, to, 0, x86_memop(t, size));
 	if (uses_si)
-		a = ir_ld(r, type, from, 0, IR_MEM(size));
+		a = ir_ld(r, type, from, 0, x86_memop(t, size));
 	else
 		a = x86_gpr_get(t, X86_RAX, size, false);
 	if (uses_di && !compares)
-		ir_st(r, to, 0, a, IR_MEM(size));
+		ir_st(r, to, 0, a, x86_memop(t, size));
 	if (!uses_di)
 		x86_gpr_set(t, X86_RAX, size, false, a);
 	if (uses_si)
@@ -250,8 +250,8 @@ static void xlat(struct x86_ir *t)
 	ir_ref a = ir_add(r, ir_get(r, X86_RBX), ir_zext(r, IR_I64, x86_gpr_get(t, X86_RAX, 1, false)));
 	if (t->in->addrsize != 8)
 		a = ir_zext(r, IR_I64, ir_zext(r, x86_type(t->in->addrsize), a));
-	a = x86_linear(t, t->in->seg != X86_NOREG ? t->in->seg : X86_DS, a);
-	x86_gpr_set(t, X86_RAX, 1, false, ir_ld(r, IR_I8, a, 0, IR_MEM(1)));
+	a = x86_access(t, t->in->seg != X86_NOREG ? t->in->seg : X86_DS, a, 1, false);
+	x86_gpr_set(t, X86_RAX, 1, false, ir_ld(r, IR_I8, a, 0, x86_memop(t, 1)));
 }
 
 static void nothing(struct x86_ir *t)
@@ -262,7 +262,7 @@ static void nothing(struct x86_ir *t)
 /* Faults as a load of a byte (SDM volume 2, CLFLUSH); a host's caches are coherent. */
 static void flush(struct x86_ir *t)
 {
-	ir_ld(t->r, IR_I8, x86_address(t), 0, IR_MEM(1));
+	ir_ld(t->r, IR_I8, x86_address(t), 0, x86_memop(t, 1));
 	ir_fence(t->r, IR_FENCE_ALL);
 }
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include "isa/x86/helpers.h"
 #include "isa/x86/rows.h"
+#include "isa/x86/sys.h"
 #include "isa/x86/translate.h"
 
 #define GPR(n, i) {n, offsetof(struct x86_cpu, gpr) + 8 * (i), IR_I64}
@@ -69,17 +70,23 @@ ir_ref x86_offset(struct x86_ir *t)
 
 ir_ref x86_linear(struct x86_ir *t, unsigned seg, ir_ref offset)
 {
-	if (t->mode == 64 && seg != X86_FS && seg != X86_GS)
+	if ((t->mode == 64 || t->flat) && seg != X86_FS && seg != X86_GS)
 		return offset;
 	ir_ref base = ir_lds(t->r, IR_I64, offsetof(struct x86_cpu, seg) + seg * sizeof(struct x86_seg) + offsetof(struct x86_seg, base));
 	ir_ref a = ir_add(t->r, offset, base);
 	return t->mode == 64 ? a : ir_zext(t->r, IR_I64, ir_zext(t->r, IR_I32, a));
 }
 
+static ir_ref explicit_operand(struct x86_ir *t)
+{
+	unsigned size, access = x86_mem_access(t->in, &size);
+	return x86_access(t, x86_mem_segment(t->in), x86_offset(t), access ? size : 0, access & 2);
+}
+
 ir_ref x86_address(struct x86_ir *t)
 {
 	if (!t->address)
-		t->address = x86_linear(t, x86_mem_segment(t->in), x86_offset(t));
+		t->address = explicit_operand(t);
 	return t->address;
 }
 
@@ -88,7 +95,7 @@ ir_ref x86_read(struct x86_ir *t, unsigned n, unsigned size)
 	const struct x86_insn *in = t->in;
 	const struct x86_operand_info *o = &x86_operand_info[in->row->operands[n]];
 	if (x86_operand_is_mem(in, n))
-		return ir_ld(t->r, x86_type(size), x86_address(t), 0, IR_MEM(size));
+		return ir_ld(t->r, x86_type(size), x86_address(t), 0, x86_memop(t, size));
 	switch (o->where) {
 	case X86_WHERE_IMM:
 	case X86_WHERE_IMMS:
@@ -105,7 +112,7 @@ ir_ref x86_read(struct x86_ir *t, unsigned n, unsigned size)
 void x86_write(struct x86_ir *t, unsigned n, unsigned size, ir_ref v)
 {
 	if (x86_operand_is_mem(t->in, n)) {
-		ir_st(t->r, x86_address(t), 0, v, IR_MEM(size));
+		ir_st(t->r, x86_address(t), 0, v, x86_memop(t, size));
 		return;
 	}
 	unsigned reg;
@@ -135,7 +142,7 @@ void x86_call_helper(struct x86_ir *t, void *fn)
 		*h = filled;
 		__atomic_store_n(&h->fn, fn, __ATOMIC_RELEASE);
 	}
-	ir_ref args[5] = {ir_const(t->r, IR_I64, (uintptr_t)t->in),
+	ir_ref args[5] = {ir_const(t->r, IR_I64, (uintptr_t)x86_insn_keep(t)),
 			  t->in->has_mem ? x86_address(t) : ir_const(t->r, IR_I64, 0)};
 	ir_call(t->r, h, args);
 }
@@ -188,13 +195,15 @@ void x86_ir_insn(struct x86_ir *t)
 	const struct x86_row *row = t->in->row;
 	t->next = t->pc + t->in->length;
 	if (t->mode != 64)
-		t->next &= t->mode == 32 ? UINT32_MAX : UINT16_MAX;
+		t->next &= t->mode == 32 || t->sys ? UINT32_MAX : UINT16_MAX;
 	t->address = 0;
 	t->ended = false;
 	ir_insn(t->r, t->pc, t->in->length, 0);
 	x86_emit_fn *emit = emitter(row->op);
-	if (stores_to_code(t->in)) {
+	if (stores_to_code(t->in) && (!t->sys || t->flat)) {
 		x86_trap(t, 13, 0);
+	} else if (t->sys && x86_sys_emit(t)) {
+		/* done */
 	} else if (emit) {
 		emit(t);
 	} else if (t->user && row->flags & (X86_ROW_PRIV | X86_ROW_IO)) {

@@ -49,7 +49,25 @@ struct x86_ir {
 	bool user;       /* privilege level 3 */
 	bool ended;      /* the region has ended: nothing follows */
 	ir_ref address;  /* of the explicit memory operand, once asked for */
+	/* a machine's processor (sys-front.c) */
+	bool sys;
+	bool flat;       /* ES, CS, SS, DS need no base and no limit check */
+	uint8_t key;     /* enum x86_key */
+	unsigned memop;  /* bits that every memop has: the memory map */
+	uint64_t code_limit;
+	struct x86_cpu *cpu; /* whose state chose all this: for x86_insn_keep() */
+	bool once;       /* the region runs once, at once */
 };
+
+/* The memop of an access; with alignment checks on, what is aligned by nature must be. */
+static inline unsigned x86_memop(const struct x86_ir *t, unsigned size)
+{
+	/* bit 7 of the key: X86_KEY_ALIGN */
+	return IR_MEM(size) | t->memop | (t->key & 0x80 ? IR_MEM_ALIGNED(size) : 0);
+}
+
+/* A copy of t->in that lives as long as the translations of its processor. User mode: t->in itself. */
+const struct x86_insn *x86_insn_keep(struct x86_ir *t);
 
 /*
  * Appends the instruction to the region. t: r, in, pc, mode, stack, user filled. Sets t->ended when control does not
@@ -75,6 +93,10 @@ ir_ref x86_address(struct x86_ir *t);
 ir_ref x86_offset(struct x86_ir *t);
 /* Segment base added to an offset (i64). */
 ir_ref x86_linear(struct x86_ir *t, unsigned seg, ir_ref offset);
+/* The same for an access of `size` bytes: with the segment's limit and rights checked where a machine needs it. */
+ir_ref x86_access(struct x86_ir *t, unsigned seg, ir_ref offset, unsigned size, bool write);
+/* A branch target, i64, checked against the code segment's limit where a machine needs it. */
+ir_ref x86_code_target(struct x86_ir *t, ir_ref offset);
 /* Value of operand n in the type of `size` bytes; immediates as constants. */
 ir_ref x86_read(struct x86_ir *t, unsigned n, unsigned size);
 /* Register or memory operand n. */
