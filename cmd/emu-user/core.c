@@ -306,6 +306,7 @@ bool core_dump(struct thread *t, int sig, const siginfo_t *si)
 
 	if (getrlimit(RLIMIT_CORE, &rl) || rl.rlim_cur < PAGE)
 		return false;
+	threads_freeze(t);
 	thread_notes(&n, t, sig); /* the thread that died comes first */
 	prpsinfo(&n, t);
 	if (si)

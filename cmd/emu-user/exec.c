@@ -123,7 +123,7 @@ static int64_t replace(struct thread *t, const char *path, int fd, char **argv, 
 {
 	struct process *p = t->process;
 	unsigned n = count(p->emu_argv), argc = count(argv), k = n, i;
-	char **v = calloc(n + argc + 16, sizeof(*v)), mask[32], number[16];
+	char **v = calloc(n + argc + 16, sizeof(*v)), mask[32], number[16], limits[100];
 	uint64_t all = user_host_mask(~0ull), host = user_host_mask(t->mask);
 	int64_t r;
 
@@ -133,6 +133,10 @@ static int64_t replace(struct thread *t, const char *path, int fd, char **argv, 
 	snprintf(mask, sizeof(mask), "%llx", (unsigned long long)t->mask);
 	v[k++] = "-sigmask";
 	v[k++] = mask;
+	if (linux_space_limits(p, limits, sizeof(limits))) {
+		v[k++] = "-spacelimits";
+		v[k++] = limits;
+	}
 	if (fd >= 0) {
 		snprintf(number, sizeof(number), "%d", fd);
 		v[k++] = "-execfd";

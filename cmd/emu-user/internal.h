@@ -85,6 +85,12 @@ int thread_host_setup(struct thread *t);   /* alternate stack, current-thread po
 void thread_free(struct thread *t);
 void thread_set_current(struct thread *t);
 void thread_kick(struct thread *t);
+/*
+ * Before the process ends with a core dump: every other thread comes to rest for good, registers in its state; those that do
+ * not within half a second are left alone. A second caller does not come back.
+ */
+void threads_freeze(struct thread *t);
+_Noreturn void threads_park(struct thread *t);
 _Noreturn void thread_exit(struct thread *t, int status);
 
 /* signal.c */

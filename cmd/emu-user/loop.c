@@ -54,6 +54,6 @@ _Noreturn void thread_loop(struct thread *t)
 		if (t->signal_ready || t->restart || t->saved_mask_set)
 			signal_deliver(t);
 		if (__builtin_expect(t->process->stop_request, 0))
-			gdb_stop(t, -1, NULL);
+			t->process->dying ? threads_park(t) : (void)gdb_stop(t, -1, NULL);
 	}
 }

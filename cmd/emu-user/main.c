@@ -76,6 +76,8 @@ static const struct opt options[] = {
 	 .help = "internal: the descriptor of the program"},
 	{.name = "sigmask", .type = OPT_STRING, .arg = "HEX", .offset = AT(initial_mask), .hidden = true,
 	 .help = "internal: the program's signal mask"},
+	{.name = "spacelimits", .type = OPT_STRING, .arg = "LIMITS", .offset = AT(space_limits), .hidden = true,
+	 .help = "internal: the program's limits of address space"},
 	{.name = "set-env", .type = OPT_CALL, .arg = "VAR=VALUE,...", .handler = do_env_list, .env = "QEMU_SET_ENV",
 	 .hidden = true, .help = "like -E, a list"},
 	{.name = "unset-env", .type = OPT_CALL, .arg = "VAR,...", .handler = do_env_list, .env = "QEMU_UNSET_ENV",

@@ -201,6 +201,31 @@ void proc_describe(struct process *p)
 	p->proc_described = !prctl(PR_SET_MM, PR_SET_MM_MAP, &m, sizeof(m), 0);
 }
 
+bool user_proc_own(int dirfd, const char *path, char *full, size_t size)
+{
+	static const char *const names[] = {"maps", "smaps", "cmdline", "auxv", "environ", "stat", "exe"};
+	const char *last = strrchr(path, '/');
+	char link[64];
+	ssize_t n;
+
+	if (*path == '/')
+		return false;
+	last = last ? last + 1 : path;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(last, names[i]))
+			continue;
+		if (dirfd == AT_FDCWD)
+			snprintf(link, sizeof(link), "/proc/self/cwd");
+		else
+			snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+		n = readlink(link, full, size - 1);
+		if (n < 5 || memcmp(full, "/proc", 5) || (n > 5 && full[5] != '/'))
+			return false;
+		return (size_t)snprintf(full + n, size - (size_t)n, "/%s", path) < size - (size_t)n;
+	}
+	return false;
+}
+
 int user_proc_open(struct thread *t, const char *path, int flags, int mode)
 {
 	struct process *p = t->process;

@@ -182,7 +182,7 @@ void thread_kick(struct thread *t)
 	si.si_pid = getpid();
 	si.si_value.sival_ptr = &kick_cookie;
 	t->process->abi->isa->interrupt(t->cpu, NULL);
-	syscall(SYS_rt_tgsigqueueinfo, getpid(), t->tid, SIGNAL_KICK, &si);
+	syscall(SYS_rt_tgsigqueueinfo, t->group, t->tid, SIGNAL_KICK, &si);
 }
 
 /* Gives the host the disposition that belongs to the guest's. Under the actions' lock. */

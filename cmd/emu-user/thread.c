@@ -96,6 +96,7 @@ int thread_host_setup(struct thread *t)
 	stack_t ss;
 
 	t->tid = (pid_t)syscall(SYS_gettid);
+	t->group = getpid();
 	t->host_stack_size = SIGNAL_STACK;
 	t->host_stack = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0);
@@ -222,6 +223,47 @@ int64_t sys_exit_group(struct thread *t, const uint64_t *a)
 	user_exit_group(t, (int)a[0] & 0xff);
 }
 
+_Noreturn void threads_park(struct thread *t)
+{
+	uint64_t all = ~0ull;
+	uint8_t image[2048] __attribute__((aligned(64)));
+
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	t->process->abi->core_fpregs(t->cpu, image, sizeof(image)); /* the host's x87 registers go to the state */
+	t->parked = true;
+	for (;;)
+		pause();
+}
+
+void threads_freeze(struct thread *t)
+{
+	struct process *p = t->process;
+	struct thread *o, *none = NULL;
+	const struct timespec nap = {0, 1000000};
+	bool all;
+
+	if (t->vfork_child)
+		return; /* its parent's threads are another process's */
+	if (!__atomic_compare_exchange_n(&p->dying, &none, t, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		threads_park(t); /* another thread's death came first */
+	p->stop_request = true;
+	/* One that sits in a call of the host's that no signal ends is where it is anyway: half a second is enough. */
+	for (unsigned turn = 0; turn < 500; turn++) {
+		all = true;
+		pthread_mutex_lock(&p->thread_lock);
+		for (o = p->threads; o; o = o->next)
+			if (o != t && !o->parked) {
+				all = false;
+				if (turn % 16 == 0)
+					thread_kick(o);
+			}
+		pthread_mutex_unlock(&p->thread_lock);
+		if (all)
+			break;
+		nanosleep(&nap, NULL);
+	}
+}
+
 /* ---- new threads --------------------------------------------------------------------------------------------- */
 
 struct start {
@@ -343,6 +385,7 @@ static void child_after_fork(struct thread *t)
 	t->next = t->prev = NULL;
 	p->thread_count = 1;
 	t->tid = (pid_t)syscall(SYS_gettid);
+	t->group = getpid();
 	t->host_is_main = true;
 	t->pending.set = false;
 	memset(t->held, 0, sizeof(t->held));
@@ -435,11 +478,37 @@ static int64_t new_process(struct thread *t, const struct user_clone_args *args)
 
 /* ---- vfork ------------------------------------------------------------------------------------------------------- */
 
+/*
+ * A process in the same memory borrows the per-thread data of the host thread that made it, which therefore waits (clone(2),
+ * CLONE_VFORK). Where the guest's parent does not wait, the lender is a host thread made for the purpose.
+ */
 struct vfork_start {
 	struct thread *t;
 	const struct user_clone_args *args;
 	uint64_t mask;
+	struct user_sighand *hand;
+	char *stack;
+	int flags, pidfd;
+	struct apart *apart; /* NULL: the parent waits */
 };
+
+struct apart { /* the parent's; gone once it was told */
+	sem_t told;
+	int64_t result;
+};
+
+static void vfork_free(struct vfork_start *s)
+{
+	struct thread *n = s->t;
+
+	if (n && n->cpu)
+		n->process->abi->isa->cpu_free(n->cpu);
+	free(n);
+	free(s->hand);
+	if (s->stack != MAP_FAILED)
+		munmap(s->stack, HOST_STACK);
+	free(s);
+}
 
 static int vfork_main(void *opaque)
 {
@@ -447,63 +516,125 @@ static int vfork_main(void *opaque)
 	struct thread *t = s->t;
 
 	t->tid = (pid_t)syscall(SYS_gettid);
+	t->group = getpid();
 	current = t;
 	if (s->args->flags & CLONE_PARENT_SETTID)
 		user_write_u32(t, s->args->parent_tid, (uint32_t)t->tid);
 	child_settings(t, s->args);
+	if (s->args->flags & CLONE_PIDFD)
+		user_write_u32(t, s->args->pidfd, (uint32_t)s->pidfd);
+	if (s->apart) {
+		s->apart->result = t->tid;
+		sem_post(&s->apart->told);
+	}
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s->mask, NULL, 8);
 	thread_loop(t);
+}
+
+/* Comes back when the child has ended or runs another program. All signals are blocked. */
+static int64_t vfork_run(struct vfork_start *s)
+{
+	int64_t r = clone(vfork_main, s->stack + HOST_STACK, s->flags, s, &s->pidfd, NULL, NULL);
+
+	return r < 0 ? -errno : r;
+}
+
+static void *lender(void *opaque)
+{
+	struct vfork_start *s = opaque;
+	char *signal_stack = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	stack_t ss = {.ss_sp = signal_stack, .ss_size = SIGNAL_STACK}, off = {.ss_flags = SS_DISABLE};
+	int64_t r = -ENOMEM;
+
+	if (signal_stack != MAP_FAILED) {
+		sigaltstack(&ss, NULL);
+		r = vfork_run(s);
+		sigaltstack(&off, NULL);
+		munmap(signal_stack, SIGNAL_STACK);
+	}
+	if (r < 0) {
+		s->apart->result = r;
+		sem_post(&s->apart->told);
+	}
+	vfork_free(s);
+	return NULL;
+}
+
+/* The child's id, while both run. All signals are blocked. */
+static int64_t vfork_apart(struct vfork_start *s)
+{
+	struct apart apart = {.result = 0};
+	pthread_attr_t attr;
+	pthread_t id;
+	int r;
+
+	sem_init(&apart.told, 0, 0);
+	s->apart = &apart;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, HOST_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = -pthread_create(&id, &attr, lender, s);
+	pthread_attr_destroy(&attr);
+	if (r)
+		vfork_free(s);
+	else
+		while (sem_wait(&apart.told) < 0)
+			;
+	sem_destroy(&apart.told);
+	return r ? r : apart.result;
 }
 
 static int64_t new_vfork(struct thread *t, const struct user_clone_args *args)
 {
 	struct process *p = t->process;
-	struct vfork_start s = {.args = args, .mask = user_host_mask(t->mask)};
-	int flags = (int)(args->flags & HOST_CLONE_FLAGS) | CLONE_VM | CLONE_VFORK | (int)(args->exit_signal & 0xff);
-	uint64_t all = user_host_mask(~0ull);
-	struct user_sighand *hand = malloc(sizeof(*hand));
-	struct cpu *cpu = p->abi->isa->cpu_clone(t->cpu);
-	struct thread *n = calloc(1, sizeof(*n));
-	char *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-	int pidfd = -1;
+	struct vfork_start *s = calloc(1, sizeof(*s));
+	struct thread *n;
+	uint64_t all = user_host_mask(~0ull), mask = user_host_mask(t->mask);
 	int64_t r = -ENOMEM;
 
-	if (!hand || !cpu || !n || stack == MAP_FAILED)
-		goto out;
+	if (!s)
+		return -ENOMEM;
+	s->args = args;
+	s->mask = mask;
+	s->flags = (int)(args->flags & HOST_CLONE_FLAGS) | CLONE_VM | CLONE_VFORK | (int)(args->exit_signal & 0xff);
+	s->pidfd = -1;
+	s->hand = malloc(sizeof(*s->hand));
+	s->t = n = calloc(1, sizeof(*n));
+	s->stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	if (n) {
+		n->process = p;
+		n->cpu = p->abi->isa->cpu_clone(t->cpu);
+	}
+	if (!s->hand || !n || !n->cpu || s->stack == MAP_FAILED)
+		goto fail;
 	pthread_mutex_lock(&t->sighand->lock);
-	memcpy(hand, t->sighand, sizeof(*hand));
+	memcpy(s->hand, t->sighand, sizeof(*s->hand));
 	pthread_mutex_unlock(&t->sighand->lock);
-	pthread_mutex_init(&hand->lock, NULL);
-	n->process = p;
-	n->cpu = cpu;
-	n->sighand = hand;
+	pthread_mutex_init(&s->hand->lock, NULL);
+	n->sighand = s->hand;
 	n->mask = t->mask;
-	n->altstack = t->altstack;
+	if (args->flags & CLONE_VFORK) /* sigaltstack(2): others in the same memory begin without */
+		n->altstack = t->altstack;
 	n->vfork_child = true;
-	cpu->owner = n;
-	p->abi->clone_regs(cpu, args->stack);
-	if ((args->flags & CLONE_SETTLS) && (r = p->abi->set_tls(n, cpu, args->tls)))
-		goto out;
-	s.t = n;
+	n->cpu->owner = n;
+	p->abi->clone_regs(n->cpu, args->stack);
+	if ((args->flags & CLONE_SETTLS) && (r = p->abi->set_tls(n, n->cpu, args->tls)))
+		goto fail;
 	if (log_mask)
 		fflush(log_stream());
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
-	r = clone(vfork_main, stack + HOST_STACK, flags, &s, &pidfd, NULL, NULL);
-	if (r < 0)
-		r = -errno;
-	current = t; /* the child used our per-thread data */
-	if (r > 0 && (args->flags & CLONE_PIDFD))
-		user_write_u32(t, args->pidfd, (uint32_t)pidfd);
+	if (args->flags & CLONE_VFORK) {
+		r = vfork_run(s);
+		current = t; /* the child used our per-thread data */
+		vfork_free(s);
+	} else {
+		r = vfork_apart(s);
+	}
 	if (!t->signal_ready)
-		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s.mask, NULL, 8);
-out:
-	if (cpu)
-		p->abi->isa->cpu_free(cpu);
-	free(n);
-	free(hand);
-	if (stack != MAP_FAILED)
-		munmap(stack, HOST_STACK);
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+	return r;
+fail:
+	vfork_free(s);
 	return r;
 }
 
@@ -524,10 +655,8 @@ static int64_t do_clone(struct thread *t, struct user_clone_args *args)
 	}
 	if (t->vfork_child && !(f & CLONE_VM))
 		return new_process(t, args);
-	if (f & CLONE_VM) {
-		/* Shared memory without waiting: the parent waits here nevertheless; the child sees no difference. */
+	if (f & CLONE_VM)
 		return new_vfork(t, args);
-	}
 	return new_process(t, args);
 }
 

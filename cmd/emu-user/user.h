@@ -69,10 +69,14 @@ extern const struct sys_table sys_table_x86_64, sys_table_i386;
 /*
  * Hooks that linux/ calls.
  *   user_proc_open: openat's /proc/self/… as the guest would see it. Returns an fd >= 0, -errno, or -ENOTSUP: "not mine".
+ *   user_proc_own: may a path relative to dirfd name one of these? Then it is in `full`, from /proc on.
  *   user_proc_readlink: the same for readlink (exe, cwd is not ours). Length, -errno or -ENOTSUP.
  *   user_fd_reserved: the emulator's own descriptor (log file, gdb socket): close, dup2 onto it, close_range must spare it.
  */
 int user_proc_open(struct thread *t, const char *path, int flags, int mode);
+/* The limits of address space that the program set, as text for -spacelimits; false: none. */
+bool linux_space_limits(const struct process *p, char *text, size_t size);
+bool user_proc_own(int dirfd, const char *path, char *full, size_t size);
 int64_t user_proc_readlink(struct thread *t, const char *path, char *buf, size_t size);
 bool user_fd_reserved(int fd);
 /* -L: PREFIX/path when path is absolute and that file is there, else path itself. `out` is scratch room. */
@@ -137,6 +141,7 @@ struct user_options {
 	bool one_insn;             /* -singlestep */
 	int accel;                 /* enum jit_accel */
 	int64_t exec_fd;           /* -execfd (internal): the program's descriptor, -1 */
+	const char *space_limits;  /* -spacelimits (internal): what such a program set, proc_space_limits() */
 	const char *initial_mask;  /* -sigmask (internal): the signal mask of a program that was run by execve */
 	struct opt_list set_env, unset_env; /* -E, -U */
 };
@@ -190,7 +195,8 @@ struct process {
 	struct user_sighand sighand;
 	unsigned thread_count, next_index;
 	struct gdb *gdb;            /* -g; NULL: no debugger */
-	volatile bool stop_request; /* the debugger wants every thread to come to gdb_stop() */
+	volatile bool stop_request; /* the debugger wants every thread to come to gdb_stop(), or: */
+	struct thread *volatile dying; /* every thread but this one stops for good: the process ends with a core dump */
 };
 
 struct user_altstack {
@@ -209,8 +215,10 @@ struct thread {
 	struct user_sighand *sighand;
 	struct thread *next, *prev;
 	pid_t tid;                      /* host and guest number */
+	pid_t group;                    /* the process it belongs to: another than its neighbours' after CLONE_VM */
 	volatile uint32_t signal_ready; /* a captured signal waits for delivery (read by user_blocking's stub) */
 	volatile bool kicked;           /* the emulator itself interrupted the thread; its call shall not show it */
+	volatile bool parked;           /* stopped for good, all its registers are in the state */
 	bool vfork_child;               /* shares the parent's memory until execve or exit */
 	bool exiting;
 	uint64_t mask;                  /* the guest's blocked signals, bit n-1: signal n */

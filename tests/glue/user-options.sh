@@ -187,6 +187,34 @@ else
     sed 's/^/# /' "$dir/gdb" | head -20
     failed=1
 fi
+# The other threads stop first: what the dump says of them is where they were.
+cat >"$dir/spin.c" <<'X'
+#include <pthread.h>
+#include <unistd.h>
+static void *spin(void *mark)
+{
+	__asm__ volatile("mov %0, %%r12\n mov %0, %%rax\n cvtsi2sd %%rax, %%xmm7\n movq %%rax, %%mm3\n fninit\n push %%rax\n fildq (%%rsp)\n"
+			 "1: lea 1(%%r12), %%r13\n jmp 1b" : : "r"(mark) : "r12", "r13", "rax");
+	return 0;
+}
+int main(void)
+{
+	pthread_t t;
+	for (long i = 1; i <= 4; i++)
+		pthread_create(&t, 0, spin, (void *)(i * 1000));
+	usleep(200000);
+	*(volatile int *)8 = 0;
+}
+X
+if ! command -v gdb >/dev/null || ! gcc -O1 -pthread -o "$dir/spin" "$dir/spin.c" 2>"$dir/cc"; then
+    n=$((n + 1))
+    echo "ok $n - core dump of threads # SKIP no gdb or gcc here"
+else
+    { (cd "$dir" && ulimit -c unlimited && timeout 30 "$emu" "$dir/spin" >out 2>&1); } 2>/dev/null
+    gdb -q -batch -ex 'thread apply all printf "%d %d %g %g\n", $r12, $r13 / 1000, $xmm7.v2_double[0], $st0' "$dir/spin" "$dir"/spin.core.* >"$dir/gdb" 2>&1 </dev/null
+    got=$(grep -E '^[0-9]+000 [0-9] '  "$dir/gdb" | sort | tr '\n' ';')
+    same "a core dump has every thread's registers" "1000 1 1000 1000;2000 2 2000 2000;3000 3 3000 3000;4000 4 4000 4000;" "$got"
+fi
 same "abort dies of SIGABRT" "status 134" "$(run "$emu" "$show" abort | tail -1)"
 echo "1..$n"
 exit $failed

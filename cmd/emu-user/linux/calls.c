@@ -74,6 +74,7 @@ struct linux_state *linux_state_make(struct thread *t)
 		err_print("no memory for the tables of system calls");
 		user_die(t, SIGKILL, NULL);
 	}
+	linux_space_limits_set(s, p->options.space_limits);
 	/* Two first calls at the same time: one of them wins. */
 	if (!__atomic_compare_exchange_n(&p->linux_state, &none, s, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		layouts_free(s->layouts);

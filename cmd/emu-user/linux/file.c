@@ -21,12 +21,16 @@ int64_t path_read(struct thread *t, char *path, uint64_t addr)
 
 /*
  * /proc files that show the process itself would show the emulator: user_proc_open() has the guest's. Only paths that
- * begin with /proc are looked at, so that other opens cost nothing more.
+ * begin with /proc, and such file names below a directory's descriptor, are looked at: other opens cost nothing more.
  */
-static bool proc_path(struct thread *t, uint64_t addr, char *path)
+static bool proc_path(struct thread *t, int dirfd, uint64_t addr, char *path)
 {
-	char head[6];
-	if (!addr || user_read(t, head, addr, sizeof(head)) < 0 || memcmp(head, "/proc/", 6))
+	char first, head[6], relative[PATH_MAX];
+	if (!addr || user_read(t, &first, addr, 1) < 0)
+		return false;
+	if (first != '/')
+		return path_read(t, relative, addr) >= 0 && user_proc_own(dirfd, relative, path, PATH_MAX);
+	if (user_read(t, head, addr, sizeof(head)) < 0 || memcmp(head, "/proc/", 6))
 		return false;
 	return path_read(t, path, addr) >= 0;
 }
@@ -53,7 +57,7 @@ static int64_t open_at(struct thread *t, int dirfd, uint64_t addr, uint32_t gues
 	if (addr && t->process->options.prefix && path_read(t, path, addr) >= 0 &&
 	    user_prefix_path(t->process, path, below, sizeof(below)) == below)
 		name = below;
-	else if (proc_path(t, addr, path)) {
+	else if (proc_path(t, dirfd, addr, path)) {
 		int64_t r = user_proc_open(t, path, flags, (int)mode);
 		if (r != -ENOTSUP)
 			return r;
@@ -112,7 +116,7 @@ int64_t file_openat2(struct thread *t, const uint64_t *a)
 		return r;
 	layout_to_host(linux_layouts(t), ST_open_how, &how, raw);
 	how.flags = (how.flags & ~0xffffffffULL) | flags_to_host(t, NAMES_open, (uint32_t)how.flags);
-	if (!how.resolve && proc_path(t, a[1], path)) {
+	if (!how.resolve && proc_path(t, (int)a[0], a[1], path)) {
 		int64_t fd = user_proc_open(t, path, (int)how.flags, (int)how.mode);
 		if (fd != -ENOTSUP)
 			return fd;

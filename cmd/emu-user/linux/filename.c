@@ -163,8 +163,9 @@ static int64_t readlink_at(struct thread *t, int dirfd, uint64_t addr, uint64_t 
 	char head[6], path[PATH_MAX], target[PATH_MAX];
 	if (size <= 0)
 		return -EINVAL;
-	if (addr && user_read(t, head, addr, sizeof(head)) == 0 && !memcmp(head, "/proc/", 6) &&
-	    path_read(t, path, addr) >= 0) {
+	bool own = addr && user_read(t, head, addr, 4) == 0 && !memcmp(head, "exe", 4) && user_proc_own(dirfd, "exe", path, sizeof(path));
+	if (own || (addr && user_read(t, head, addr, sizeof(head)) == 0 && !memcmp(head, "/proc/", 6) &&
+		    path_read(t, path, addr) >= 0)) {
 		int64_t n = user_proc_readlink(t, path, target, sizeof(target));
 		if (n != -ENOTSUP) {
 			if (n > size)

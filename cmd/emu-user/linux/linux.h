@@ -119,6 +119,9 @@ struct linux_state {
 	uint64_t wide_offsets[LINUX_WIDE_OFFSETS]; /* by their upper half; atomic */
 };
 
+/* RLIMIT_DATA and RLIMIT_AS of a program that another one ran: from linux_space_limits()'s text (user.h). NULL: none. */
+void linux_space_limits_set(struct linux_state *s, const char *text);
+
 /* Made at the first call; lives as long as the process. */
 struct linux_state *linux_state_new(const struct sys_table *table, uint64_t guest_base);
 struct linux_state *linux_state_make(struct thread *t);

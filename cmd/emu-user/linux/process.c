@@ -210,6 +210,32 @@ static int64_t limit_do(struct thread *t, int pid, unsigned resource, const stru
 	return r;
 }
 
+bool linux_space_limits(const struct process *p, char *text, size_t size)
+{
+	const struct linux_state *s = p->linux_state;
+	if (!s || !(s->space[0].set || s->space[1].set)) {
+		if (p->options.space_limits)
+			snprintf(text, size, "%s", p->options.space_limits);
+		return p->options.space_limits;
+	}
+	int n = 0;
+	for (unsigned i = 0; i < 2; i++)
+		if (s->space[i].set)
+			n += snprintf(text + n, size - (size_t)n, "%u:%llx:%llx,", i, (unsigned long long)s->space[i].soft,
+				      (unsigned long long)s->space[i].hard);
+	return true;
+}
+
+void linux_space_limits_set(struct linux_state *s, const char *text)
+{
+	unsigned i;
+	unsigned long long soft, hard;
+	int n;
+	for (; text && sscanf(text, "%u:%llx:%llx,%n", &i, &soft, &hard, &n) == 3; text += n)
+		if (i < 2)
+			s->space[i] = (struct linux_space_limit){.set = true, .soft = soft, .hard = hard};
+}
+
 int64_t proc_getrlimit(struct thread *t, const uint64_t *a)
 {
 	struct rlimit r;
