@@ -120,7 +120,7 @@ LIST(stat64) {
 };
 /* The first Linux's (struct __old_kernel_stat), 16-bit numbers. */
 LIST(oldstat) {
-	FIELD(st_dev, U16), FIELD(st_ino, U16), FIELD(st_mode, U16), FIELD(st_nlink, U16), FIELD(st_uid, U16),
+	FIELD(st_dev, U16), FIELDC(st_ino, U16), FIELD(st_mode, U16), FIELDC(st_nlink, U16), FIELD(st_uid, U16),
 	FIELD(st_gid, U16), FIELD(st_rdev, U16), FIELDC(st_size, ULONG), FIELD(st_atim.tv_sec, ULONG),
 	FIELD(st_mtim.tv_sec, ULONG), FIELD(st_ctim.tv_sec, ULONG), FIELDS_END
 };
