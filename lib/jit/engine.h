@@ -171,6 +171,7 @@ struct jit {
 	jit_stub_fn *stub;
 	uint32_t verify_jump;     /* offset of the rel32 of a verifying entry's jump to the body */
 	bool ready;               /* the thunks are there */
+	void *owned;              /* the ISA's: jit_free() frees it */
 	bool modes;               /* run.c: regions of several modes exist; the table, which compares pc alone, is unused */
 	struct jit_stats stats;
 	/* system mode */

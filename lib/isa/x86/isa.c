@@ -81,6 +81,8 @@ static struct cpu *cpu_new(struct jit *j, const char *model, struct err *e)
 		free(f);
 		return NULL;
 	}
+	if (!j->owned)
+		j->owned = f;
 	c->cpu.isa = isa;
 	c->feat = f;
 	c->mode = (uint8_t)isa->bits;

@@ -99,6 +99,27 @@ static uint8_t *light_out(uint8_t *p)
 	return p;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* Instrumented code calls functions of the sanitizer's, and those use vector registers. */
+#define SAVING(f)                                                                                                     \
+	static size_t f##_plain(struct jit *j, uint64_t a, uint64_t b)                                                \
+	{                                                                                                             \
+		(void)j, (void)b;                                                                                     \
+		return f((struct x86_cpu *)(uintptr_t)a);                                                             \
+	}                                                                                                             \
+	__attribute__((no_sanitize("address"), no_sanitize("undefined"), target("general-regs-only"))) static uint64_t    \
+	f##_saving(struct x86_cpu *c)                                                                                 \
+	{                                                                                                             \
+		return jit_call_saving_vectors(NULL, f##_plain, (uint64_t)(uintptr_t)c, 0);                           \
+	}
+SAVING(x86_engine_miss)
+SAVING(x86_engine_check)
+SAVING(x86_engine_link)
+#define CALLED(f) f##_saving
+#else
+#define CALLED(f) f
+#endif
+
 static uint8_t *call_c(uint8_t *p, uint64_t fn)
 {
 	p = e_mov_imm64(p, X86_RAX, fn);
@@ -160,7 +181,7 @@ int x86_thunks_make(struct jit *j, struct err *e)
 		AT(T_MISS);
 		p = e_gs_store(p, X86_R8, OFF(h.target));
 		p = light_out(p);
-		p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
+		p = call_c(p, (uint64_t)(uintptr_t)CALLED(x86_engine_miss));
 		to_resume[0] = p;
 		p = e_jmp(p, p);
 	} else {
@@ -173,18 +194,18 @@ int x86_thunks_make(struct jit *j, struct err *e)
 		p = e_gs_load(p, X86_RCX, OFF(spill[0]));
 		p = e_gs_load(p, X86_R11, OFF(spill[1]));
 		p = light_out(p);
-		p = call_c(p, (uint64_t)(uintptr_t)x86_engine_miss);
+		p = call_c(p, (uint64_t)(uintptr_t)CALLED(x86_engine_miss));
 		to_resume[0] = p;
 		p = e_jmp(p, p);
 	}
 	AT(T_CHECK);
 	p = light_out(p);
-	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_check);
+	p = call_c(p, (uint64_t)(uintptr_t)CALLED(x86_engine_check));
 	to_resume[1] = p;
 	p = e_jmp(p, p);
 	AT(T_LINK);
 	p = light_out(p);
-	p = call_c(p, (uint64_t)(uintptr_t)x86_engine_link);
+	p = call_c(p, (uint64_t)(uintptr_t)CALLED(x86_engine_link));
 	e_jmp(to_resume[0], p);
 	e_jmp(to_resume[1], p);
 	/* resume: rax = host address */

@@ -44,7 +44,8 @@ __asm__(".text\n"
 	"call call_plain\n" SAVE16(XMM_LD, , ) "ldmxcsr 256(%rsp)\n leave\n ret\n"
 	".size jit_call_xmm, .-jit_call_xmm\n");
 
-size_t jit_call_saving_vectors(struct jit *j, jit_safe_call_fn *fn, uint64_t a, uint64_t b)
+__attribute__((no_sanitize("address"), no_sanitize("undefined"), target("general-regs-only"))) size_t
+jit_call_saving_vectors(struct jit *j, jit_safe_call_fn *fn, uint64_t a, uint64_t b)
 {
 	struct call_args c = {j, fn, a, b};
 	return __builtin_cpu_supports("avx") ? jit_call_ymm(&c) : jit_call_xmm(&c);
