@@ -307,6 +307,7 @@ static int disk_create(const struct blk_create *c, struct err *e)
 		return err_set(e, EMFILE, "no room for one more file in memory");
 	if (f->size)
 		disk_cut(f, 0);
+	f->size = c->size;
 	f->exists = true;
 	return 0;
 }

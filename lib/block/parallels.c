@@ -34,6 +34,7 @@ struct parallels {
 	uint32_t entries, unit; /* unit: sectors that one step of an entry counts */
 	uint64_t first, next;	/* bytes: where clusters begin, where the next one goes */
 	bool was_in_use, in_use;
+	uint64_t extension; /* sector of the format extension, or 0 */
 };
 
 static int parallels_probe(const uint8_t *buf, size_t size, const char *filename)
@@ -132,6 +133,32 @@ static int parallels_scan(struct parallels *s, uint64_t *end, struct err *e)
 	return 0;
 }
 
+/* What only a writer needs: where the next cluster goes; and at its end the word that says so is cleared. */
+static int parallels_reopen(struct blk *b, bool writable, struct err *e)
+{
+	struct parallels *s = b->state;
+	int r;
+
+	if (!writable) {
+		if (!s->in_use)
+			return 0;
+		r = blk_flush(b->file);
+		if (!r)
+			r = parallels_mark(s, 0);
+		if (!r)
+			s->in_use = s->was_in_use = false;
+		return r < 0 ? err_errno(e, -r, "cannot write the header") : 0;
+	}
+	if (s->extension)
+		return err_set(e, ENOTSUP, "Parallels image has a format extension (at sector %" PRIu64 "): it can only be opened read-only",
+			       s->extension);
+	r = parallels_scan(s, &s->next, e);
+	s->next = round_up64(s->next, s->unit * BLK_SECTOR);
+	if (s->was_in_use && !(b->flags & BLK_CHECK))
+		s->in_use = true; /* so that close() clears the word */
+	return r;
+}
+
 static int parallels_open(struct blk *b, struct err *e)
 {
 	struct parallels *s = b->state;
@@ -178,9 +205,7 @@ static int parallels_open(struct blk *b, struct err *e)
 	if (s->first < table)
 		return err_set(e, EINVAL, "Invalid image: data offset %" PRIu64 " lies inside the cluster table, which ends at %" PRIu64,
 			       s->first, table);
-	if (le64_get(h + H_EXT) && (b->flags & BLK_RDWR))
-		return err_set(e, ENOTSUP, "Parallels image has a format extension (at sector %" PRIu64 "): it can only be opened read-only",
-			       le64_get(h + H_EXT));
+	s->extension = le64_get(h + H_EXT);
 	s->was_in_use = le32_get(h + H_INUSE) == PL_IN_USE;
 	s->unit = ext ? tracks : 1;
 	b->size = sectors * BLK_SECTOR;
@@ -195,13 +220,7 @@ static int parallels_open(struct blk *b, struct err *e)
 	s->meta = metacache_new(b->file, e);
 	if (!s->meta)
 		return -ENOMEM;
-	if (!(b->flags & BLK_RDWR))
-		return 0;
-	r = parallels_scan(s, &s->next, e);
-	s->next = round_up64(s->next, s->unit * BLK_SECTOR);
-	if (s->was_in_use && !(b->flags & BLK_CHECK))
-		s->in_use = true; /* so that close() clears the word */
-	return r;
+	return b->flags & BLK_RDWR ? parallels_reopen(b, true, e) : 0;
 }
 
 static void parallels_close(struct blk *b)
@@ -210,8 +229,8 @@ static void parallels_close(struct blk *b)
 
 	if (!s->meta)
 		return;
-	if (s->in_use && !blk_flush(b->file))
-		parallels_mark(s, 0);
+	if (blk_writable(b))
+		parallels_reopen(b, false, NULL);
 	metacache_free(s->meta);
 	blockmap_destroy(&s->map);
 }
@@ -333,6 +352,7 @@ BLOCK_FORMAT(parallels) = {
 	.probe = parallels_probe,
 	.open = parallels_open,
 	.close = parallels_close,
+	.reopen = parallels_reopen,
 	.create = parallels_create,
 	.pread = blockmap_pread,
 	.pwrite = blockmap_pwrite,

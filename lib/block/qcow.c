@@ -345,10 +345,9 @@ static int qcow_pwrite_compressed(struct blk *b, uint64_t off, size_t n, const v
 		r = blk_pwrite(b->file, host, packed, out);
 		if (!r)
 			s->next = host + packed;
-		/*
-		 * No flush in between, which would cost one for each cluster: only whole-image conversion writes
-		 * streams, and a conversion that a power cut ended is done again.
-		 */
+		/* Half a stream is neither the old contents nor the new. Conversion runs without flushes (cache=unsafe). */
+		if (!r)
+			r = blk_flush(b->file);
 		if (!r)
 			r = qcow_enter(s, off / cluster, QCOW_COMPRESSED | (uint64_t)packed << (63 - s->cluster_bits) | host);
 		blockmap_forget(&s->map, off / cluster);

@@ -309,6 +309,8 @@ int qcow2_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const
 		pthread_mutex_unlock(&b->lock);
 		if (!r)
 			r = blk_pwrite(b->file, at, (size_t)n, out);
+		if (!r) /* half a stream is neither the old contents nor the new */
+			r = qcow2_barrier(b);
 		pthread_mutex_lock(&b->lock);
 		if (!r && !(r = qcow2_l2_for_write(b, offset, &table, &l2))) {
 			uint64_t i = qcow2_l2_index(s, offset);

@@ -186,6 +186,7 @@ struct plan { /* one allocating write within one L2 table */
 	uint64_t start, end;   /* guest bytes to be written */
 	uint64_t fill_start, fill_end; /* ... with what must be copied around them */
 	bool reuse, skip_fill;
+	bool order; /* the data must be on the disk before the table leads to it */
 };
 
 static bool reusable(const struct qcow2 *s, uint64_t entry)
@@ -201,6 +202,26 @@ static bool holds_data(const struct qcow2 *s, uint64_t entry, uint64_t bitmap)
 	if (entry & QCOW2_COMPRESSED)
 		return true;
 	return (entry & QCOW2_L2_OFFSET_MASK) && (s->sub_count == 1 ? !(entry & QCOW2_ZERO) : (uint32_t)bitmap != 0);
+}
+
+/*
+ * A write into a cluster that is there, to subclusters of it that were never in use: true when those hold zeros, as the
+ * cluster was made of new space by this program. (A subcluster that was written and zeroed since has its zero bit set.)
+ */
+static bool fresh_subclusters(const struct qcow2 *s, const struct plan *p, uint64_t bitmap)
+{
+	uint64_t mask = s->cluster_size - 1;
+	unsigned first = (unsigned)((p->fill_start & mask) / s->sub_size), last = (unsigned)(((p->fill_end - 1) & mask) / s->sub_size);
+
+	if (s->sub_count == 1)
+		return false;
+	for (unsigned i = first; i <= last; i++)
+		if (bitmap >> (32 + i) & 1)
+			return false;
+	for (unsigned i = 0; i < QCOW2_FRESH_HOSTS; i++)
+		if (s->fresh_host[i] == p->host)
+			return true;
+	return false;
 }
 
 /* Decides what to allocate. b->lock held. */
@@ -273,6 +294,16 @@ static int plan_write(struct blk *b, uint64_t offset, uint64_t length, struct pl
 	p->skip_fill = fresh && !s->cipher && !b->backing && !holds_data(s, entry, bitmap) && !holds_data(s, end_entry, end_bitmap);
 	if (s->cluster_size == s->sub_size && p->cluster >= s->disk_size && fresh && !s->cipher)
 		p->skip_fill = true; /* VM state */
+	/*
+	 * Order matters unless the range showed zeros so far and the new place holds zeros: then a table that reaches the
+	 * disk first shows the zeros that were there, or the data.
+	 */
+	if (!p->reuse && fresh && s->sub_count > 1)
+		for (n = 0; n < p->clusters; n++)
+			s->fresh_host[s->fresh_next++ % QCOW2_FRESH_HOSTS] = p->host + (n << s->cluster_bits);
+	p->order = s->cipher || b->backing || !(p->reuse ? fresh_subclusters(s, p, bitmap) : fresh);
+	for (n = 0; n < p->clusters && l2 && !p->order && !p->reuse; n++)
+		p->order = holds_data(s, qcow2_entry_get(s, l2, index + n), qcow2_bitmap_get(s, l2, index + n));
 	return 0;
 }
 
@@ -314,11 +345,10 @@ static int link_clusters(struct blk *b, const struct plan *p)
 }
 
 /*
- * Waits until what was written so far is on the disk. Requests that come together share one flush. Bytes that were
- * copied around a write may have been flushed at their old place: the table must not point at the new one before they
- * are there too.
+ * Requests that come together share one flush. Bytes that were copied around a write may have been flushed at their old
+ * place: the table must not point at the new one before they are there too.
  */
-static int barrier(struct blk *b)
+int qcow2_barrier(struct blk *b)
 {
 	struct qcow2 *s = b->state;
 	uint64_t want;
@@ -384,8 +414,8 @@ static int write_some(struct blk *b, uint64_t offset, size_t length, const uint8
 	}
 	if (!r)
 		r = data_write(b, offset, p.host + (offset - p.cluster), (size_t)(p.end - offset), buf);
-	if (!r && !p.skip_fill && (p.fill_start < p.start || p.fill_end > p.end))
-		r = barrier(b);
+	if (!r && (p.order || (!p.skip_fill && (p.fill_start < p.start || p.fill_end > p.end))))
+		r = qcow2_barrier(b);
 
 	pthread_mutex_lock(&b->lock);
 	if (!r)

@@ -11,6 +11,8 @@
  *     a clean close gives it back.
  *   - A cluster that is let go (overwritten copy, discard) keeps its count until the table that dropped it is known to
  *     be on disk: such decrements wait in a list and are made by the next flush (qcow2-refcount.c).
+ *   - Data is flushed before the L2 entry that leads to it is written, unless the entry replaces zeros and the place is
+ *     new space, which reads as zeros; compressed data always.
  *   - A new L2 table is filled and flushed before L1 points at it, unless it lies in space that never held anything.
  *   - Header fields change by one write inside the first sector.
  *   - Operations that cannot be ordered so (snapshots change the "copied" flags of every table) set the dirty bit
@@ -36,6 +38,7 @@
 #define QCOW2_MAX_SNAPSHOT_TABLE (16u << 20)
 #define QCOW2_MAX_SNAPSHOT_EXTRA 1024u
 #define QCOW2_MAX_BITMAPS 65535u
+#define QCOW2_FRESH_HOSTS 64u
 #define QCOW2_MAX_BITMAP_DIRECTORY (64u << 20)
 
 enum {
@@ -149,6 +152,8 @@ struct qcow2 {
 	pthread_mutex_t barrier_lock;
 	uint64_t barrier_started, barrier_done; /* numbers of flushes */
 	bool barrier_running;
+	uint64_t fresh_host[QCOW2_FRESH_HOSTS]; /* with subclusters: clusters lately made of new space */
+	unsigned fresh_next;
 	struct qcow2_busy *busy;
 	bool discard_passed[3];     /* request, snapshot, other: pass-discard-* */
 	bool wrote;                 /* autoclear bits were dealt with for this writer */
@@ -230,6 +235,8 @@ int qcow2_block_status(struct blk *b, uint64_t offset, uint64_t length, struct b
 
 /* ---- qcow2-io.c ---------------------------------------------------------------------------------------------------- */
 int qcow2_read(struct blk *b, uint64_t offset, size_t length, void *buf);  /* may lie in the VM state area */
+/* Waits until what was written so far is on the disk. No lock held but the read side of s->io. */
+int qcow2_barrier(struct blk *b);
 int qcow2_write(struct blk *b, uint64_t offset, size_t length, const void *buf);
 int qcow2_pread(struct blk *b, uint64_t offset, size_t length, void *buf);
 int qcow2_pwrite(struct blk *b, uint64_t offset, size_t length, const void *buf, unsigned flags);

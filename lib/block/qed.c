@@ -329,6 +329,43 @@ static int qed_read_backing(struct blk *b, const uint8_t *h, struct err *e)
 	return blk_pread_what(b->file, at, n, b->backing_name, "QED backing file name", e);
 }
 
+/* What a writer does first: the rules for unknown features and for images that were not closed; and what it does last. */
+static int qed_reopen(struct blk *b, bool writable, struct err *e)
+{
+	struct qed *s = b->state;
+	uint8_t *h = s->header;
+	int r = 0;
+
+	if (!writable) {
+		if (!s->dirty || (b->flags & BLK_CHECK))
+			return 0;
+		r = blk_flush(b->file);
+		if (!r) {
+			s->features &= ~(uint64_t)F_NEED_CHECK;
+			r = qed_write_header(s);
+		}
+		if (!r)
+			s->dirty = false;
+		return r < 0 ? err_errno(e, -r, "cannot write the QED header") : 0;
+	}
+	if (le64_get(h + H_AUTOCLEAR)) {
+		le64_put(h + H_AUTOCLEAR, 0); /* none is known: the specification says to clear them */
+		r = qed_write_header(s);
+		if (r < 0)
+			return err_errno(e, -r, "cannot write the QED header");
+	}
+	if (s->dirty && !(b->flags & BLK_CHECK)) {
+		struct blk_check c = {.quiet = true};
+		r = qed_check(b, &c, BLK_FIX_ERRORS, e);
+		if (r >= 0 && (c.corruptions || c.check_errors))
+			r = err_set(e, EIO, "QED image was not closed and its check finds %" PRIu64 " errors: run check -r all",
+				    c.corruptions + c.check_errors);
+		if (r < 0)
+			s->dirty = false; /* for this node: close() must leave the mark in the file */
+	}
+	return r;
+}
+
 static int qed_open(struct blk *b, struct err *e)
 {
 	struct qed *s = b->state;
@@ -384,22 +421,7 @@ static int qed_open(struct blk *b, struct err *e)
 	s->meta = metacache_new(b->file, e);
 	if (!s->meta)
 		return -ENOMEM;
-	if (!(b->flags & BLK_RDWR))
-		return 0;
-	if (le64_get(h + H_AUTOCLEAR)) {
-		le64_put(h + H_AUTOCLEAR, 0); /* none is known: the specification says to clear them */
-		r = qed_write_header(s);
-		if (r < 0)
-			return err_errno(e, -r, "cannot write the QED header");
-	}
-	if (s->dirty && !(b->flags & BLK_CHECK)) {
-		struct blk_check c = {.quiet = true};
-		r = qed_check(b, &c, BLK_FIX_ERRORS, e);
-		if (r >= 0 && (c.corruptions || c.check_errors))
-			r = err_set(e, EIO, "QED image was not closed and its check finds %" PRIu64 " errors: run check -r all",
-				    c.corruptions + c.check_errors);
-	}
-	return r;
+	return b->flags & BLK_RDWR ? qed_reopen(b, true, e) : 0;
 }
 
 static void qed_close(struct blk *b)
@@ -408,10 +430,8 @@ static void qed_close(struct blk *b)
 
 	if (!s->meta)
 		return;
-	if (s->dirty && (b->flags & BLK_RDWR) && !(b->flags & BLK_CHECK) && !blk_flush(b->file)) {
-		s->features &= ~(uint64_t)F_NEED_CHECK;
-		qed_write_header(s);
-	}
+	if (blk_writable(b))
+		qed_reopen(b, false, NULL);
 	metacache_free(s->meta);
 	blockmap_destroy(&s->map);
 }
@@ -541,6 +561,7 @@ BLOCK_FORMAT(qed) = {
 	.probe = qed_probe,
 	.open = qed_open,
 	.close = qed_close,
+	.reopen = qed_reopen,
 	.create = qed_create,
 	.pread = blockmap_pread,
 	.pwrite = blockmap_pwrite,

@@ -146,12 +146,24 @@ static int vdi_scan(struct vdi *s, uint32_t *next, struct err *e)
 	return 0;
 }
 
+/* What only a writer needs: where the next block goes. */
+static int vdi_reopen(struct blk *b, bool writable, struct err *e)
+{
+	struct vdi *s = b->state;
+	uint32_t next = 0;
+	int r = writable ? vdi_scan(s, &next, e) : 0;
+
+	if (!r && next > s->allocated)
+		s->allocated = next;
+	return r;
+}
+
 static int vdi_open(struct blk *b, struct err *e)
 {
 	struct vdi *s = b->state;
 	uint8_t h[H_BYTES];
 	uint64_t size, length;
-	uint32_t block, next;
+	uint32_t block;
 	int r = blk_pread_what(b->file, 0, sizeof h, h, "VDI header", e);
 
 	if (r < 0)
@@ -214,12 +226,7 @@ static int vdi_open(struct blk *b, struct err *e)
 	s->meta = metacache_new(b->file, e);
 	if (!s->meta)
 		return -ENOMEM;
-	if (!(b->flags & BLK_RDWR))
-		return 0;
-	r = vdi_scan(s, &next, e);
-	if (!r && next > s->allocated)
-		s->allocated = next;
-	return r;
+	return b->flags & BLK_RDWR ? vdi_reopen(b, true, e) : 0;
 }
 
 static void vdi_close(struct blk *b)
@@ -357,6 +364,7 @@ BLOCK_FORMAT(vdi) = {
 	.probe = vdi_probe,
 	.open = vdi_open,
 	.close = vdi_close,
+	.reopen = vdi_reopen,
 	.create = vdi_create,
 	.pread = blockmap_pread,
 	.pwrite = blockmap_pwrite,

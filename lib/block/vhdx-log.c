@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The log of a VHDX image, read only when another writer left it unapplied ([MS-VHDX] 2.3).
+ * The log of a VHDX image ([MS-VHDX] 2.3): written before the block allocation table changes, replayed when a writer left it
+ * unapplied.
  *
  * The log is a ring of 4 KB sectors. An entry is a header with descriptors (one or more sectors) and the data sectors
  * of its data descriptors. Entries that follow each other in place and in sequence number form a sequence; of the
  * valid sequences the one with the highest number is the active one, if its tail lies within it.
+ *
+ * Writing. An entry is flushed before what it describes is changed in place; the flush of the next entry makes that
+ * change durable, so the tail of an entry is the entry before it, and the ring never fills. The first entry of a session is
+ * on the disk, under a new GUID, before the headers name that GUID: at no instant do they name a log without an entry.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +17,7 @@
 #include <string.h>
 
 #include "block/vhdx.h"
+#include "crypto/hash.h"
 
 enum { E_SIGNATURE = 0, E_CHECKSUM = 4, E_LENGTH = 8, E_TAIL = 12, E_SEQUENCE = 16, E_DESCRIPTORS = 24, E_GUID = 32,
        E_FLUSHED = 48, E_LAST = 56, E_HEADER = 64, DESCRIPTOR = 32 };
@@ -264,4 +270,116 @@ out:
 	free(l.bytes);
 	free(l.entry);
 	return r;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* Bytes of the ring between two offsets. */
+static uint32_t distance(const struct vhdx *s, uint32_t from, uint32_t to)
+{
+	return (uint32_t)((to + s->log_bytes - from) % s->log_bytes);
+}
+
+static int ring_write(struct vhdx *s, uint32_t at, const uint8_t *p, uint32_t n)
+{
+	struct blk *file = s->map.node->file;
+	uint32_t first = s->log_bytes - at < n ? (uint32_t)(s->log_bytes - at) : n;
+	int r = blk_pwrite(file, s->log + at, first, p);
+
+	return r || first == n ? r : blk_pwrite(file, s->log, n - first, p + first);
+}
+
+static void entry_make(struct vhdx *s, uint8_t *entry, uint32_t length, uint64_t file_length, unsigned count, const uint64_t *at,
+		       const uint8_t (*data)[VHDX_LOG_SECTOR])
+{
+	memcpy(entry, "loge", 4);
+	le32_put(entry + E_LENGTH, length);
+	le32_put(entry + E_TAIL, s->log_tail);
+	le64_put(entry + E_SEQUENCE, s->log_sequence);
+	le32_put(entry + E_DESCRIPTORS, count);
+	memcpy(entry + E_GUID, s->log_guid, 16);
+	le64_put(entry + E_FLUSHED, s->flushed_length);
+	le64_put(entry + E_LAST, file_length);
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t *d = entry + E_HEADER + (size_t)i * DESCRIPTOR, *sector = entry + (size_t)(1 + i) * VHDX_LOG_SECTOR;
+		memcpy(d, "desc", 4);
+		memcpy(d + 4, data[i] + 4092, 4);
+		memcpy(d + 8, data[i], 8);
+		le64_put(d + 16, at[i]);
+		le64_put(d + 24, s->log_sequence);
+		memcpy(sector, "data", 4);
+		le32_put(sector + 4, (uint32_t)(s->log_sequence >> 32));
+		memcpy(sector + 8, data[i] + 8, 4084);
+		le32_put(sector + 4092, (uint32_t)s->log_sequence);
+	}
+	le32_put(entry + E_CHECKSUM, vhdx_crc(entry, length, E_CHECKSUM));
+}
+
+int vhdx_log_write(struct vhdx *s, unsigned count, const uint64_t *at, const uint8_t (*data)[VHDX_LOG_SECTOR])
+{
+	struct blk *file = s->map.node->file;
+	uint32_t length = (1 + count) * VHDX_LOG_SECTOR, here;
+	uint64_t file_length;
+	uint8_t *entry;
+	int r = blk_size(file, &file_length);
+
+	if (r < 0)
+		return r;
+	if (!s->log_sequence) { /* the first entry of this opener */
+		r = random_uuid(s->log_guid, NULL);
+		if (r < 0)
+			return r;
+		s->log_sequence = 1;
+		s->log_head = s->log_tail = 0;
+	}
+	if (s->log_bytes < 2u * length)
+		return -ENOSPC;
+	if (distance(s, s->log_tail, s->log_head) + length >= s->log_bytes) {
+		r = blk_flush(file);
+		if (r < 0)
+			return r;
+		s->log_tail = s->log_head;
+	}
+	entry = calloc(1, length);
+	if (!entry)
+		return -ENOMEM;
+	/* 2.3.1.1: the length that replay can count on, and the one that it makes: whole MBs. */
+	entry_make(s, entry, length, round_up64(file_length, VHDX_MB), count, at, data);
+	here = s->log_head;
+	r = ring_write(s, here, entry, length);
+	free(entry);
+	if (!r)
+		r = blk_flush(file);
+	if (r < 0)
+		return r; /* the next entry takes its place and its number */
+	s->flushed_length = file_length;
+	s->log_tail = here; /* what went before is in place for good */
+	s->log_head = (uint32_t)((here + length) % s->log_bytes);
+	s->log_sequence++;
+	if (!s->log_live) {
+		memcpy(s->header + HD_LOG_GUID, s->log_guid, 16);
+		r = vhdx_switch_headers(file, s);
+		if (!r)
+			s->log_live = true;
+		else
+			memset(s->header + HD_LOG_GUID, 0, 16);
+	}
+	return r;
+}
+
+int vhdx_log_retire(struct vhdx *s)
+{
+	struct blk *file = s->map.node->file;
+	int r = s->log_sequence ? blk_flush(file) : 0;
+
+	if (r < 0 || !s->log_sequence)
+		return r;
+	memset(s->header + HD_LOG_GUID, 0, 16);
+	r = vhdx_switch_headers(file, s);
+	if (r < 0) {
+		memcpy(s->header + HD_LOG_GUID, s->log_guid, 16);
+		return r;
+	}
+	s->log_live = false;
+	s->log_sequence = 0;
+	return 0;
 }

@@ -7,10 +7,10 @@
  * 256 MB, each at a multiple of 1 MB. A log left behind by another writer is replayed when the image is opened for
  * writing (and refused, with the remedy, when it is opened read-only).
  *
- * We write BAT entries in place and never to the log. The log exists to make updates of several sectors atomic; the
- * only metadata we change is one 8-byte entry at a time, which no sector boundary divides, and it is published after
- * the file reaches past its block (see blockmap.h). The headers are switched one after the other with a flush after
- * each, with new write GUIDs before the first change, as 2.2.2 demands.
+ * BAT entries change through the log (vhdx-log.c): the sectors as they will be are logged and flushed, then changed in
+ * place, after the file reaches past their blocks and, where that matters, the data is on the disk (see blockmap.h). The
+ * headers are switched one after the other with a flush after each, with new write GUIDs before the first change, as
+ * 2.2.2 demands.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -90,7 +90,7 @@ static void vhdx_seal_header(uint8_t *h)
 }
 
 /* 2.2.2: writes the header that is not current with the next number, makes it current, and then does the other. */
-static int vhdx_switch_headers(struct blk *file, struct vhdx *s)
+int vhdx_switch_headers(struct blk *file, struct vhdx *s)
 {
 	int r = 0;
 
@@ -135,12 +135,38 @@ static int vhdx_allocate(void *image, uint64_t index, unsigned *count, struct pl
 	return r;
 }
 
+/* Logs the sectors of the table that hold the entries from `index` on, with those entries set. */
+static int vhdx_log_entries(struct vhdx *s, uint64_t index, unsigned count, uint64_t host)
+{
+	uint64_t at[VHDX_LOG_SECTORS] = {0};
+	uint8_t (*data)[VHDX_LOG_SECTOR] = malloc(VHDX_LOG_SECTORS * sizeof *data);
+	unsigned sectors = 0;
+	int r = data ? 0 : -ENOMEM;
+
+	for (; count && !r; count--, index++, host += s->map.block) {
+		uint64_t entry = vhdx_entry_at(s, index), sector = entry & ~(uint64_t)(VHDX_LOG_SECTOR - 1);
+		if (!sectors || at[sectors - 1] != sector) {
+			if (sectors == VHDX_LOG_SECTORS) {
+				r = -EFBIG;
+				break;
+			}
+			at[sectors] = sector;
+			r = metacache_read(s->meta, sector, data[sectors++], VHDX_LOG_SECTOR);
+		}
+		le64_put(data[sectors - 1] + (entry - sector), host | BAT_FULL);
+	}
+	if (!r)
+		r = vhdx_log_write(s, sectors, at, data);
+	free(data);
+	return r;
+}
+
 static int vhdx_publish(void *image, uint64_t index, unsigned count, const struct place *p)
 {
 	struct vhdx *s = image;
 	uint64_t host = p->host;
 	uint8_t raw[8];
-	int r = 0;
+	int r = vhdx_log_entries(s, index, count, host);
 
 	for (; count && !r; count--, index++, host += s->map.block) {
 		le64_put(raw, host | BAT_FULL);
@@ -367,6 +393,32 @@ out:
 	return r;
 }
 
+/* What only a writer needs: where the next block goes; and at its end the log is put away. */
+static int vhdx_reopen(struct blk *b, bool writable, struct err *e)
+{
+	struct vhdx *s = b->state;
+	int r;
+
+	if (!writable) {
+		r = vhdx_log_retire(s);
+		return r < 0 ? err_errno(e, -r, "cannot write the VHDX headers") : 0;
+	}
+	s->fresh = true;
+	r = blk_size(b->file, &s->flushed_length);
+	if (r < 0)
+		return err_errno(e, -r, "cannot ask for the size");
+	for (uint64_t i = 0; i < s->payload_blocks; i++) {
+		struct place p;
+		r = vhdx_find(s, i, &p);
+		if (r < 0)
+			return err_set(e, -r, "VHDX block %" PRIu64 " has a malformed entry in the block allocation table", i);
+		if (p.kind == PLACE_DATA && p.host + s->map.block > s->next)
+			s->next = p.host + s->map.block;
+	}
+	s->next = round_up64(s->next, VHDX_MB);
+	return 0;
+}
+
 static int vhdx_open(struct blk *b, struct err *e)
 {
 	struct vhdx *s = b->state;
@@ -382,7 +434,6 @@ static int vhdx_open(struct blk *b, struct err *e)
 	if ((r = vhdx_read_headers(b, e)) < 0)
 		return r;
 	s->next = s->log + s->log_bytes;
-	s->fresh = b->flags & BLK_RDWR;
 	if (vhdx_log_pending(s)) {
 		if (!(b->flags & BLK_RDWR)) {
 			err_set(e, EPERM, "VHDX image file '%s' opened read-only, but contains a log that needs to be replayed",
@@ -422,16 +473,7 @@ static int vhdx_open(struct blk *b, struct err *e)
 	s->meta = metacache_new(b->file, e);
 	if (!s->meta)
 		return -ENOMEM;
-	for (uint64_t i = 0; (b->flags & BLK_RDWR) && i < s->payload_blocks; i++) {
-		struct place p;
-		r = vhdx_find(s, i, &p);
-		if (r < 0)
-			return err_set(e, -r, "VHDX block %" PRIu64 " has a malformed entry in the block allocation table", i);
-		if (p.kind == PLACE_DATA && p.host + s->map.block > s->next)
-			s->next = p.host + s->map.block;
-	}
-	s->next = round_up64(s->next, VHDX_MB);
-	return 0;
+	return b->flags & BLK_RDWR ? vhdx_reopen(b, true, e) : 0;
 }
 
 static void vhdx_close(struct blk *b)
@@ -440,6 +482,8 @@ static void vhdx_close(struct blk *b)
 
 	if (!s->meta)
 		return;
+	if (blk_writable(b))
+		vhdx_log_retire(s); /* if that fails the log stays, and is replayed by the next one */
 	metacache_free(s->meta);
 	blockmap_destroy(&s->map);
 }
@@ -678,6 +722,7 @@ BLOCK_FORMAT(vhdx) = {
 	.probe = vhdx_probe,
 	.open = vhdx_open,
 	.close = vhdx_close,
+	.reopen = vhdx_reopen,
 	.create = vhdx_create,
 	.pread = blockmap_pread,
 	.pwrite = vhdx_pwrite,

@@ -170,7 +170,7 @@ static const struct blockmap_ops extent_ops = {
 static const struct blockmap_ops extent_zero_ops = {.find = extent_find, .allocate = extent_allocate, .publish = extent_publish,
 						    .publish_zero = extent_publish_zero, .unpack = extent_unpack};
 
-int vmdk_extent_pack(struct extent *x, uint64_t index, const uint8_t *buf, size_t n, bool flush)
+int vmdk_extent_pack(struct extent *x, uint64_t index, const uint8_t *buf, size_t n)
 {
 	uint64_t host, bytes;
 	uLongf packed = compressBound(x->map.block);
@@ -194,8 +194,8 @@ int vmdk_extent_pack(struct extent *x, uint64_t index, const uint8_t *buf, size_
 	r = (host + bytes) / BLK_SECTOR > UINT32_MAX ? -EFBIG : blk_pwrite(x->file, host, bytes, out);
 	if (!r) {
 		x->next = host + bytes;
-		if (flush)
-			r = blk_flush(x->file);
+		/* Half a stream is neither the old contents nor the new. Conversion runs without flushes (cache=unsafe). */
+		r = blk_flush(x->file);
 	}
 	if (!r)
 		r = enter(x, index, (uint32_t)(host / BLK_SECTOR));

@@ -354,7 +354,7 @@ static int fresh_cid(struct blk *b)
 }
 
 /* A write into a packed extent, grain by grain: what it leaves of a grain is unpacked first. */
-static int write_packed(struct extent *x, uint64_t in, size_t n, const uint8_t *buf, bool flush)
+static int write_packed(struct extent *x, uint64_t in, size_t n, const uint8_t *buf)
 {
 	uint8_t *grain = NULL;
 	int r = 0;
@@ -364,14 +364,14 @@ static int write_packed(struct extent *x, uint64_t in, size_t n, const uint8_t *
 		size_t whole = x->size - start < x->map.block ? (size_t)(x->size - start) : x->map.block;
 		size_t len = whole - at < n ? whole - at : n;
 		if (len == whole) {
-			r = vmdk_extent_pack(x, index, buf, len, flush);
+			r = vmdk_extent_pack(x, index, buf, len);
 		} else {
 			if (!grain && !(grain = malloc(x->map.block)))
 				return -ENOMEM;
 			r = blockmap_read(&x->map, start, whole, grain);
 			if (!r) {
 				memcpy(grain + at, buf, len);
-				r = vmdk_extent_pack(x, index, grain, whole, flush);
+				r = vmdk_extent_pack(x, index, grain, whole);
 			}
 		}
 		buf += len;
@@ -382,7 +382,7 @@ static int write_packed(struct extent *x, uint64_t in, size_t n, const uint8_t *
 	return r;
 }
 
-static int vmdk_write(struct blk *b, uint64_t off, size_t n, const uint8_t *buf, bool flush)
+static int vmdk_write(struct blk *b, uint64_t off, size_t n, const uint8_t *buf)
 {
 	int r = check_parent(b);
 
@@ -397,7 +397,7 @@ static int vmdk_write(struct blk *b, uint64_t off, size_t n, const uint8_t *buf,
 		else if (x->kind == EXTENT_FLAT)
 			r = blk_pwrite(x->file, x->flat_offset + in, len, buf);
 		else if (x->compressed)
-			r = write_packed(x, in, len, buf, flush);
+			r = write_packed(x, in, len, buf);
 		else
 			r = blockmap_write(&x->map, in, len, buf);
 		buf += len;
@@ -422,7 +422,7 @@ static int vmdk_flush(struct blk *b)
 
 static int vmdk_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags)
 {
-	int r = vmdk_write(b, off, n, buf, true);
+	int r = vmdk_write(b, off, n, buf);
 
 	if (!r && (flags & BLK_WRITE_FUA)) {
 		r = vmdk_flush(b);
@@ -436,7 +436,7 @@ static int vmdk_pwrite_compressed(struct blk *b, uint64_t off, size_t n, const v
 {
 	if (!b->supports_compressed)
 		return -ENOTSUP;
-	return n ? vmdk_write(b, off, n, buf, false) : 0;
+	return n ? vmdk_write(b, off, n, buf) : 0;
 }
 
 static int vmdk_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)

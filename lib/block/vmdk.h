@@ -70,7 +70,7 @@ int vmdk_desc_extent(const char **at, struct extent_line *l, struct err *e);
 int vmdk_extent_open(struct blk *b, struct extent *x, uint64_t sectors, struct err *e);
 void vmdk_extent_close(struct extent *x);
 /* One whole grain (n: shorter at the end of the extent), packed, to the end of the file. */
-int vmdk_extent_pack(struct extent *x, uint64_t index, const uint8_t *buf, size_t n, bool flush);
+int vmdk_extent_pack(struct extent *x, uint64_t index, const uint8_t *buf, size_t n);
 int vmdk_extent_check(struct extent *x, struct blk_check *c);
 
 /* ---- vmdk-create.c ---------------------------------------------------------------------------------------------- */

@@ -182,6 +182,22 @@ static int vpc_read_footer(struct blk *b, uint8_t *f, uint64_t length, struct er
 	return 0;
 }
 
+/* What only a writer needs: where the next block goes. */
+static int vpc_reopen(struct blk *b, bool writable, struct err *e)
+{
+	struct vpc *s = b->state;
+
+	for (uint32_t i = 0; writable && i < s->entries; i++) {
+		struct place p;
+		int r = vpc_find(s, i, &p);
+		if (r < 0)
+			return err_errno(e, -r, "cannot read the block table");
+		if (p.kind == PLACE_DATA && p.host + s->map.block > s->next)
+			s->next = p.host + s->map.block;
+	}
+	return 0;
+}
+
 static int vpc_open_dynamic(struct blk *b, uint64_t length, struct err *e)
 {
 	struct vpc *s = b->state;
@@ -222,15 +238,7 @@ static int vpc_open_dynamic(struct blk *b, uint64_t length, struct err *e)
 	s->next = round_up64(s->table + (uint64_t)s->entries * 4, BLK_SECTOR);
 	if (at + D_BYTES > s->next)
 		s->next = round_up64(at + D_BYTES, BLK_SECTOR);
-	for (uint32_t i = 0; (b->flags & BLK_RDWR) && i < s->entries; i++) {
-		struct place p;
-		r = vpc_find(s, i, &p);
-		if (r < 0)
-			return err_errno(e, -r, "cannot read the block table");
-		if (p.kind == PLACE_DATA && p.host + block > s->next)
-			s->next = p.host + block;
-	}
-	return 0;
+	return b->flags & BLK_RDWR ? vpc_reopen(b, true, e) : 0;
 }
 
 static bool counts_bytes(const uint8_t *f)
@@ -409,6 +417,7 @@ BLOCK_FORMAT(vpc) = {
 	.probe = vpc_probe,
 	.open = vpc_open,
 	.close = vpc_close,
+	.reopen = vpc_reopen,
 	.create = vpc_create,
 	.pread = blockmap_pread,
 	.pwrite = blockmap_pwrite,
