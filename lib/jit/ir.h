@@ -144,6 +144,11 @@ enum ir_host_flags {
 	IR_HOST_FLAGS_SUB_NOT_C, /* a - b: carry is no borrow (ARM) */
 	IR_HOST_FLAGS_ADD,       /* a + b */
 	IR_HOST_FLAGS_LOGIC,     /* negative and zero of the result, carry and overflow 0 */
+	/* with ir_flags.x86 only; any integer type */
+	IR_HOST_FLAGS_ADC, IR_HOST_FLAGS_SBB, /* a, b, result */
+	IR_HOST_FLAGS_SHL, IR_HOST_FLAGS_SHR, IR_HOST_FLAGS_SAR, /* a by b, not 0 */
+	IR_HOST_FLAGS_ROL, IR_HOST_FLAGS_ROR, /* carry and overflow of the result c */
+	IR_HOST_FLAGS_BITS,      /* a is the bits */
 };
 #define IR_NO_BIT 0xff
 struct ir_flags {
@@ -164,6 +169,11 @@ struct ir_flags {
 	enum ir_host_flags (*host)(uint32_t x);
 	uint8_t n, z, c, v;
 	bool alone; /* the slot holds nothing but `mask`: its other bits are zero */
+	/*
+	 * Status bits, conditions and what operations give are those of x86 itself (SDM volume 1, 3.4.3.1 and appendix B), the slot is
+	 * RFLAGS. A back end for such a host may keep the bits in the host's form; then SUB is a - b with borrow, in all types.
+	 */
+	bool x86;
 };
 
 /* Slot kept in a host register; host register numbers are the back end's (x86-64: rbx 3, r8..r15). */

@@ -288,6 +288,30 @@ uint64_t ir_machine_miss(struct cpu *c, uint64_t pc)
 	return to;
 }
 
+/* x86 status flags between the state and where translated code has them (host/x86-64-flags.c). */
+static void status_in(struct cpu *c)
+{
+	const struct ir_guest *g = engine(c)->front->guest;
+	uint64_t v;
+
+	if (!g->flags || !g->flags->x86)
+		return;
+	memcpy(&v, (char *)c + g->slots[g->flags->slot].offset, 8);
+	c->mmu->status = (uint32_t)((v & 0xff) << 8 | (v >> 11 & 1));
+}
+
+static void status_out(struct cpu *c)
+{
+	const struct ir_guest *g = engine(c)->front->guest;
+	uint64_t v, s = c->mmu->status;
+
+	if (!g->flags || !g->flags->x86)
+		return;
+	memcpy(&v, (char *)c + g->slots[g->flags->slot].offset, 8);
+	v = (v & ~0x8d5ull) | (s >> 8 & 0xd5) | (s & 1) << 11;
+	memcpy((char *)c + g->slots[g->flags->slot].offset, &v, 8);
+}
+
 /* What ended the scope. The state in memory is complete; pc only if the fault was not in translated code itself. */
 static enum trap_kind caught(struct cpu *c, const struct access_scope *s)
 {
@@ -300,6 +324,8 @@ static enum trap_kind caught(struct cpu *c, const struct access_scope *s)
 		ir_set_extra(c, p.extra);
 	}
 	m->at = 0;
+	if (m->in_region)
+		status_out(c);
 	m->in_region = false;
 	if (s->sig) {
 		/* A host fault in guest RAM: the file behind it was cut. */
@@ -415,9 +441,11 @@ static enum trap_kind translated(struct cpu *c)
 		return interpret(c);
 	}
 	ir_fp_enter(c, &host);
+	status_in(c);
 	m->in_region = true;
 	unsigned reason = ((enter *)(uintptr_t)ir_host_address(j, j->thunk[T1_ENTER]))(c, to);
 	m->in_region = false;
+	status_out(c);
 	ir_fp_leave(c, host);
 	access_leave(&s);
 	atomic_store(&x->jc.inside, 0);

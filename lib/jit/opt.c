@@ -184,6 +184,8 @@ static void backward(struct opt *s)
 			break;
 		case IR_SETFLAGS:
 			s->overwritten[r->guest->flags->slot] = s->stamp - 1;
+			/* aux: nobody wants the old value of any other bit either */
+			o->aux = !(r->guest->flags->mask & s->live_flags & ~o->imm);
 			o->imm &= s->live_flags;
 			if (!o->imm) {
 				o->op = IR_NOP;

@@ -137,6 +137,17 @@ static bool fuse(uint32_t x, unsigned condition, struct ir_fuse *f)
 	return false;
 }
 
+static enum ir_host_flags host(uint32_t x)
+{
+	static const uint8_t kind[] = {
+		[X86_FL_BITS] = IR_HOST_FLAGS_BITS, [X86_FL_ADD] = IR_HOST_FLAGS_ADD, [X86_FL_SUB] = IR_HOST_FLAGS_SUB,
+		[X86_FL_ADC] = IR_HOST_FLAGS_ADC, [X86_FL_SBB] = IR_HOST_FLAGS_SBB, [X86_FL_LOGIC] = IR_HOST_FLAGS_LOGIC,
+		[X86_FL_SHL] = IR_HOST_FLAGS_SHL, [X86_FL_SHR] = IR_HOST_FLAGS_SHR, [X86_FL_SAR] = IR_HOST_FLAGS_SAR,
+		[X86_FL_ROL] = IR_HOST_FLAGS_ROL, [X86_FL_ROR] = IR_HOST_FLAGS_ROR, [X86_FL_BZHI] = IR_HOST_FLAGS_NONE,
+	};
+	return (enum ir_host_flags)kind[x & 255];
+}
+
 const struct ir_flags x86_ir_flags = {
 	.slot = X86_SLOT_RFLAGS,
 	.mask = X86_STATUS,
@@ -144,4 +155,7 @@ const struct ir_flags x86_ir_flags = {
 	.test = test,
 	.needs = needs,
 	.fuse = fuse,
+	.host = host,
+	.n = IR_NO_BIT, .z = IR_NO_BIT, .c = IR_NO_BIT, .v = IR_NO_BIT,
+	.x86 = true,
 };

@@ -13,6 +13,10 @@ static const struct ir_slot slots[X86_SLOTS] = {
 	[X86_SLOT_RFLAGS] = {"rflags", offsetof(struct x86_cpu, rflags), IR_I64},
 };
 
+/* In system mode, where T1 runs regions of this front end: rbx and r12..r15 survive C calls. */
+static const struct ir_pin pins[] = {{X86_RAX, 8}, {X86_RCX, 9}, {X86_RDX, 10}, {X86_RBX, 11},
+				     {X86_RSP, 3}, {X86_RBP, 12}, {X86_RSI, 13}, {X86_RDI, 14}};
+
 const struct ir_guest x86_ir_guest = {
 	.name = "x86",
 	.slots = slots,
@@ -22,6 +26,8 @@ const struct ir_guest x86_ir_guest = {
 	.extra_offset = IR_NO_OFFSET,
 	.fpu_offset = IR_NO_OFFSET,
 	.flags = &x86_ir_flags,
+	.pins = pins,
+	.pin_count = sizeof pins / sizeof pins[0],
 };
 
 ir_ref x86_gpr_get(struct x86_ir *t, unsigned reg, unsigned size, bool high)

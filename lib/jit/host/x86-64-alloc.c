@@ -409,6 +409,11 @@ void t1_get(struct t1_gen *g, const struct ir_op *o)
 		return;
 	}
 	int pin = g->slot_reg[o->x];
+	if (t1_x86_flags(g) && o->x == g->guest->flags->slot) {
+		t1_flags_change(g);
+		unsigned r = t1_alloc(g), s = t1_alloc(g);
+		t1_status_out(g, r, s);
+	}
 	if (pin >= 0) {
 		if (!g->owner[pin]) {
 			g->owner[pin] = t;
@@ -548,6 +553,12 @@ void t1_set(struct t1_gen *g, const struct ir_op *o)
 	}
 	unalias_slot(g, o->x, t);
 	struct rm m = t1_slot(g, o->x);
+	if (t1_x86_flags(g) && o->x == g->guest->flags->slot) {
+		store_int(g, t, m, type);
+		unsigned r = t1_alloc(g), s = t1_alloc(g);
+		t1_status_in(g, r, s);
+		return; /* no value is in this slot: it changes by itself */
+	}
 	if (t1_is_int(type)) {
 		store_int(g, t, m, type);
 	} else if (t1_is_xmm(type)) {

@@ -187,7 +187,7 @@ void t1_fallback_memory(struct t1_gen *g, const struct ir_op *o)
 }
 
 /* An argument of the C call whose operands are all in memory or in registers that calls preserve. */
-static void argument(struct t1_gen *g, unsigned reg, ir_ref t)
+void t1_argument(struct t1_gen *g, unsigned reg, ir_ref t)
 {
 	const struct t1_loc *l = &g->loc[t];
 	unsigned type = t1_type(g, t);
@@ -223,18 +223,26 @@ void t1_helper(struct t1_gen *g, const struct ir_op *o)
 		if (!t1_is_int(t1_type(g, in[i])) && !(t1_constant(g, in[i]) && ir_type_bytes[t1_type(g, in[i])] <= 8))
 			t1_home(g, in[i]);
 	g->locked = 0;
+	if (t1_x86_flags(g) && h->flags & IR_HELPER_STATE) {
+		t1_flags_change(g);
+		g->locked = 0;
+	}
 	t1_call_begin(g, h->flags);
+	if (t1_x86_flags(g) && h->flags & IR_HELPER_READS)
+		t1_status_out(g, RCX, RDX);
 	if (h->flags & (IR_HELPER_FAULTS | IR_HELPER_STATE | IR_HELPER_ENDS))
 		t1_store_pc(g, g->insn_pc, true);
 	if (ir_type_bytes[h->ret] > 8)
 		INS(0x8d | O_W, regs[n++], rm_mem(RSP, T1_RESULT));
 	for (unsigned i = 0; i < h->args; i++)
-		argument(g, regs[n++], in[i]);
+		t1_argument(g, regs[n++], in[i]);
 	cpu_argument(g);
 	call(g, (uint64_t)(uintptr_t)h->fn);
 	if (h->ret != IR_VOID && ir_type_bytes[h->ret] <= 8)
 		t1_move(g, RAX, rm_mem(RSP, T1_RESULT), IR_I64, true);
 	t1_call_end(g, h->flags);
+	if (t1_x86_flags(g) && h->flags & IR_HELPER_WRITES)
+		t1_status_in(g, RCX, RDX);
 	if (h->ret != IR_VOID && ir_type_bytes[h->ret] <= 8 && t1_is_int(h->ret) && g->r->temp[o->dst].last) {
 		/* Still in rax: only pinned registers were loaded since. */
 		if (h->ret == IR_I32)
@@ -268,8 +276,7 @@ static void and_imm(struct t1_gen *g, unsigned reg, uint64_t mask, unsigned scra
 	}
 }
 
-/* setflags changes the slot behind its values' backs: they move. */
-static void flags_change(struct t1_gen *g)
+void t1_flags_change(struct t1_gen *g)
 {
 	unsigned slot = g->guest->flags->slot;
 	int pin = g->slot_reg[slot];
@@ -321,7 +328,7 @@ static bool host_flags(struct t1_gen *g, const struct ir_op *o)
 
 	if (kind == IR_HOST_FLAGS_NONE || (kind == IR_HOST_FLAGS_LOGIC ? !o->c : !o->b))
 		return false;
-	flags_change(g);
+	t1_flags_change(g);
 	t1_vacate(g, RAX);
 	unsigned scratch = t1_alloc(g);
 	if (kind == IR_HOST_FLAGS_LOGIC) {
@@ -382,12 +389,12 @@ static void set_flags(struct t1_gen *g, const struct ir_op *o)
 	const ir_ref in[3] = {o->a, o->b, o->c};
 	unsigned slot = g->guest->flags->slot, type = g->guest->slots[slot].type;
 
-	flags_change(g);
+	t1_flags_change(g);
 	g->locked = 0;
 	t1_call_begin(g, 0);
 	for (unsigned i = 0; i < 3; i++)
 		if (in[i])
-			argument(g, regs[i], in[i]);
+			t1_argument(g, regs[i], in[i]);
 		else
 			INS(0x31, regs[i], rm_reg(regs[i]));
 	t1_imm(g, RDI, o->x);
@@ -408,6 +415,10 @@ static void set_flags(struct t1_gen *g, const struct ir_op *o)
 
 void t1_flags(struct t1_gen *g, const struct ir_op *o)
 {
+	if (t1_x86_flags(g)) {
+		t1_flags_x86(g, o);
+		return;
+	}
 	if (o->op == IR_SETFLAGS) {
 		const struct ir_flags *f = g->guest->flags;
 		bool descending = (f->n == IR_NO_BIT || f->z == IR_NO_BIT || f->n > f->z) &&

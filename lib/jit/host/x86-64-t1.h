@@ -191,6 +191,13 @@ void t1_label_ref(struct t1_gen *g, uint32_t label); /* the rel32 at g->p - 4 le
 void t1_leave(struct t1_gen *g, unsigned reason);
 void t1_eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest);
 void t1_literal(struct t1_gen *g, unsigned reg, uint32_t op); /* lea reg, [op] */
+void t1_argument(struct t1_gen *g, unsigned reg, ir_ref t);
+void t1_flags_change(struct t1_gen *g); /* setflags changes the slot behind its values' backs: they move */
+/* ---- x86-64-flags.c ---- */
+bool t1_x86_flags(const struct t1_gen *g);
+void t1_flags_x86(struct t1_gen *g, const struct ir_op *o);
+void t1_status_out(struct t1_gen *g, unsigned r, unsigned s); /* to the slot; changes both registers */
+void t1_status_in(struct t1_gen *g, unsigned r, unsigned s);
 /* ---- x86-64-gen.c ---- */
 int32_t t1_bias(const struct ir_guest *guest);
 #endif
