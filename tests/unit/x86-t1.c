@@ -184,7 +184,7 @@ static void show(const uint8_t *code, size_t n)
 
 int main(int argc, char **argv)
 {
-	unsigned long turns = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
+	unsigned long turns = argc > 1 ? strtoul(argv[1], NULL, 0) : 6000;
 	unsigned bad = 0, insns = 0;
 
 	bench_new(&bench[0], JIT_INTERPRET);
