@@ -7,6 +7,15 @@
  *	CHECK name, condition                        after a comparison: jump condition that means good
  */
 	.set SIZE_OF_STACK, 16384
+	/* Fills a descriptor: selector, base, limit, attributes as in bits 40..55 of it. */
+	.macro DESCRIPTOR selector, base, limit, attr
+	mov $(\base), %eax
+	mov $(\limit), %ecx
+	mov $(\attr), %edx
+	mov $(gdt + \selector), %edi
+	call make_descriptor
+	.endm
+
 	.text
 	.code32
 multiboot_header:
@@ -102,6 +111,30 @@ print_bad: /* esi: name; what was seen last */
 	mov $text_newline, %esi
 	jmp print
 
+make_descriptor: /* edi: where, eax base, ecx limit, edx attributes */
+	mov %cx, (%edi)
+	mov %ax, 2(%edi)
+	rol $16, %eax
+	mov %al, 4(%edi)
+	mov %ah, 7(%edi)
+	shr $16, %ecx
+	and $15, %cl
+	mov %dl, 5(%edi)
+	and $0xf0, %dh
+	or %cl, %dh
+	mov %dh, 6(%edi)
+	ret
+
+/* The task register, with ring 0's stack for calls from outside. */
+load_tss:
+	movl $stack_inner, tss + 4
+	movl $0x10, tss + 8
+	movw $104, tss + 102
+	DESCRIPTOR 0x38, tss, 103+8192, 0x0089
+	mov $0x38, %eax
+	ltr %ax
+	ret
+
 /* Gates of all 32 exceptions and of 8 interrupts more: DPL 0, but 3 for vectors 3, 4 and 32 up. */
 make_idt:
 	mov $idt, %edi
@@ -166,6 +199,7 @@ common_stub: /* vector, error, eip, cs, eflags, (esp, ss) */
 	mov %eax, last_ss
 	mov %cr2, %eax
 	mov %eax, last_cr2
+	mov %ecx, last_cx
 	mov %esp, last_frame
 	incl faults
 	cmpl $0, resume
@@ -209,6 +243,60 @@ common_stub: /* vector, error, eip, cs, eflags, (esp, ss) */
 	mov $\error, %edx
 	mov $87b, %ecx
 	call check_fault
+	.section .rodata
+89:	.asciz "\name"
+	.text
+	.endm
+
+	/* The instruction faults so in ring 3, on a stack of its own. \flags: what RFLAGS are there. */
+	.macro FAULTS3 name, vec, error, flags, insn:vararg
+	movl $-1, last_vector
+	movl $88f, resume
+	mov %esp, resume_sp
+	pushl $0x33
+	pushl $user_stack_top
+	pushl $\flags
+	pushl $0x2b
+	pushl $86f
+	iret
+86:	mov $0x33, %eax
+	mov %eax, %ds
+	mov %eax, %es
+87:	\insn
+	int $0x27
+88:	mov $89f, %esi
+	mov $\vec, %eax
+	mov $\error, %edx
+	mov $87b, %ecx
+	call check_fault
+	.section .rodata
+89:	.asciz "\name"
+	.text
+	.endm
+
+	/* Runs in ring 3 without a fault. eax comes back. */
+	.macro USER name, flags, insn:vararg
+	movl $-1, last_vector
+	movl $88f, resume
+	mov %esp, resume_sp
+	pushl $0x33
+	pushl $user_stack_top
+	pushl $\flags
+	pushl $0x2b
+	pushl $86f
+	iret
+86:	mov $0x33, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	\insn
+87:	int $0x27
+88:	mov $89f, %esi
+	cmpl $0x27, last_vector
+	je 85f
+	call print_bad
+	jmp 84f
+85:	call print_good
+84:
 	.section .rodata
 89:	.asciz "\name"
 	.text
@@ -305,6 +393,7 @@ last_flags:	.long 0
 last_sp:	.long 0
 last_ss:	.long 0
 last_cr2:	.long 0
+last_cx:	.long 0
 last_frame:	.long 0
 faults:		.long 0
 seen:		.long 0
@@ -312,6 +401,14 @@ seen:		.long 0
 	.bss
 	.align 4096
 idt:	.fill 256, 8, 0
+	.align 16
+	.fill 4096, 1, 0
+stack_inner:
+	.fill 4096, 1, 0
+user_stack_top:
+	.align 4096
+	.globl tss
+tss:	.fill 104 + 8192 + 8, 1, 0
 	.align 16
 	.fill SIZE_OF_STACK, 1, 0
 stack_top:

@@ -168,10 +168,11 @@ static void enter(struct x86_cpu *c, const struct task *t, bool wide, const uint
 		x86_sys_update(c);
 		load_ldt(c, t->ldt);
 		load_stack(c, t->seg[X86_SS]);
+		load_code(c, t->seg[X86_CS]);
+		x86_sys_update(c);
 		static const uint8_t data[] = {X86_ES, X86_DS, X86_FS, X86_GS};
 		for (unsigned i = 0; i < 4; i++)
 			load_data(c, data[i], t->seg[data[i]]);
-		load_code(c, t->seg[X86_CS]);
 	}
 	c->rip = t->ip;
 	x86_sys_update(c);
