@@ -51,33 +51,6 @@ int blk_not_built_in(const char *what, const char *library, const char *package,
 	return -ENOTSUP;
 }
 
-char *blk_url_unescape(const char *text, size_t n)
-{
-	char *out = malloc(n + 1), *o = out;
-
-	for (size_t i = 0; out && i < n; i++) {
-		char hex[3] = "", *end;
-		if (text[i] != '%') {
-			*o++ = text[i];
-			continue;
-		}
-		if (n - i < 3)
-			goto bad;
-		memcpy(hex, text + i + 1, 2);
-		*o = (char)strtol(hex, &end, 16);
-		if (end != hex + 2 || !*o)
-			goto bad;
-		o++;
-		i += 2;
-	}
-	if (out)
-		*o = '\0';
-	return out;
-bad:
-	free(out);
-	return NULL;
-}
-
 char *blk_secret_text(struct blk *b, const char *id, struct err *e)
 {
 	struct objects *o = blk_graph_objects(b->graph);

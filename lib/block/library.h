@@ -35,9 +35,6 @@ int blk_library_load(struct blk_library *l, struct err *e);
 /* For drivers whose library was not there when this was built. */
 int blk_not_built_in(const char *what, const char *library, const char *package, struct err *e);
 
-/* %XX to bytes in `n` bytes of text; %00 and malformed ones are refused with NULL. New string. */
-char *blk_url_unescape(const char *text, size_t n);
-
 /* The secret `id` as text without NUL, new string that blk_secret_free() gives back; NULL with *e. */
 char *blk_secret_text(struct blk *b, const char *id, struct err *e);
 void blk_secret_free(char *text);
