@@ -140,7 +140,7 @@ static int run(const struct command *c, int argc, char **argv)
 		goto out;
 	}
 	for (unsigned i = 0; i < m.a.objects.count; i++)
-		if (objects_add_text(m.objects, m.a.objects.item[i], &e)) {
+		if (blk_object_add_text(m.graph, m.a.objects.item[i], &e)) {
 			r = img_fail(&e);
 			goto out;
 		}

@@ -284,6 +284,13 @@ void blk_graph_free(struct blk_graph *g);                 /* every node must be 
 struct objects *blk_graph_objects(struct blk_graph *g);
 /* Descriptor sets: "/dev/fdset/ID" opens a duplicate of the member whose access mode fits. Takes over fd. */
 int blk_fdset_add(struct blk_graph *g, unsigned id, int fd);
+/*
+ * Session parameters of iSCSI targets, as -iscsi has them: user, password, password-secret, header-digest, initiator-name,
+ * timeout; "id" (a target's name) binds the group to that target. What an image's own options say comes first.
+ */
+int blk_iscsi_defaults(struct blk_graph *g, const json_t *props, struct err *e);
+/* The text of --object: type "iscsi" for the above, all others go to the graph's objects (crypto/object.h). */
+int blk_object_add_text(struct blk_graph *g, const char *text, struct err *e);
 /* Warnings (missing backing format and the like): printed to stderr as "PROGRAM: warning: ..." unless turned off. */
 void blk_warn(struct blk_graph *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -28,6 +28,7 @@ struct blk_graph {
 	unsigned serial;
 	struct { unsigned id; int fd; } fdset[64];
 	unsigned fdset_count;
+	json_t *iscsi; /* groups of blk_iscsi_defaults(); NULL: none */
 	pthread_mutex_t lock;
 };
 

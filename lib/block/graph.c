@@ -36,6 +36,7 @@ void blk_graph_free(struct blk_graph *g)
 		return;
 	for (unsigned i = 0; i < g->fdset_count; i++)
 		close(g->fdset[i].fd);
+	json_decref(g->iscsi);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
 }
