@@ -296,6 +296,20 @@ static int take_generic(json_t *o, unsigned *flags, struct err *e)
 	return 0;
 }
 
+/* A list [a, b] as {"0": a, "1": b}: dotted option names have its numbers. New object. */
+static json_t *numbered(const json_t *list)
+{
+	json_t *o = json_object(), *v;
+	char key[24];
+	size_t i;
+
+	json_array_foreach (list, i, v) {
+		snprintf(key, sizeof key, "%zu", i);
+		json_object_set(o, key, v);
+	}
+	return o;
+}
+
 /* Moves every scalar of o (nested ones under dotted names) that the table knows into opts. */
 static int take_table(json_t *o, const char *prefix, const struct blk_option *table, struct blk_opts *opts, struct err *e)
 {
@@ -312,6 +326,10 @@ static int take_table(json_t *o, const char *prefix, const struct blk_option *ta
 		snprintf(name, sizeof name, "%s%s", prefix, key);
 		for (const struct blk_option *t = table; t && t->name; t++)
 			known |= !strcmp(t->name, name);
+		if (json_is_array(v)) {
+			json_object_set_new(o, key, numbered(v));
+			v = json_object_get(o, key);
+		}
 		if (json_is_object(v) && strlen(name) < 200) {
 			snprintf(buf, sizeof buf, " ");
 			strcat(name, ".");
