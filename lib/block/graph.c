@@ -150,6 +150,17 @@ static bool is_device(const char *path)
 	       strncmp(path, "/dev/fd/", 8);
 }
 
+/* Protocols and drivers of the classic tools that there are none of here. */
+static bool is_absent(const char *name, size_t n)
+{
+	static const char *const absent[] = {"sheepdog", "sheepdog+tcp", "sheepdog+unix", "nvme", "rbd", "nfs", "vxhs", "replication", "quorum"};
+
+	for (unsigned i = 0; i < sizeof absent / sizeof *absent; i++)
+		if (strlen(absent[i]) == n && !memcmp(absent[i], name, n))
+			return true;
+	return false;
+}
+
 const struct blk_format *blk_protocol_of(const char *filename, struct err *e)
 {
 	struct prefix_search s = {.name = filename, .length = prefix_length(filename)};
@@ -157,6 +168,10 @@ const struct blk_format *blk_protocol_of(const char *filename, struct err *e)
 
 	if (s.length) {
 		blk_format_each(match_prefix, &s);
+		if (!s.found && is_absent(filename, s.length)) {
+			err_set(e, ENOTSUP, "The protocol '%.*s' is not built in", (int)s.length, filename);
+			return NULL;
+		}
 		if (!s.found) {
 			err_set(e, ENOENT, "Unknown protocol '%.*s'", (int)s.length, filename);
 			if (!access(filename, F_OK))
@@ -742,7 +757,8 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 		a->perm |= BLK_PERM_WRITE | BLK_PERM_RESIZE; /* read-only=off in the options of a backing file */
 	a->flags = flags;
 	if (driver && !(f = blk_format_find(driver))) {
-		r = err_set(e, ENOENT, "Unknown driver '%s'", driver);
+		r = is_absent(driver, strlen(driver)) ? err_set(e, ENOTSUP, "The driver '%s' is not built in", driver)
+						      : err_set(e, ENOENT, "Unknown driver '%s'", driver);
 		goto out;
 	}
 	if (!f && a->protocol)
