@@ -166,11 +166,14 @@ UNITPROG_user-sys-compat := emu-user
 UNITPROG_user-sys-tables := emu-user
 UNITPROG_user-vma := emu-user
 $(foreach u,$(filter cpu-% dev-%,$(UNITS)),$(eval UNITPROG_$(u) := emu-cpu))
+# These bring drives of their own, which fail and wait when they are told to.
+UNITFLAGS_dev-fdc := -Wl,-z,muldefs
+UNITFLAGS_dev-pflash := -Wl,-z,muldefs
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLCFLAGS) -Itests -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< \
+	$(Q)$(CC) $(ALLCFLAGS) -Itests -MMD -MP -MF $@.d $(ALLLDFLAGS) $(UNITFLAGS_$*) -o $@ $< \
 	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
 	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
 # While a program has no main, what it refers to may come later.

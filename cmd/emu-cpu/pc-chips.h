@@ -20,4 +20,7 @@ const struct irq *hpet_legacy_inputs(struct device *d); /* i8254_connect() and m
 void hpet_connect_legacy(struct device *d, const struct irq *irq0, const struct irq *irq8); /* IRQ 0 and 8 of 8259 and I/O APIC */
 void hpet_connect(struct device *d, unsigned pin, const struct irq *out); /* pins of the I/O APIC, as "hpet-intcap" names them */
 
+
+/* Floppy controller ("isa-fdc"): what CMOS byte 0x10 says of drive n (0 none, 1 360 KB, 2 1.2 MB, 4 1.44 MB, 5 2.88 MB). */
+uint8_t fdc_drive_type(struct device *d, unsigned n);
 #endif
