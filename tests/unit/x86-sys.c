@@ -275,7 +275,7 @@ static void run_kernel(const char *name, enum jit_accel accel, bool show)
 
 int main(int argc, char **argv)
 {
-	static const char *const kernels[] = {"smoke", "segments", "gates", "paging", NULL};
+	static const char *const kernels[] = {"smoke", "segments", "gates", "paging", "long", NULL};
 	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	bool t0 = true, t1 = true;
 	int i = 1;

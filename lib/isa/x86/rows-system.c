@@ -33,6 +33,9 @@ const struct x86_row x86_rows_system[] = {
 	I(lsl, 0x0F03, RW, O2(Gv, EvMw), FW(ZF), CP(EMULATE)),
 	I(clts, 0x0F06, PRIV, CP(EMULATE)),
 	I(sysret, 0x0F07, PRIV | END, ONLY64, FT(SYSCALL), RR(rC | 1u << X86_R11), FW(ST | DF), CP(EMULATE)),
+	/* outside 64-bit mode on AMD's processors alone (AMD APM volume 3); programs under Linux are not to use it */
+	ROW("syscall", syscall32, 0x0F05, END, NOT64, FT(SYSCALL), RR(rC), RWR(rC), CP(EMULATE)),
+	ROW("sysret", sysret32, 0x0F07, PRIV | END, NOT64, FT(SYSCALL), RR(rC), CP(EMULATE)),
 	I(invd, 0x0F08, PRIV, CP(EMULATE)),
 	I(wbinvd, 0x0F09, PRIV, CP(EMULATE)),
 	ROW("mov", mov_from_cr, 0x0F20, W | PRIV | X86_ROW_MODREG, O2(Rm, Cm), CP(EMULATE)),

@@ -19,7 +19,8 @@ const struct x86_sys_op x86_sys_ops[X86_OP_COUNT] = {
 	[X86_OP_invd] = {x86_sys_wbinvd, X86_SYS_PLAIN, false},
 	PLAIN(mov_from_cr), PLAIN(mov_from_dr), ENDS(mov_to_cr), ENDS(mov_to_dr), ENDS(wrmsr), PLAIN(rdmsr), PLAIN(rdpmc), JUMPS(sysexit),
 	JUMPS(rsm), ENDS(mov_to_seg), PLAIN(push_seg), ENDS(pop_seg), ENDS(les), ENDS(lds), ENDS(lss), ENDS(lfs), ENDS(lgs),
-	JUMPS(jmpf), JUMPS(callf), JUMPS(retf), JUMPS(iret), JUMPS(syscall), JUMPS(sysenter), PLAIN(cpuid), PLAIN(in), ENDS(out),
+	JUMPS(jmpf), JUMPS(callf), JUMPS(retf), JUMPS(iret), JUMPS(syscall), JUMPS(sysenter), [X86_OP_syscall32] = {x86_sys_syscall, X86_SYS_JUMPS, false},
+	[X86_OP_sysret32] = {x86_sys_sysret, X86_SYS_JUMPS, false}, PLAIN(cpuid), PLAIN(in), ENDS(out),
 	JUMPS(ins), JUMPS(outs), PLAIN(cli), PLAIN(sti), PLAIN(pushf), ENDS(popf), JUMPS(int), JUMPS(int3), JUMPS(into), JUMPS(int1),
 	PLAIN(pusha), PLAIN(popa), PLAIN(enter), PLAIN(arpl), PLAIN(rdfsbase), PLAIN(rdgsbase), PLAIN(wrfsbase), PLAIN(wrgsbase), PLAIN(rdpid),
 };

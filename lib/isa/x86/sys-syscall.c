@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SYSENTER, SYSEXIT, SYSCALL, SYSRET (Intel SDM volume 3, 5.8.7 and 5.8.8; AMD APM volume 3 for the legacy forms of the latter two). */
+#include "isa/x86/cpuid.h"
 #include "isa/x86/sys.h"
 
 static void flat_segment(struct x86_cpu *c, unsigned seg, uint16_t selector, uint16_t attr)
@@ -44,13 +45,19 @@ X86_SYS_HELPER(sysexit)
 	x86_set_ip(c, wide ? ip : (uint32_t)ip);
 }
 
+/* Intel's processors have both in 64-bit mode only. */
+static bool legacy_allowed(const struct x86_cpu *c)
+{
+	return c->mode == 64 || c->feat->vendor[0] != 'G';
+}
+
 X86_SYS_HELPER(syscall)
 {
 	(void)ea;
 	uint64_t old = c->rflags, next = x86_next_ip(c, in);
 	uint16_t cs = (uint16_t)(c->sys.star >> 32 & 0xfffc);
 
-	if (!(c->sys.efer & X86_EFER_SCE))
+	if (!(c->sys.efer & X86_EFER_SCE) || !legacy_allowed(c))
 		x86_raise(c, X86_UD, 0);
 	c->gpr[X86_RCX] = next;
 	if (x86_long(c)) {
@@ -81,7 +88,7 @@ X86_SYS_HELPER(sysret)
 	uint16_t cs = (uint16_t)(c->sys.star >> 48);
 	bool wide = in->rex & 8;
 
-	if (!(c->sys.efer & X86_EFER_SCE))
+	if (!(c->sys.efer & X86_EFER_SCE) || !legacy_allowed(c))
 		x86_raise(c, X86_UD, 0);
 	if (!x86_protected(c) || c->sys.cpl)
 		x86_raise(c, X86_GP, 0);

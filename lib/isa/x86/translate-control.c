@@ -187,7 +187,7 @@ x86_emit_fn *const x86_emit_control[X86_OP_COUNT] = {
 	[X86_OP_jmp] = jmp, [X86_OP_call] = call, [X86_OP_ret] = ret, [X86_OP_syscall] = system_call, [X86_OP_int] = interrupt,
 	[X86_OP_int3] = int3, [X86_OP_int1] = int3, [X86_OP_into] = into,
 	/* without the kernel's own vdso there is nowhere for it to return to; features.def's SEP is not shown */
-	[X86_OP_sysenter] = undefined, [X86_OP_ud0] = undefined, [X86_OP_ud1] = undefined, [X86_OP_ud2] = undefined,
+	[X86_OP_sysenter] = undefined, [X86_OP_syscall32] = undefined, [X86_OP_ud0] = undefined, [X86_OP_ud1] = undefined, [X86_OP_ud2] = undefined,
 	[X86_OP_monitor] = undefined, [X86_OP_mwait] = undefined, [X86_OP_clac] = undefined, [X86_OP_stac] = undefined,
 	[X86_OP_rsm] = undefined,
 };
