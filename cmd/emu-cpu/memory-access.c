@@ -257,6 +257,17 @@ static uint64_t ram_get(const uint8_t *p, unsigned size)
 	}
 }
 
+/*
+ * Registers take an access whole that begins in them, as on a bus, where who claims the address takes the data: a byte-wide port of another
+ * chip in the middle (0xcf9 in 0xcf8) does not cut a doubleword.
+ */
+static uint64_t whole(const struct range *g, uint64_t offset, uint64_t n, unsigned left)
+{
+	uint64_t most = g->region->last - offset;
+
+	return n >= left || most >= left - 1 ? left : most + 1;
+}
+
 uint64_t space_load(struct space *s, uint64_t addr, unsigned size, enum mem_result *r)
 {
 	enum mem_result result = MEM_OK;
@@ -277,6 +288,7 @@ uint64_t space_load(struct space *s, uint64_t addr, unsigned size, enum mem_resu
 			v |= ones((unsigned)n) << (8 * at);
 		} else {
 			enum mem_result one = MEM_OK;
+			n = whole(&g, offset, n, size - at);
 			v |= region_load(g.region, offset, (unsigned)n, &one) << (8 * at);
 			note(&result, one);
 		}
@@ -304,6 +316,7 @@ void space_store(struct space *s, uint64_t addr, uint64_t value, unsigned size, 
 			ram_written(g.region->ram, offset, n);
 		} else if (g.region->ops && !g.readonly) {
 			enum mem_result one = MEM_OK;
+			n = whole(&g, offset, n, size - at);
 			region_store(g.region, offset, v, (unsigned)n, &one);
 			note(&result, one);
 		}

@@ -2,6 +2,8 @@
 /* What the command line and the control socket put into a machine from outside: disks, byte streams, network cables. Main thread, locked. */
 #ifndef EMU_CPU_PLUGS_H
 #define EMU_CPU_PLUGS_H
+#include <stdbool.h>
+#include <stdint.h>
 #include "base/err.h"
 
 struct machine;
@@ -13,6 +15,12 @@ int serial_reconnect(struct machine *m, const char *id, int fd, struct err *e);
 
 /* text: id=ID,nbd=unix:PATH,if=ide|virtio|floppy|pflash|none|…; see emu-cpu(1), -disk. */
 int drive_add(struct machine *m, const char *text, struct err *e);
+struct drive;
+/* Media of drives that have removable ones. force: although the guest has locked it. nbd: path of the new server's socket. */
+int drive_eject(struct drive *d, bool force, struct err *e);
+int drive_change(struct drive *d, const char *nbd, bool force, struct err *e);
+/* The server's image has another size now, in bytes. */
+void drive_resized(struct drive *d, uint64_t size);
 
 /* text: id=ID,fd=N or unix=PATH[,packet=on][,vnet_hdr=on] */
 int net_add(struct machine *m, const char *text, struct err *e);
