@@ -23,4 +23,12 @@ void hpet_connect(struct device *d, unsigned pin, const struct irq *out); /* pin
 
 /* Floppy controller ("isa-fdc"): what CMOS byte 0x10 says of drive n (0 none, 1 360 KB, 2 1.2 MB, 4 1.44 MB, 5 2.88 MB). */
 uint8_t fdc_drive_type(struct device *d, unsigned n);
+
+/* Parallel flash ("cfi.pflash01", "cfi.pflash02"): its memory, which the board places. */
+struct region *pflash_region(struct device *d);
+/*
+ * -pflash and -drive if=pflash of a PC: unit 0 ends at 4 GiB, unit 1 (OVMF's variables) below it. Returns how many there are, 0: firmware is
+ * -bios; top: unit 0, whose end the board shows below 1 MiB. -errno with e filled.
+ */
+int pflash_pc(struct machine *m, struct region *system, struct region **top, struct err *e);
 #endif

@@ -62,6 +62,19 @@ static void drive_one(struct drive *d)
 	r->done(r->opaque, error);
 }
 
+void drive_drain(struct drive *d)
+{
+	while (d->first)
+		drive_one(d);
+}
+int drive_pwrite(struct drive *d, uint64_t offset, const void *buf, uint64_t size)
+{
+	if (d->fail || offset + size > d->info.size)
+		return -EIO;
+	memcpy(d->data + offset, buf, size);
+	return 0;
+}
+
 __attribute__((unused)) static void drive_run(struct drive *d)
 {
 	while (d->first)
