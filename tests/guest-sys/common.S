@@ -26,6 +26,9 @@ multiboot_header:
 start:
 	cli
 	cld
+	mov $0xff, %al /* no interrupts of a PC's controllers */
+	outb %al, $0x21
+	outb %al, $0xa1
 	mov $stack_top, %esp
 	lgdt gdt_pointer
 	ljmp $0x08, $1f

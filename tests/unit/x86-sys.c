@@ -26,7 +26,7 @@ struct test {
 	char out[65536];
 	size_t used;
 	int status;         /* -1: runs */
-	bool triple, waiting;
+	bool triple, ferr;
 	int vector;         /* an interrupt that waits, -1: none */
 	uint8_t port[8];    /* scratch registers at port 500 */
 	uint8_t tpr;
@@ -119,6 +119,9 @@ static int acknowledge(void *opaque)
 	int v = t->vector;
 
 	t->vector = -1;
+	if (t->ferr)
+		x86_line_ferr_ignored(t->cpu);
+	t->ferr = false;
 	return v;
 }
 
@@ -159,6 +162,18 @@ static void triple(void *opaque)
 	t->triple = true;
 	t->status = 0x100;
 	t->cpu->isa->interrupt(t->cpu, NULL);
+}
+
+/* FERR# is interrupt 25, and its acknowledgement asserts IGNNE#. */
+static void ferr(void *opaque, bool level)
+{
+	struct test *t = opaque;
+
+	if (level) {
+		t->vector = 0x25;
+		t->ferr = true;
+		x86_line_interrupt(t->cpu);
+	}
 }
 
 static struct test *current;
@@ -229,7 +244,7 @@ static void run_kernel(const char *name, enum jit_accel accel, bool show)
 	const struct mmu_machine mm = {.page = page, .load = load, .store = store, .dirtied = dirtied, .exclusive_begin = nothing,
 				       .exclusive_end = nothing, .ram_pages = RAM_PAGES, .opaque = &t};
 	const struct x86_machine xm = {.in = in, .out = out, .acknowledge = acknowledge, .pending = pending, .get_tpr = get_tpr, .set_tpr = set_tpr,
-				       .msr_read = msr_read, .msr_write = msr_write, .tsc = tsc, .triple_fault = triple, .opaque = &t};
+				       .msr_read = msr_read, .msr_write = msr_write, .tsc = tsc, .ferr = ferr, .triple_fault = triple, .opaque = &t};
 	const struct jit_config config = {.isa = &isa_x86_64_system, .accel = accel, .machine = &mm};
 	struct jit *j = jit_new(&config, &e);
 	if (!j || !(t.cpu = config.isa->cpu_new(j, getenv("CPU") ? getenv("CPU") : "max", &e))) {
@@ -275,7 +290,7 @@ static void run_kernel(const char *name, enum jit_accel accel, bool show)
 
 int main(int argc, char **argv)
 {
-	static const char *const kernels[] = {"smoke", "segments", "gates", "paging", "long", NULL};
+	static const char *const kernels[] = {"smoke", "segments", "gates", "paging", "long", "debug", "vm86", "real", NULL};
 	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	bool t0 = true, t1 = true;
 	int i = 1;

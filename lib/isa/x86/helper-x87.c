@@ -25,7 +25,9 @@ void x87_summary(struct x86_cpu *cpu)
 
 void x87_wait(struct x86_cpu *cpu)
 {
-	if (cpu->fx.fsw & X87_ES)
+	if (!(cpu->fx.fsw & X87_ES))
+		cpu->sys.ignne = false;
+	else if (!cpu->sys.ignne || cpu->sys.cr0 & X86_CR0_NE)
 		x86_raise(cpu, 16, 0);
 }
 

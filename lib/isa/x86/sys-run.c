@@ -63,6 +63,15 @@ static void deliver(struct x86_cpu *c, int vector, uint64_t error)
 	}
 	if (vector == X86_DB)
 		c->sys.dr[7] &= ~0x2000ull;
+	if (vector == X86_XM && !(c->sys.cr4 & X86_CR4_OSXMMEXCPT))
+		vector = X86_UD;
+	if (vector == X86_MF && !(c->sys.cr0 & X86_CR0_NE)) {
+		/* FERR#: the instruction waits for IRQ 13, whose handler asserts IGNNE# (SDM vol. 1, appendix D) */
+		if (!c->sys.x87_ferr && c->sys.machine->ferr)
+			c->sys.machine->ferr(c->sys.machine->opaque, true);
+		c->sys.x87_ferr = true;
+		return;
+	}
 	x86_exception_deliver(c, vector, error);
 }
 
