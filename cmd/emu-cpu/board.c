@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/keyval.h"
 #include "core.h"
 
 extern const struct board *const __start_board_types[] __attribute__((weak));
@@ -42,6 +43,48 @@ const struct board *board_at(unsigned n)
 	return NULL;
 }
 
+struct region *machine_ram(struct machine *m, const char *name, struct err *e)
+{
+	if (!m->config.memory_backend) {
+		m->ram = region_new_ram(m, name, m->config.ram_size, e);
+		return m->ram;
+	}
+	m->ram = memdev_region(m, m->config.memory_backend, e);
+	if (m->ram && region_size(m->ram) != m->config.ram_size) {
+		err_set(e, EINVAL, "Machine memory size does not match the size of the memory backend");
+		m->ram = NULL;
+	}
+	return m->ram;
+}
+
+/* The board's own options of -machine. */
+static int board_options(struct machine *m, struct err *e)
+{
+	const struct board *b = m->board;
+	struct keyval kv = {0};
+	int r = 0;
+
+	if (b->size && !(m->options = calloc(1, b->size)))
+		return err_set(e, ENOMEM, "out of memory");
+	for (const struct prop *p = b->props; p && p->name; p++)
+		prop_default(m->options, p);
+	if (m->config.board_options && keyval_parse(m->config.board_options, NULL, &kv, e) < 0)
+		return -e->code;
+	for (unsigned i = 0; i < kv.count && r == 0; i++) {
+		const struct prop *p = b->props;
+		while (p && p->name && strcmp(p->name, kv.key[i]))
+			p++;
+		if (p && p->name) {
+			r = prop_set(m->options, b->name, p, kv.value[i], m, e);
+		} else {
+			err_set(e, EINVAL, "Property '%s-machine.%s' not found", b->name, kv.key[i]);
+			r = err_hint(e, "-machine %s,help lists them", b->name);
+		}
+	}
+	keyval_free(&kv);
+	return r;
+}
+
 int machine_build(struct machine *m, struct err *e)
 {
 	const struct machine_config *c = &m->config;
@@ -56,9 +99,12 @@ int machine_build(struct machine *m, struct err *e)
 		return err_set(e, EINVAL, "Invalid SMP CPUs %u. The max CPUs supported by machine '%s' is %u",
 			       c->max_cpus > c->cpus ? c->max_cpus : c->cpus, m->board->name, m->board->max_cpus);
 	machine_lock(m);
-	memory_begin(m);
-	r = m->board->init(m, e);
-	memory_commit(m);
+	r = board_options(m, e);
+	if (r == 0) {
+		memory_begin(m);
+		r = m->board->init(m, e);
+		memory_commit(m);
+	}
 	for (unsigned i = 0; r == 0 && i < c->device.count; i++)
 		if (!device_add(m, c->device.item[i], e))
 			r = err_prefix(e, "-device %s", c->device.item[i]);

@@ -16,6 +16,7 @@ struct net_core;
 struct vcpu_core;
 struct object_core;
 struct input_core;
+struct tester;
 
 struct parts {
 	struct memory_core *memory;
@@ -29,6 +30,7 @@ struct parts {
 	struct vcpu_core *processors;
 	struct object_core *objects;
 	struct input_core *inputs;
+	struct tester *tester; /* test-protocol.c; NULL: none */
 };
 
 /* Each part's set-up and end; the order is in machine_new() and machine_free(). */
@@ -60,8 +62,12 @@ void object_core_free(struct machine *m);
 void vcpus_park(struct machine *m);
 void vcpus_pause(struct machine *m);
 void vcpus_resume(struct machine *m);
-/* The end of their threads; then they are freed. */
+/* The end of their threads; vcpu_core_free() frees them, after the devices. */
 void vcpus_free(struct machine *m);
+int vcpu_core_init(struct machine *m, struct err *e);
+void vcpu_core_free(struct machine *m);
+int vcpus_start(struct machine *m, struct err *e); /* parked until vcpus_resume() */
+void vcpus_reset(struct machine *m);               /* parked */
 void vcpus_nmi(struct machine *m);
 
 /* -object TYPE,id=ID,…: what emu-cpu makes itself (memory back ends, random number sources, …), the rest goes to lib/crypto. */

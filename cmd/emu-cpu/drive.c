@@ -12,13 +12,19 @@
 #include "drive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "base/keyval.h"
+#include "base/sock.h"
 #include "core.h"
+#include "drive-dial.h"
 #include "nbd/client.h"
 #include "plugs.h"
 #include "proto/nbd.h"
@@ -41,6 +47,7 @@ struct drive {
 	/* how it was asked for */
 	char *path, *export_name;
 	unsigned connections, reconnect_s;
+	unsigned dial_index;               /* of path, for the process that connects */
 	enum drive_action on_write, on_read;
 	struct drive_info info;            /* under the machine lock */
 	struct nbd_client *client;         /* NULL: no medium */
@@ -52,10 +59,14 @@ struct drive {
 	unsigned threads, idle, in_flight; /* in flight: on todo, with a thread, or on done */
 	pthread_t thread[THREADS_MAX];
 	bool quit, posted;
+	int passed_fd;                     /* a connection that was made for us: the next; -1: none */
 };
 
 struct drive_core {
 	struct drive *list;
+	struct dialer *dialer;
+	bool sealed;           /* this process may not connect any more */
+	unsigned paths;
 };
 
 static struct drive_core *core(const struct machine *m)
@@ -401,10 +412,30 @@ int drive_pwrite(struct drive *d, uint64_t offset, const void *buf, uint64_t siz
 
 /* ---- media ---- */
 
+/* lib/nbd asks for a connection, at first and after each break. Any thread. */
+static int dial(void *opaque, struct err *e)
+{
+	struct drive *d = opaque;
+	struct drive_core *c = core(d->machine);
+	int fd;
+
+	pthread_mutex_lock(&d->lock);
+	fd = d->passed_fd;
+	d->passed_fd = -1;
+	pthread_mutex_unlock(&d->lock);
+	if (fd >= 0)
+		return fd;
+	if (d->path && c->dialer && d->dial_index != UINT_MAX)
+		return dialer_connect(c->dialer, d->dial_index, e);
+	if (d->path && !c->sealed)
+		return sock_wait_unix(d->path, SOCK_STREAM, d->client ? 1 : 10000, e);
+	return err_set(e, ENOTCONN, "disk '%s' waits for a connection", d->id);
+}
+
 static int medium_open(struct drive *d, struct err *e)
 {
 	struct nbd_target t = {
-		.path = d->path, .export_name = d->export_name, .connections = d->connections, .reconnect_ms = d->reconnect_s * 1000u, .connect_ms = 10000,
+		.export_name = d->export_name, .connections = d->connections, .reconnect_ms = d->reconnect_s * 1000u, .dial = dial, .dial_opaque = d,
 	};
 	struct nbd_export_info info;
 	int r = nbd_client_open(&t, &d->client, e);
@@ -448,6 +479,16 @@ int drive_eject(struct drive *d, bool force, struct err *e)
 	return 0;
 }
 
+static int insert(struct drive *d, struct err *e)
+{
+	int r = medium_open(d, e);
+
+	drive_tray(d, false);
+	if (!r && d->events && d->events->changed)
+		d->events->changed(d->events_opaque, true);
+	return r;
+}
+
 int drive_change(struct drive *d, const char *nbd, bool force, struct err *e)
 {
 	char *path;
@@ -460,10 +501,50 @@ int drive_change(struct drive *d, const char *nbd, bool force, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	free(d->path);
 	d->path = path;
+	/* The process that connects knows only the command line's paths. */
+	d->dial_index = UINT_MAX;
+	for (struct drive *o = core(d->machine)->list; o; o = o->next)
+		if (o != d && o->path && !strcmp(o->path, path))
+			d->dial_index = o->dial_index;
+	return insert(d, e);
+}
+
+int drive_change_fd(struct drive *d, int fd, const char *export_name, bool force, struct err *e)
+{
+	int r = d->info.present ? drive_eject(d, force, e) : 0;
+
+	if (r) {
+		close(fd);
+		return r;
+	}
+	if (export_name) {
+		free(d->export_name);
+		d->export_name = strdup(export_name);
+	}
+	drive_reconnect(d, fd);
+	return insert(d, e);
+}
+
+void drive_reconnect(struct drive *d, int fd)
+{
+	int old;
+
+	pthread_mutex_lock(&d->lock);
+	old = d->passed_fd;
+	d->passed_fd = fd;
+	pthread_mutex_unlock(&d->lock);
+	if (old >= 0)
+		close(old);
+}
+
+int drive_reopen(struct drive *d, struct err *e)
+{
+	int r;
+
+	medium_close(d);
 	r = medium_open(d, e);
-	drive_tray(d, false);
-	if (!r && d->events && d->events->changed)
-		d->events->changed(d->events_opaque, true);
+	if (!r && d->events && d->events->resized)
+		d->events->resized(d->events_opaque);
 	return r;
 }
 
@@ -550,8 +631,19 @@ static int option(struct drive *d, const char *key, const char *v, int place_of[
 	if (!strcmp(key, "nbd")) {
 		if (!strcmp(v, "none"))
 			return 0;
+		if (!strncmp(v, "fd:", 3)) {
+			r = number(key, v + 3, INT_MAX, &n, e);
+			if (!r && fcntl((int)n, F_GETFD) < 0)
+				return err_errno(e, errno, "nbd=fd:%u", n);
+			if (!r) {
+				fcntl((int)n, F_SETFD, FD_CLOEXEC);
+				d->passed_fd = (int)n;
+			}
+			return r;
+		}
 		if (strncmp(v, "unix:", 5) || !v[5])
-			return err_set(e, EINVAL, "nbd=%s: unix:PATH of a server's socket, or none", v);
+			return err_set(e, EINVAL, "nbd=%s: unix:PATH of a server's socket, fd:N of a connection, or none", v);
+		free(d->path);
 		d->path = strdup(v + 5);
 		return d->path ? 0 : err_set(e, ENOMEM, "out of memory");
 	}
@@ -618,6 +710,8 @@ static void drive_free(struct drive *d)
 		pthread_join(d->thread[i], NULL);
 	if (d->client)
 		nbd_client_close(d->client);
+	if (d->passed_fd >= 0)
+		close(d->passed_fd);
 	pthread_mutex_destroy(&d->lock);
 	pthread_cond_destroy(&d->work);
 	pthread_cond_destroy(&d->finished);
@@ -663,9 +757,14 @@ int drive_add(struct machine *m, const char *text, struct err *e)
 	d->on_write = DRIVE_ENOSPC;
 	d->reconnect_s = RECONNECT_S;
 	d->connections = 4;
+	d->passed_fd = -1;
+	d->dial_index = UINT_MAX;
 	d->info.interface = (enum drive_if)interface;
 	for (unsigned i = 0; !r && i < kv.count; i++)
 		r = option(d, kv.key[i], kv.value[i], place_of, &cdrom, e);
+	const char *value, *arg;
+	for (unsigned n = 0; !r && (value = device_set_option_get(m, "drive", id, n, &arg)); n++)
+		r = option(d, arg, value, place_of, &cdrom, e);
 	if (!r && place_of[2] >= 0 && (place_of[0] >= 0 || place_of[1] >= 0))
 		r = err_set(e, EINVAL, "index= stands for bus= and unit=: give one or the other");
 	if (!r && !d->info.cylinders != !d->info.heads)
@@ -685,6 +784,8 @@ int drive_add(struct machine *m, const char *text, struct err *e)
 		goto out;
 	}
 	if (d->path)
+		d->dial_index = core(m)->paths++;
+	if (d->path || d->passed_fd >= 0)
 		r = medium_open(d, e);
 	else if (!d->info.removable)
 		r = err_set(e, EINVAL, "nbd=unix:PATH is needed: only a CD-ROM or floppy drive can be empty");
@@ -702,6 +803,26 @@ out:
 	return r;
 }
 
+int drives_prepare(struct machine *m, struct err *e)
+{
+	struct drive_core *c = core(m);
+	const char **paths = calloc(c->paths + 1, sizeof *paths);
+
+	c->sealed = true;
+	if (!paths)
+		return err_set(e, ENOMEM, "out of memory");
+	if (!c->paths) {
+		free(paths);
+		return 0;
+	}
+	for (struct drive *d = c->list; d; d = d->next)
+		if (d->path && d->dial_index < c->paths)
+			paths[d->dial_index] = d->path;
+	c->dialer = dialer_start(paths, c->paths, e);
+	free(paths);
+	return c->dialer ? 0 : -e->code;
+}
+
 int drive_core_init(struct machine *m, struct err *e)
 {
 	m->parts->drives = calloc(1, sizeof *m->parts->drives);
@@ -717,6 +838,7 @@ void drive_core_free(struct machine *m)
 		core(m)->list = d->next;
 		drive_free(d);
 	}
+	dialer_stop(core(m)->dialer);
 	free(core(m));
 	m->parts->drives = NULL;
 }

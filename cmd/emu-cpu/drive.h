@@ -16,6 +16,7 @@ struct drive;
 struct machine;
 
 enum drive_if { DRIVE_NONE, DRIVE_IDE, DRIVE_SCSI, DRIVE_FLOPPY, DRIVE_PFLASH, DRIVE_VIRTIO, DRIVE_SD, DRIVE_MTD, DRIVE_IFS };
+enum drive_translation { DRIVE_TRANS_AUTO, DRIVE_TRANS_NONE, DRIVE_TRANS_LBA, DRIVE_TRANS_LARGE, DRIVE_TRANS_RECHS };
 enum drive_action { DRIVE_REPORT, DRIVE_IGNORE, DRIVE_STOP, DRIVE_ENOSPC }; /* werror, rerror */
 
 struct drive_info {
@@ -25,7 +26,7 @@ struct drive_info {
 	char serial[40];
 	enum drive_if interface;
 	unsigned bus, unit;
-	uint32_t cylinders, heads, sectors, translation; /* geometry forced by the user, 0: guess */
+	uint32_t cylinders, heads, sectors, translation; /* geometry forced by the user, 0: guess; enum drive_translation */
 };
 void drive_info(const struct drive *d, struct drive_info *i);
 struct drive *drive_find(struct machine *m, const char *id);

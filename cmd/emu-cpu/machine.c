@@ -281,9 +281,10 @@ void machine_nmi(struct machine *m)
 
 void machine_event(struct machine *m, const char *name, void *json_data)
 {
-	(void)m;
-	(void)name;
-	json_decref(json_data);
+	if (m->ctl)
+		ctl_event(m->ctl, name, json_data);
+	else
+		json_decref(json_data);
 }
 
 static const char *const watchdog_names[] = {
@@ -373,7 +374,7 @@ struct machine *machine_new(struct loop *loop, const struct machine_config *conf
 	m->state = RUN_PRELAUNCH;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->turn, NULL);
-	if (run_core_init(m, e) < 0 || clock_core_init(m, e) < 0 || memory_core_init(m, e) < 0 || save_core_init(m, e) < 0 ||
+	if (run_core_init(m, e) < 0 || vcpu_core_init(m, e) < 0 || clock_core_init(m, e) < 0 || memory_core_init(m, e) < 0 || save_core_init(m, e) < 0 ||
 	    object_core_init(m, e) < 0 || serial_core_init(m, e) < 0 || net_core_init(m, e) < 0 || drive_core_init(m, e) < 0 || input_core_init(m, e) < 0 ||
 	    device_core_init(m, e) < 0) {
 		machine_free(m);
@@ -396,12 +397,15 @@ void machine_free(struct machine *m)
 	/* Main memory and the system's spaces are the board's making, and the machine's to free. */
 	space_free(m->memory);
 	space_free(m->ports);
+	vcpu_core_free(m);
 	object_core_free(m);
 	save_core_free(m);
 	memory_core_free(m);
 	clock_core_free(m);
 	run_core_free(m);
 	machine_unlock(m);
+	for (const struct prop *p = m->board ? m->board->props : NULL; p && p->name && m->options; p++)
+		prop_free(m->options, p);
 	free(m->options);
 	free(m->parts);
 	pthread_mutex_destroy(&m->lock);

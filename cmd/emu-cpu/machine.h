@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "base/ctl.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/opt.h"
@@ -59,6 +60,10 @@ struct machine_config { /* from the command line; owned by the machine */
 	/* Each time the option was given, in order. */
 	struct opt_list fw_cfg, option_rom, acpitable, smbios, numa, device, drive_options;
 	int watchdog_action; /* enum watchdog_action */
+	const char *board_options; /* of -machine, behind the type: key=value,… for the board's props; NULL: none */
+	const char *memory_backend; /* id of the object that is main memory; NULL: the core makes it */
+	bool mem_prealloc, merge, dump_guest_core;
+	bool interpret;            /* -accel interp */
 };
 
 struct machine {
@@ -73,6 +78,7 @@ struct machine {
 	struct region *ram;       /* all of main memory */
 	struct bus *system_bus;   /* on-board devices */
 	struct device *i8259;     /* the board's; NULL: none */
+	const struct irq *ferr;   /* IRQ 13 of PCs: x87 errors; NULL: nowhere */
 	struct vcpu **vcpu;
 	unsigned cpus;
 	enum run_state state;
@@ -116,6 +122,9 @@ void machine_on_nmi(struct machine *m, void (*fn)(void *opaque), void *opaque);
 /* An event to all control connections, any thread. data (json_t of jansson) is consumed; NULL: none. */
 void machine_event(struct machine *m, const char *name, void *json_data);
 
+/* Main memory, config.ram_size bytes named "pc.ram" or so: from memory-backend=, else made here. The machine's own afterwards (m->ram). */
+struct region *machine_ram(struct machine *m, const char *name, struct err *e);
+
 /* A file of firmware: searched in -L and the distribution's directories. Malloc'ed contents, NULL with e filled (it names the package). */
 uint8_t *firmware_load(struct machine *m, const char *file, size_t *size, struct err *e);
 
@@ -126,12 +135,7 @@ int machine_load(struct machine *m, int fd, struct err *e);
 void machine_state_add(struct machine *m, const char *name, const struct state_table *t, void *state);
 void machine_state_remove(struct machine *m, void *state);
 
-/* A control command of emu-cpu: one row each, in a linker section. args: borrowed json_t object; returns a new json_t or NULL with e filled. */
-struct ctl_command {
-	const char *name;
-	void *(*run)(struct machine *m, const void *args, int *fds, unsigned fd_count, struct err *e);
-	bool unlocked; /* takes the machine lock itself; the others run with it held */
-};
+/* A control command of emu-cpu (base/ctl.h): one row each, in a linker section; `opaque` is the machine, which is locked. */
 #define CTL_COMMAND(ident) \
 	static const struct ctl_command *const ident##_record __attribute__((used, section("ctl_commands"))) = &(ident)
 #endif

@@ -44,6 +44,7 @@ struct region {
 	uint64_t alias_offset;
 	struct ram_block *ram;
 	bool borrowed;        /* the block belongs to another region */
+	struct region *all_next, **all_prev; /* every region of the machine */
 };
 
 struct range {
@@ -94,9 +95,11 @@ struct reader_slot {
 
 struct memory_core {
 	struct space *spaces;
+	struct region *regions;
 	struct ram_block *blocks; /* ascending by `first` */
 	pthread_rwlock_t blocks_lock;
 	uint64_t next_page;
+	uint64_t page_limit;   /* 0: nobody has asked yet */
 	unsigned batch;        /* memory_begin() depth */
 	bool changed;
 	unsigned depth;        /* register accesses within register accesses */

@@ -4,7 +4,7 @@
  * numbered; translated code and dirty marks are indexed by these numbers.
  *
  * A page is *clean* while a client that looks on (DISPLAY, MIGRATION: region_dirty_log) has taken its mark: processors then report their
- * first store. Taking marks therefore flushes the TLBs before the takers look at the contents.
+ * first store. Taking marks therefore turns the TLBs' write tags slow before the takers look at the contents.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,19 +15,23 @@
 #include "memory-internal.h"
 
 #define DIRTY_ALL (DIRTY_CODE | DIRTY_DISPLAY | DIRTY_MIGRATION)
-/* Pages for devices that are plugged in later, beside -m maxmem: 1 GiB. */
+/* Pages for devices, those that are plugged in later too, beside -m maxmem: 1 GiB. */
 #define SPARE_PAGES (1u << (30 - PAGE_BITS))
 
 uint64_t memory_ram_pages(const struct machine *m)
 {
 	const struct machine_config *c = &m->config;
-	uint64_t later = c->max_ram > c->ram_size ? (c->max_ram - c->ram_size) >> PAGE_BITS : 0;
+	struct memory_core *mc = memory_of(m);
+	uint64_t most = c->max_ram > c->ram_size ? c->max_ram : c->ram_size;
 
-	return memory_of(m)->next_page + later + SPARE_PAGES;
+	/* Main memory may not be made yet. Once said, it holds. */
+	if (!mc->page_limit)
+		mc->page_limit = mc->next_page + (most >> PAGE_BITS) + SPARE_PAGES;
+	return mc->page_limit;
 }
 
 /* Puts the block where its pages fit among the numbers. */
-static void number_pages(struct ram_block *b)
+static bool number_pages(struct ram_block *b)
 {
 	struct memory_core *mc = memory_of(b->machine);
 	uint64_t pages = b->mapped >> PAGE_BITS, free_from = 0;
@@ -36,12 +40,17 @@ static void number_pages(struct ram_block *b)
 	pthread_rwlock_wrlock(&mc->blocks_lock);
 	for (p = &mc->blocks; *p && (*p)->first - free_from < pages; p = &(*p)->next)
 		free_from = (*p)->first + ((*p)->mapped >> PAGE_BITS);
+	if (mc->page_limit && free_from + pages > mc->page_limit) {
+		pthread_rwlock_unlock(&mc->blocks_lock);
+		return false;
+	}
 	b->first = free_from;
 	b->next = *p;
 	*p = b;
 	if (b->first + pages > mc->next_page)
 		mc->next_page = b->first + pages;
 	pthread_rwlock_unlock(&mc->blocks_lock);
+	return true;
 }
 
 struct ram_block *ram_block_add(struct machine *m, const char *name, int fd, uint8_t *host, uint64_t size, uint64_t mapped, struct err *e)
@@ -51,10 +60,8 @@ struct ram_block *ram_block_add(struct machine *m, const char *name, int fd, uin
 	if (b) {
 		*b = (struct ram_block){.machine = m, .name = strdup(name), .fd = fd, .host = host, .size = size, .mapped = mapped,
 					.dirty = calloc(mapped >> PAGE_BITS, 1)};
-		if (b->name && b->dirty) {
-			number_pages(b);
+		if (b->name && b->dirty && number_pages(b))
 			return b;
-		}
 		free(b->name);
 		free((void *)b->dirty);
 		free(b);
@@ -173,12 +180,13 @@ void region_dirty_set(struct region *r, uint64_t offset, uint64_t size)
 	ram_written(r->ram, offset, size);
 }
 
-static void flush_processors(struct machine *m)
+/* Processors report stores to the pages again. */
+static void report_again(struct ram_block *b, uint64_t page, uint64_t pages)
 {
-	const struct memory_processors *cpu = &memory_of(m)->processors;
+	const struct memory_processors *cpu = &memory_of(b->machine)->processors;
 
-	if (cpu->flush)
-		cpu->flush(cpu->opaque, true);
+	if (cpu->clean)
+		cpu->clean(cpu->opaque, b->first + page, pages);
 }
 
 void region_dirty_log(struct region *r, unsigned client, bool on)
@@ -225,7 +233,7 @@ void region_dirty_take(struct region *r, unsigned client, uint64_t offset, uint6
 			any = true;
 		}
 	if (any && (b->logged & client))
-		flush_processors(b->machine);
+		report_again(b, first, pages);
 	for (uint64_t i = 0; any && i <= pages; i++) {
 		if (i < pages && taken[i]) {
 			run++;

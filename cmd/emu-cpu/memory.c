@@ -125,7 +125,11 @@ static struct region *region_new(struct machine *m, const char *name, uint64_t s
 
 	if (!r || !copy)
 		die(1, "out of memory for the region %s", name);
-	*r = (struct region){.machine = m, .name = copy, .kind = kind, .last = size - 1, .enabled = true, .reads_ram = true};
+	*r = (struct region){.machine = m, .name = copy, .kind = kind, .last = size - 1, .enabled = true, .reads_ram = true,
+			      .all_next = memory_of(m)->regions, .all_prev = &memory_of(m)->regions};
+	if (r->all_next)
+		r->all_next->all_prev = &r->all_next;
+	memory_of(m)->regions = r;
 	return r;
 }
 
@@ -192,6 +196,17 @@ struct region *region_new_alias(struct machine *m, const char *name, struct regi
 	return r;
 }
 
+static void release(struct region *r)
+{
+	*r->all_prev = r->all_next;
+	if (r->all_next)
+		r->all_next->all_prev = r->all_prev;
+	if (r->ram && !r->borrowed)
+		ram_block_free(r->ram);
+	free(r->name);
+	free(r);
+}
+
 void region_free(struct region *r)
 {
 	if (!r)
@@ -201,10 +216,7 @@ void region_free(struct region *r)
 	while (r->children)
 		region_remove(r->children);
 	memory_commit(r->machine);
-	if (r->ram && !r->borrowed)
-		ram_block_free(r->ram);
-	free(r->name);
-	free(r);
+	release(r);
 }
 
 /* ---- the tree ---- */
@@ -403,6 +415,9 @@ void memory_core_free(struct machine *m)
 		return;
 	while (mc->spaces)
 		space_free(mc->spaces);
+	/* What boards and devices made and left to the machine. */
+	while (mc->regions)
+		release(mc->regions);
 	pthread_rwlock_destroy(&mc->blocks_lock);
 	free(mc);
 	m->parts->memory = NULL;

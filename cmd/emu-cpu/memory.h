@@ -125,12 +125,13 @@ void space_page(struct space *s, uint64_t addr, struct space_page *p); /* any th
 void memory_dirtied(struct machine *m, uint64_t ram);                  /* any thread */
 uint64_t memory_ram_pages(const struct machine *m);                    /* page numbers are below this, hot-plugged ones too */
 /*
- * What the processors do for memory (vcpu.c): flush all TLBs, waiting if asked; drop translations of bytes [from, to) of page `ram`.
- * Both any thread.
+ * What the processors do for memory (vcpu-x86.c and its like): flush all TLBs, waiting if asked; drop translations of bytes [from, to) of page
+ * `ram`; report stores to `pages` pages from `ram` again, as their marks were taken. Any thread.
  */
 struct memory_processors {
 	void (*flush)(void *opaque, bool wait);
 	void (*written)(void *opaque, uint64_t ram, unsigned from, unsigned to);
+	void (*clean)(void *opaque, uint64_t ram, uint64_t pages);
 	void *opaque;
 };
 void memory_on_processors(struct machine *m, const struct memory_processors *p); /* NULL: there are none any more */

@@ -19,6 +19,14 @@ struct drive;
 /* Media of drives that have removable ones. force: although the guest has locked it. nbd: path of the new server's socket. */
 int drive_eject(struct drive *d, bool force, struct err *e);
 int drive_change(struct drive *d, const char *nbd, bool force, struct err *e);
+/* The same over a connection that was made; the fd is the drive's then in any case. export_name NULL: as before. */
+int drive_change_fd(struct drive *d, int fd, const char *export_name, bool force, struct err *e);
+/* The connection for the next time that the present one breaks. */
+void drive_reconnect(struct drive *d, int fd);
+/* The export has changed its size: a new connection tells. */
+int drive_reopen(struct drive *d, struct err *e);
+/* After the last -disk, before there are threads: makes the process that connects later (drive-dial.h). */
+int drives_prepare(struct machine *m, struct err *e);
 /* The server's image has another size now, in bytes. */
 void drive_resized(struct drive *d, uint64_t size);
 

@@ -7,23 +7,45 @@
 #include "x86-parts.h"
 
 struct cpu;
+struct jit;
 
-/* Any thread. A processor of a test machine has none: what is done to it is only counted. */
 struct vcpu_ops {
+	/* Any thread: noted, and translated code is left. The caller wakes the processor if it is halted. */
 	void (*interrupt)(struct vcpu *v);
 	void (*nmi)(struct vcpu *v);
 	void (*smi)(struct vcpu *v);
+	/* Its own thread, or while it stands still. */
 	void (*init)(struct vcpu *v);
 	void (*sipi)(struct vcpu *v, uint8_t vector);
-	void (*reset)(struct vcpu *v); /* main thread, the processor stands still */
+	void (*reset)(struct vcpu *v);
+	/* Its own thread: runs until it leaves guest code. true: it is halted. */
+	bool (*run)(struct vcpu *v);
+	void (*free)(struct vcpu *v);
+	/* While it stands still. what: "registers" (NULL), "tlb", "mem" */
+	void (*print)(struct vcpu *v, FILE *f, const char *what);
+	int (*translate)(struct vcpu *v, uint64_t addr, uint64_t *physical); /* 0 or -EFAULT */
 };
 
 struct vcpu {
 	struct machine *machine;
 	unsigned index;
-	struct cpu *cpu;      /* NULL: a test's */
+	struct cpu *cpu;      /* NULL: a test's, to which things are done that are only counted */
 	const struct vcpu_ops *ops;
 	struct apic *apic;
+	struct space *space;  /* of its memory accesses: system management mode has its own */
+	void *own;            /* the instruction set's */
+	struct irq intr;      /* input for an interrupt controller that has no APIC before it */
+	_Atomic bool intr_level;
+	/* vcpu.c's */
+	pthread_t thread;
+	_Atomic int tid;
+	bool started, halted;
+	_Atomic uint32_t kicked;   /* something came since it last looked */
+	_Atomic uint32_t inside;   /* in guest code or able to touch guest memory; see "exclusive" in vcpu.c */
+	bool parked;               /* at an instruction boundary, and will stay there; under the core's lock */
+	_Atomic uint32_t sleeping;
+	pthread_cond_t wake;
+	_Atomic uint32_t init_wanted, sipi_wanted; /* sipi: vector | 0x100 */
 	/* For tests: what arrived. */
 	struct vcpu_seen {
 		bool interrupt;
@@ -36,4 +58,25 @@ struct vcpu {
 struct vcpu *vcpu_new_test(struct machine *m);
 struct vcpu *vcpu_new(struct machine *m, struct err *e);
 void vcpu_set_apic(struct vcpu *v, struct apic *a);
+/* The processor's INTR pin, for boards without APICs: the 8259 is asked for the vector. */
+const struct irq *vcpu_intr(struct vcpu *v);
+
+/* An x86 processor by config.cpu, or the board's default model. Boards make them before their APICs. */
+struct vcpu *vcpu_new_x86(struct machine *m, uint32_t apic_id, struct err *e);
+/* CPUID leaf 1: what SMBIOS tells. */
+void vcpu_x86_identity(struct vcpu *v, uint32_t *processor_id, uint32_t *features);
+
+/*
+ * Around everything in which a processor's thread waits (the machine lock above all): others may have the machine for themselves
+ * meanwhile. Calls nest not. Its own thread; vcpu_enter() may wait, so no lock is held.
+ */
+void vcpu_leave(struct vcpu *v);
+void vcpu_enter(struct vcpu *v);
+/* All other processors stand still, or wait, until vcpu_exclusive_end(). Own thread, no lock held. */
+void vcpu_exclusive_begin(struct vcpu *v);
+void vcpu_exclusive_end(struct vcpu *v);
+
+/* A machine's translator, made with the first processor. */
+struct jit *vcpus_jit(struct machine *m);
+void vcpus_set_jit(struct machine *m, struct jit *j);
 #endif

@@ -480,7 +480,8 @@ int nbd_client_open(const struct nbd_target *t, struct nbd_client **out, struct 
 		return err_set(e, ENOMEM, "out of memory");
 	c->target = (struct nbd_target){.connections = want, .reconnect_ms = t->reconnect_ms, .connect_ms = t->connect_ms,
 					.path = t->path, .host = t->host, .port = t->port, .export_name = t->export_name,
-					.tls_hostname = t->tls_hostname, .meta_context = t->meta_context};
+					.tls_hostname = t->tls_hostname, .meta_context = t->meta_context, .dial = t->dial,
+					.dial_opaque = t->dial_opaque};
 	if (copy_string(&c->target.path, e) || copy_string(&c->target.host, e) || copy_string(&c->target.port, e) ||
 	    copy_string(&c->target.export_name, e) || copy_string(&c->target.tls_hostname, e) ||
 	    copy_string(&c->target.meta_context, e))

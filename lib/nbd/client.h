@@ -23,6 +23,9 @@ struct nbd_target {
 	unsigned reconnect_ms;    /* how long a broken connection is tried again before requests fail; 0: not at all */
 	unsigned connect_ms;      /* how long to wait at the start for somebody to listen there; 0: not at all */
 	const char *meta_context; /* a further context beside base:allocation, or NULL */
+	/* Makes each connection instead of path and host, for a program that may not connect itself: a connected fd or -errno. Any thread. */
+	int (*dial)(void *opaque, struct err *e);
+	void *dial_opaque;
 };
 
 int nbd_client_open(const struct nbd_target *t, struct nbd_client **c, struct err *e);

@@ -16,6 +16,8 @@
 
 int nbd_connect(const struct nbd_target *t, struct err *e)
 {
+	if (t->dial)
+		return t->dial(t->dial_opaque, e);
 	if (t->path)
 		return t->connect_ms ? sock_wait_unix(t->path, SOCK_STREAM, (int)t->connect_ms, e)
 				     : sock_connect_unix(t->path, SOCK_STREAM, e);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "drive-dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/sandbox.h"
+#include "base/sock.h"
+
+struct dialer {
+	int sock;
+	pid_t pid;
+	pthread_mutex_t lock;
+};
+
+/* The process: one request is the number of a path, one answer is an errno and, when that is 0, a descriptor. */
+static _Noreturn void serve(int sock, const char *const *paths, unsigned count)
+{
+	struct err e = ERR_INIT;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "dialer");
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (sock != 3) {
+		dup3(sock, 3, O_CLOEXEC);
+		sock = 3;
+	}
+	close_range(4, ~0u, 0);
+	for (int fd = 0; fd < 2; fd++)
+		close(fd);
+	if (sandbox_enter(SANDBOX_ON, SANDBOX_SOCKET | SANDBOX_CONNECT | SANDBOX_OPEN, &e) < 0)
+		_exit(1);
+	for (;;) {
+		uint32_t n;
+		int32_t error = EINVAL;
+		int fd = -1;
+
+		if (fd_read_all(sock, &n, sizeof n) < 0)
+			_exit(0);
+		if (n < count) {
+			fd = sock_connect_unix(paths[n], SOCK_STREAM, &e);
+			error = fd < 0 ? -fd : 0;
+		}
+		if (sock_send_fds(sock, &error, sizeof error, &fd, fd >= 0) < 0)
+			_exit(0);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+struct dialer *dialer_start(const char *const *paths, unsigned count, struct err *e)
+{
+	struct dialer *d = calloc(1, sizeof *d);
+	int pair[2];
+
+	if (!d || sock_pair(SOCK_STREAM, pair, e) < 0) {
+		free(d);
+		if (!e->code)
+			err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
+	d->pid = fork();
+	if (d->pid < 0) {
+		err_errno(e, errno, "cannot fork");
+		close(pair[0]);
+		close(pair[1]);
+		free(d);
+		return NULL;
+	}
+	if (d->pid == 0)
+		serve(pair[1], paths, count);
+	close(pair[1]);
+	d->sock = pair[0];
+	pthread_mutex_init(&d->lock, NULL);
+	return d;
+}
+
+void dialer_stop(struct dialer *d)
+{
+	if (!d)
+		return;
+	/* Its end of the socket closes, and it ends; the kernel collects it with us. */
+	close(d->sock);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+int dialer_connect(struct dialer *d, unsigned n, struct err *e)
+{
+	uint32_t number = n;
+	int32_t error = 0;
+	int fd = -1;
+	unsigned count = 1;
+	ssize_t got;
+
+	pthread_mutex_lock(&d->lock);
+	if (fd_write_all(d->sock, &number, sizeof number) < 0) {
+		pthread_mutex_unlock(&d->lock);
+		return err_set(e, ECONNREFUSED, "the process that connects has gone");
+	}
+	do
+		got = sock_recv_fds(d->sock, &error, sizeof error, &fd, &count);
+	while (got == -EINTR);
+	pthread_mutex_unlock(&d->lock);
+	if (got != sizeof error || (error == 0 && count != 1))
+		return err_set(e, ECONNREFUSED, "the process that connects has gone");
+	return error ? err_errno(e, error, "cannot connect") : fd;
+}
