@@ -30,7 +30,7 @@ struct disk_file {
 	uint32_t *list, count;
 };
 
-enum disk_kind { DISK_READ, DISK_WRITE, DISK_ZERO, DISK_SIZE, DISK_FLUSH };
+enum disk_kind { DISK_READ, DISK_WRITE, DISK_ZERO, DISK_DISCARD, DISK_SIZE, DISK_FLUSH };
 struct disk_entry {
 	enum disk_kind kind;
 	struct disk_file *file;
@@ -239,13 +239,11 @@ static int disk_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, u
 	return r;
 }
 
-static int disk_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)
+static int disk_clear_range(enum disk_kind kind, struct disk_file *f, uint64_t off, uint64_t n)
 {
-	struct disk_file *f = disk_of(b);
 	uint64_t some = n;
-	int r = disk_gate(DISK_ZERO, f, off, &some);
+	int r = disk_gate(kind, f, off, &some);
 
-	(void)flags;
 	if (!disk_fits(off, n))
 		return -ENOSPC;
 	if (r)
@@ -255,13 +253,19 @@ static int disk_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)
 	return 0;
 }
 
+static int disk_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags)
+{
+	(void)flags;
+	return disk_clear_range(DISK_ZERO, disk_of(b), off, n);
+}
+
 static int disk_discard(struct blk *b, uint64_t off, uint64_t n)
 {
 	struct disk_file *f = disk_of(b);
 
 	if (off >= f->size)
 		return 0;
-	return disk_zeroes(b, off, n < f->size - off ? n : f->size - off, 0);
+	return disk_clear_range(DISK_DISCARD, f, off, n < f->size - off ? n : f->size - off);
 }
 
 static int disk_truncate(struct blk *b, uint64_t size, enum blk_prealloc p, struct err *e)

@@ -240,6 +240,7 @@ int qcow2_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const
 	struct codec *c = codec_get();
 	uint8_t *out = NULL, *padded = NULL, *l2;
 	ssize_t n = 0;
+	bool linked = false;
 	int r;
 
 	if (!length)
@@ -316,11 +317,12 @@ int qcow2_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const
 			uint64_t i = qcow2_l2_index(s, offset);
 			old = qcow2_entry_get(s, l2, i);
 			qcow2_entry_put(s, l2, i, entry, 0);
+			linked = true;
 			r = qcow2_l2_flush_entries(b, table, l2, i, 1);
 			if (!r)
 				r = qcow2_entry_release(b, old);
 		}
-		if (r)
+		if (r && !linked) /* an entry that may have reached the file keeps its clusters */
 			qcow2_entry_release(b, entry);
 	}
 	pthread_mutex_unlock(&b->lock);

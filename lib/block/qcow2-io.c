@@ -21,6 +21,8 @@ static int data_read(struct blk *b, uint64_t guest, uint64_t host, size_t length
 	size_t have = length;
 	int r;
 
+	if (s->crypt_method && !s->cipher) /* opened to be checked, without a key */
+		return -EPERM;
 	/* The last cluster of a file may be cut short; what is missing reads as zeros. */
 	if (host >= s->data->size)
 		have = 0;
@@ -40,6 +42,8 @@ static int data_write(struct blk *b, uint64_t guest, uint64_t host, size_t lengt
 	uint8_t *tmp;
 	int r = 0;
 
+	if (s->crypt_method && !s->cipher)
+		return -EPERM;
 	if (!s->cipher)
 		return blk_pwrite(s->data, host, length, buf);
 	if (posix_memalign((void **)&tmp, 4096, CRYPT_CHUNK))
@@ -186,6 +190,7 @@ struct plan { /* one allocating write within one L2 table */
 	uint64_t start, end;   /* guest bytes to be written */
 	uint64_t fill_start, fill_end; /* ... with what must be copied around them */
 	bool reuse, skip_fill;
+	bool linked; /* some entries may lead to the new clusters, even if writing them failed */
 	bool order; /* the data must be on the disk before the table leads to it */
 };
 
@@ -308,7 +313,7 @@ static int plan_write(struct blk *b, uint64_t offset, uint64_t length, struct pl
 }
 
 /* Points the L2 entries at the new clusters. b->lock held. */
-static int link_clusters(struct blk *b, const struct plan *p)
+static int link_clusters(struct blk *b, struct plan *p)
 {
 	struct qcow2 *s = b->state;
 	uint64_t index = qcow2_l2_index(s, p->cluster), table;
@@ -337,6 +342,7 @@ static int link_clusters(struct blk *b, const struct plan *p)
 		}
 		qcow2_entry_put(s, l2, index + i, (p->host + (i << s->cluster_bits)) | QCOW2_COPIED, bitmap);
 	}
+	p->linked = true;
 	r = qcow2_l2_flush_entries(b, table, l2, index, p->clusters);
 	for (uint64_t i = 0; i < p->clusters && !r && !p->reuse; i++)
 		r = qcow2_entry_release(b, old[i]);
@@ -420,7 +426,7 @@ static int write_some(struct blk *b, uint64_t offset, size_t length, const uint8
 	pthread_mutex_lock(&b->lock);
 	if (!r)
 		r = link_clusters(b, &p);
-	if (r && !p.reuse && !(s->incompatible & QCOW2_INCOMPAT_DATA_FILE))
+	if (r && !p.reuse && !p.linked && !(s->incompatible & QCOW2_INCOMPAT_DATA_FILE))
 		qcow2_free_later(b, p.host, p.clusters);
 	clear_busy(s, &busy);
 	pthread_mutex_unlock(&b->lock);

@@ -112,6 +112,17 @@ int qcow2_refcount_get(struct blk *b, uint64_t cluster, uint64_t *count)
 	return 0;
 }
 
+/*
+ * Waits until what was written is on the disk. Whatever a failure says, and be it that there is no space: earlier writes may
+ * be lost, so nobody may try again with less.
+ */
+static int settle(struct blk *b)
+{
+	int r = blk_flush(b->file);
+
+	return r == -ENOSPC || r == -EFBIG ? -EIO : r;
+}
+
 /* First run of up to `want` free clusters at or after `from`, at least `least` long; searches by refcount blocks. */
 static int find_free(struct blk *b, uint64_t from, uint64_t want, uint64_t least, uint64_t *first, uint64_t *n)
 {
@@ -209,7 +220,7 @@ static int need_block_from(struct blk *b, uint64_t index, uint64_t from)
 		return r;
 	if (own == index)
 		qcow2_count_write(s, block, cluster % s->refblock_entries, 1);
-	if ((r = blk_pwrite(b->file, at, s->cluster_size, block)) || (r = blk_flush(b->file))) {
+	if ((r = blk_pwrite(b->file, at, s->cluster_size, block)) || (r = settle(b))) {
 		qcow2_cache_drop(&s->refcount_cache, at);
 		return r;
 	}
@@ -282,14 +293,14 @@ static int grow_reftable(struct blk *b, uint64_t index)
 	if (!r)
 		r = blk_pwrite(b->file, (first + blocks) << s->cluster_bits, entries * 8, buf);
 	if (!r)
-		r = blk_flush(b->file);
+		r = settle(b);
 	free(buf);
 	be64_put(patch, (first + blocks) << s->cluster_bits);
 	be32_put(patch + 8, (uint32_t)table_clusters);
 	if (!r)
 		r = qcow2_header_patch(b, 48, patch, 12);
 	if (!r)
-		r = blk_flush(b->file);
+		r = settle(b);
 	if (r) {
 		free(table);
 		return r;
@@ -398,7 +409,7 @@ static int reserve_run(struct blk *b, uint64_t want, uint64_t least, struct qcow
 		return r;
 	if (least == 1 || first == s->free_hint)
 		s->free_hint = first + n;
-	if ((r = extend_file(b, (first + n) << s->cluster_bits)) || (r = blk_flush(b->file))) {
+	if ((r = extend_file(b, (first + n) << s->cluster_bits)) || (r = settle(b))) {
 		qcow2_refcount_add(b, first, n, -1);
 		return r;
 	}
@@ -564,7 +575,7 @@ static int more_credit(struct blk *b, uint64_t cluster, uint64_t least)
 		n = room;
 	if (n < least)
 		return -ERANGE;
-	if ((r = qcow2_refcount_add(b, cluster, 1, (int64_t)n)) || (r = blk_flush(b->file)))
+	if ((r = qcow2_refcount_add(b, cluster, 1, (int64_t)n)) || (r = settle(b)))
 		return r;
 	s->comp_credit += n;
 	return 0;

@@ -305,11 +305,11 @@ static int begin(struct blk *b, struct err *e)
 
 static int finish(struct blk *b, int r, struct err *e)
 {
-	int f;
+	int f = qcow2_unreserve(b), w;
 
-	qcow2_unreserve(b);
 	pthread_mutex_unlock(&b->lock);
-	f = blk_flush(b->file);
+	w = blk_flush(b->file);
+	f = f ? f : w;
 	if (!f)
 		f = qcow2_free_pending(b);
 	pthread_mutex_lock(&b->lock);

@@ -9,75 +9,15 @@
  *	block-powercut [KIND|all [STATES [SEED]]]	STATES for each format, spread over its kinds
  *	POWERCUT_STATES=N, POWERCUT_RECORD=FILE		the same for all; a line for each format is appended to FILE
  */
-#include <time.h>
-#include "block-disk.h"
-#include "crypto/object.h"
+#include "block-guest.h"
 #include "tap.h"
 
-enum { DISK = 2 << 20, SECTORS = DISK / 512, OPS = 90, PER_SCRIPT = 200, MAX_FLUSHES = OPS + 4 };
-enum { ZEROES = 1, DISCARD = 2, PACKED = 4, SNAPSHOTS = 8, SECRET = 16, CRYPT_SECRET = 32 };
-
-static const struct kind {
-	const char *format, *options, *name;
-	unsigned can;
-} kinds[] = {
-	{"qcow2", "cluster_size=4k", "mem:/i", ZEROES | DISCARD},
-	{"qcow2", "cluster_size=512", "mem:/i", ZEROES | DISCARD},
-	{"qcow2", "cluster_size=64k", "mem:/i", ZEROES | DISCARD | PACKED},
-	{"qcow2", "cluster_size=4k,refcount_bits=2", "mem:/i", ZEROES | DISCARD | PACKED},
-	{"qcow2", "cluster_size=4k,compat=0.10", "mem:/i", ZEROES | DISCARD | PACKED},
-	{"qcow2", "cluster_size=16k,extended_l2=on", "mem:/i", ZEROES | DISCARD | PACKED},
-	{"qcow2", "cluster_size=4k,compression_type=zstd", "mem:/i", ZEROES | DISCARD | PACKED | SNAPSHOTS},
-	{"qcow2", "cluster_size=1k", "mem:/i", ZEROES | DISCARD | PACKED | SNAPSHOTS},
-	{"qcow2", "cluster_size=16k,extended_l2=on", "mem:/i", ZEROES | DISCARD | PACKED | SNAPSHOTS},
-	{"qcow2", "cluster_size=4k,lazy_refcounts=on", "mem:/i", ZEROES | DISCARD | PACKED},
-	{"qcow2", "cluster_size=4k,data_file=mem:/data", "mem:/i", ZEROES},
-	{"qcow2", "cluster_size=4k,encrypt.format=luks,encrypt.iter-time=1,encrypt.key-secret=s", "mem:/i", ZEROES | DISCARD | CRYPT_SECRET},
-	{"raw", "", "mem:/i", ZEROES | DISCARD},
-	{"luks", "iter-time=1,key-secret=s", "mem:/i", ZEROES | SECRET},
-	{"qcow", "", "mem:/i", ZEROES | PACKED},
-	{"qcow", "encrypt.format=aes,encrypt.key-secret=s", "mem:/i", ZEROES | CRYPT_SECRET},
-	{"qed", "cluster_size=4096", "mem:/i", ZEROES},
-	{"qed", "cluster_size=65536", "mem:/i", ZEROES},
-	{"vdi", "static=off", "mem:/i", ZEROES},
-	{"vdi", "static=on", "mem:/i", ZEROES},
-	{"vmdk", "", "mem:/i.vmdk", ZEROES},
-	{"vmdk", "zeroed_grain=on", "mem:/i.vmdk", ZEROES},
-	{"vmdk", "subformat=streamOptimized", "mem:/i.vmdk", ZEROES | PACKED},
-	{"vmdk", "subformat=monolithicFlat", "mem:/i.vmdk", ZEROES},
-	{"vmdk", "subformat=twoGbMaxExtentSparse", "mem:/i.vmdk", ZEROES},
-	{"vpc", "force_size=on", "mem:/i", ZEROES},
-	{"vpc", "force_size=on,subformat=fixed", "mem:/i", ZEROES},
-	{"vhdx", "block_size=1M", "mem:/i", ZEROES},
-	{"vhdx", "block_size=1M,subformat=fixed", "mem:/i", ZEROES},
-	{"parallels", "cluster_size=65536", "mem:/i", ZEROES},
-	{"parallels", "cluster_size=4096", "mem:/i", ZEROES},
-};
-enum { KINDS = sizeof kinds / sizeof *kinds };
-
-static uint64_t seed;
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	return seed ^= seed << 17;
-}
+enum { OPS = 90, PER_SCRIPT = 200, MAX_FLUSHES = OPS + 4 };
 
 /* ---- guest history ----------------------------------------------------------------------------------------------- */
-static struct op {
-	size_t log; /* entries of the log when it began */
-	uint64_t sector, count;
-	uint32_t tag; /* what each sector is filled with; 0: zeros */
-} ops[OPS];
+static struct op ops[OPS];
 static struct { size_t log, op; uint32_t *tags; } flushed[MAX_FLUSHES]; /* entries and operations before the guest's flush */
 static unsigned op_count, flushes;
-
-static uint32_t tag_of(const uint8_t *sector)
-{
-	uint32_t t = le32_get(sector);
-
-	return memcmp(sector, sector + 4, 508) ? UINT32_MAX : t;
-}
 
 static void flushed_add(const uint32_t *tags)
 {
@@ -87,56 +27,6 @@ static void flushed_add(const uint32_t *tags)
 	flushed[flushes].op = op_count;
 	flushed[flushes].tags = memcpy(malloc(SECTORS * 4), tags, SECTORS * 4);
 	flushes++;
-}
-
-/* One write, zeroing, discard or compressed write. */
-static int change(struct blk *b, const struct kind *k, uint64_t cluster, uint32_t *tags)
-{
-	static uint8_t buf[400 * 512];
-	struct op *o = &ops[op_count];
-	unsigned what = (unsigned)(rnd() % 100);
-	int r;
-
-	*o = (struct op){disk.entries, 0, 1 + rnd() % (rnd() % 6 ? 24 : 400), 1000 + op_count};
-	o->sector = rnd() % (SECTORS - o->count);
-	if (k->can & PACKED && what < 25) {
-		uint64_t c = cluster ? cluster / 512 : 128;
-		o->count = c;
-		o->sector = rnd() % (SECTORS / c) * c;
-	} else if (k->can & DISCARD && what < 35) {
-		if ((r = blk_discard(b, o->sector * 512, o->count * 512)))
-			return r;
-		o->tag = 0;
-		for (uint64_t i = 0; i < o->count && !r; i++) { /* what is left of it */
-			r = blk_pread(b, (o->sector + i) * 512, 512, buf);
-			tags[o->sector + i] = tag_of(buf);
-		}
-		op_count++;
-		return r;
-	} else if (what < 50) {
-		o->tag = 0;
-	}
-	for (uint64_t i = 0; i < o->count * 128; i++)
-		le32_put(buf + 4 * i, o->tag);
-	if (k->can & PACKED && what < 25)
-		r = blk_pwrite_compressed(b, o->sector * 512, o->count * 512, buf);
-	else
-		r = o->tag ? blk_pwrite(b, o->sector * 512, o->count * 512, buf)
-			   : blk_pwrite_zeroes(b, o->sector * 512, o->count * 512, rnd() % 2 ? BLK_ZERO_MAY_UNMAP : 0);
-	for (uint64_t i = 0; i < o->count; i++)
-		tags[o->sector + i] = o->tag;
-	op_count++;
-	return r;
-}
-
-static int kind_open(struct blk_graph *g, const struct kind *k, unsigned flags, struct blk **b, struct err *e)
-{
-	json_t *o = k->can & SECRET ? json_pack("{s:s}", "key-secret", "s")
-		    : k->can & CRYPT_SECRET ? json_pack("{s:{s:s}}", "encrypt", "key-secret", "s") : NULL;
-	int r = blk_open(g, k->name, k->format, o, flags, b, e);
-
-	json_decref(o);
-	return r;
 }
 
 static int run_guest(struct blk_graph *g, const struct kind *k, uint32_t *tags)
@@ -157,7 +47,10 @@ static int run_guest(struct blk_graph *g, const struct kind *k, uint32_t *tags)
 		blk_geometry(b, &geo);
 		while (!r && op_count < (session + 1u) * (OPS / 2)) {
 			struct blk_snapshot s = {.name = "s"};
-			r = change(b, k, geo.cluster_size, tags);
+			bool packed, discard;
+			choose(&ops[op_count], k, geo.cluster_size, 1000 + op_count, &packed, &discard);
+			r = perform(b, &ops[op_count], packed, discard, tags);
+			op_count++;
 			if (!r && k->can & SNAPSHOTS && rnd() % 16 == 0) {
 				r = have_snapshot ? b->fmt->snapshot_delete(b, "s", &e) : b->fmt->snapshot_create(b, &s, &e);
 				have_snapshot = !have_snapshot;
@@ -348,18 +241,9 @@ static unsigned script(struct blk_graph *g, const struct kind *k, unsigned state
 	return bad;
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
 	const char *only = argc > 1 && strcmp(argv[1], "all") ? argv[1] : NULL, *env = getenv("POWERCUT_STATES");
-	const char *record = getenv("POWERCUT_RECORD");
 	unsigned states = argc > 2 ? (unsigned)atoi(argv[2]) : env ? (unsigned)atoi(env) : 0;
 	uint64_t start = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 	struct objects *objects = objects_new();
@@ -369,7 +253,7 @@ int main(int argc, char **argv)
 		return 1;
 	for (unsigned first = 0, last; first < KINDS; first = last) {
 		unsigned bad = 0, done = 0, each;
-		double began = now();
+		double began = cpu_seconds();
 		for (last = first; last < KINDS && !strcmp(kinds[last].format, kinds[first].format); last++)
 			;
 		if (only && strcmp(only, kinds[first].format))
@@ -385,18 +269,9 @@ int main(int argc, char **argv)
 			}
 		ok(bad == 0, "%s: %u states after a power cut: all consistent or leaky, nothing flushed is lost (%u bad)",
 		   kinds[first].format, done, bad);
-		if (record) {
-			FILE *f = fopen(record, "a");
-			char date[32];
-			time_t t = time(NULL);
-			strftime(date, sizeof date, "%F", gmtime(&t));
-			if (f) {
-				fprintf(f, "%s %s: %u states in %u scripts of %u kinds, seed %llu, %u bad, %.0f states a second\n", date,
-					kinds[first].format, done, (each + PER_SCRIPT - 1) / PER_SCRIPT * (last - first), last - first,
-					(unsigned long long)start, bad, done / (now() - began));
-				fclose(f);
-			}
-		}
+		record("POWERCUT_RECORD", "%s: %u states in %u scripts of %u kinds, seed %llu, %u bad, %.0f states a second", kinds[first].format,
+		       done, (each + PER_SCRIPT - 1) / PER_SCRIPT * (last - first), last - first, (unsigned long long)start, bad,
+		       done / (cpu_seconds() - began));
 	}
 	blk_graph_free(g);
 	objects_free(objects);
