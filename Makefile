@@ -169,6 +169,8 @@ $(foreach u,$(filter cpu-% dev-%,$(UNITS)),$(eval UNITPROG_$(u) := emu-cpu))
 # These bring drives of their own, which fail and wait when they are told to.
 UNITFLAGS_dev-fdc := -Wl,-z,muldefs
 UNITFLAGS_dev-pflash := -Wl,-z,muldefs
+UNITFLAGS_dev-chips := -Wl,-z,muldefs
+$(foreach u,$(filter dev-%,$(FUZZERS)),$(eval UNITPROG_$(u) := emu-cpu))
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
@@ -189,10 +191,10 @@ build-fuzz:
 fuzzlibs = $(if $(filter block-%,$(1)),block nbd crypto base,$(ALLARCHIVES))
 .SECONDEXPANSION:
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archive,$$l)) \
-		$$(if $$(filter block-%,$$*),,$$(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a))
+		$$(if $$(filter block-%,$$*),,$$(foreach p,$$(PROGLIBS),$$(call archive,$$(p))))
 	$(call say,FUZZ,$*)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -MMD -MP -MF $@.d -o $@ $< $(ALLLDFLAGS) \
+	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -MMD -MP -MF $@.d -o $@ $< $(ALLLDFLAGS) $(UNITFLAGS_$*) \
 	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(call fuzzlibs,$*),$(call linklib,$(l))) -Wl,--end-group \
 	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
 

@@ -21,6 +21,12 @@ void hpet_connect_legacy(struct device *d, const struct irq *irq0, const struct 
 void hpet_connect(struct device *d, unsigned pin, const struct irq *out); /* pins of the I/O APIC, as "hpet-intcap" names them */
 
 
+/* VMware's backdoor ("vmport"): a command by CX; r: EAX, EBX, ECX, EDX, in and out. "vmmouse" adds its own, and lives beside "i8042". */
+typedef void vmport_fn(void *opaque, uint32_t r[4]);
+void vmport_register(struct device *d, unsigned command, vmport_fn *fn, void *opaque);
+void vmport_command(struct device *d, uint32_t r[4]); /* as the guest gives it */
+void i8042_mouse_wake(struct device *d); /* a mouse packet without motion */
+
 /* Floppy controller ("isa-fdc"): what CMOS byte 0x10 says of drive n (0 none, 1 360 KB, 2 1.2 MB, 4 1.44 MB, 5 2.88 MB). */
 uint8_t fdc_drive_type(struct device *d, unsigned n);
 

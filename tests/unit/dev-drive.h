@@ -3,6 +3,8 @@
 #ifndef TESTS_DEV_DRIVE_H
 #define TESTS_DEV_DRIVE_H
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include "../../cmd/emu-cpu/drive.h"
 
 struct drive {

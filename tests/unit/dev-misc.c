@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small devices: watchdogs, exit port, pvpanic, the test device of kvm-unit-tests. */
+#include <linux/input-event-codes.h>
+#include "../../cmd/emu-cpu/display.h"
+#include "../../cmd/emu-cpu/pc-chips.h"
 #include "../../cmd/emu-cpu/pci.h"
 #include "../../cmd/emu-cpu/testing.h"
 #include "tap.h"
@@ -127,10 +130,68 @@ static void testdev(void)
 	machine_free_test(m);
 }
 
+static uint32_t *backdoor(struct device *d, uint32_t cx, uint32_t bx)
+{
+	static uint32_t r[4];
+
+	r[0] = 0x564d5868;
+	r[1] = bx;
+	r[2] = cx;
+	r[3] = 0x5658;
+	vmport_command(d, r);
+	return r;
+}
+
+static void vmware(void)
+{
+	struct device *d, *p;
+	uint32_t *r, wrong[4] = {1, 2, 0x0a, 4};
+
+	m = machine_new_test();
+	m->config.ram_size = 512 << 20;
+	test_device(m, "i8042", NULL);
+	p = test_device(m, "vmport", NULL);
+	d = test_device(m, "vmmouse", NULL);
+	ok_eq(test_inl(m, 0x5658), 0xffffffff, "the backdoor answers processors only");
+	vmport_command(p, wrong);
+	ok(wrong[0] == UINT32_MAX && wrong[1] == 2, "and those who know the magic");
+	r = backdoor(p, 0x0a, 0);
+	ok(r[0] == 6 && r[1] == 0x564d5868, "version 6");
+	ok_eq(backdoor(p, 0x14, 0)[0], 512, "512 MiB");
+	ok_eq(backdoor(p, 0x5f, 0)[0], 0xffffffff, "an unknown command");
+	ok_eq(backdoor(p, 0x28, 0)[0], 0xffff0000, "the pointer is off");
+	backdoor(p, 0x29, 0x45414552);
+	ok_eq(backdoor(p, 0x28, 0)[0], 1, "on, a word waits");
+	ok_eq(backdoor(p, 0x27, 1)[0], 0x3442554a, "its version");
+	backdoor(p, 0x29, 0x53424152);
+	test_outb(m, 0x64, 0xd4); test_outb(m, 0x60, 0xf4);
+	while (test_inb(m, 0x64) & 1) {
+		test_inb(m, 0x60);
+		clock_step(m, 200000);
+	}
+	input_position(m, 100, 32767);
+	input_button(m, BTN_LEFT, true);
+	input_sync(m);
+	ok(test_inb(m, 0x64) & 0x20, "an event is announced by the PS/2 mouse");
+	ok_eq(backdoor(p, 0x28, 0)[0], 4, "and waits");
+	ok_str(test_round_trip(d, NULL), "", "the state goes round");
+	r = backdoor(p, 0x27, 4);
+	ok(r[0] == 0x20 && r[1] == 200 && r[2] == 65534 && r[3] == 0, "buttons, x, y, wheel");
+	input_wheel(m, 1);
+	input_sync(m);
+	ok_eq(backdoor(p, 0x27, 4)[3], 0xffffffff, "the wheel");
+	ok_eq(backdoor(p, 0x27, 4)[0], 0xffff0000, "words that are not there: an error");
+	backdoor(p, 0x29, 0x45414552);
+	backdoor(p, 0x29, 0xf5);
+	ok_eq(backdoor(p, 0x28, 0)[0], 0xffff0000, "off");
+	machine_free_test(m);
+}
+
 int main(void)
 {
 	ib700();
 	i6300esb();
 	testdev();
+	vmware();
 	return tap_done();
 }

@@ -17,6 +17,7 @@
 
 #include "../../isa-bus.h"
 #include "../../machine.h"
+#include "../../pc-chips.h"
 #include "../../x86-parts.h"
 #include "ps2.h"
 
@@ -323,6 +324,11 @@ static void port92_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 static void i8042_timer(void *opaque)
 {
 	i8042_poll(opaque);
+}
+
+void i8042_mouse_wake(struct device *d)
+{
+	ps2_mouse_wake(&((struct i8042 *)d)->mouse);
 }
 
 static const struct region_ops data_ops = {i8042_read_data, i8042_write_data, .min = 1, .max = 4, .impl_min = 1, .impl_max = 1};

@@ -84,17 +84,12 @@ void ps2_mouse_drained(struct ps2_mouse *p)
 		mouse_stream(p);
 }
 
-void ps2_mouse_event(struct ps2_mouse *p, int dx, int dy, int dz, uint8_t buttons)
+void ps2_mouse_wake(struct ps2_mouse *p)
 {
-	if (!p->enabled) {
-		p->buttons = buttons;
-		return;
-	}
-	p->dx = clamp(p->dx + clamp(dx, -FAR, FAR), -FAR, FAR);
-	p->dy = clamp(p->dy - clamp(dy, -FAR, FAR), -FAR, FAR); /* up is positive */
-	p->dz = clamp(p->dz + clamp(dz, -FAR, FAR), -FAR, FAR);
-	p->buttons = buttons;
-	mouse_stream(p);
+	uint8_t bytes[4];
+
+	if (p->enabled && !p->remote && !p->wrap && !p->queue.count)
+		ps2_put(&p->queue, bytes, mouse_report(p, bytes, false));
 }
 
 /* ---- commands ----------------------------------------------------------------------------------------------------- */

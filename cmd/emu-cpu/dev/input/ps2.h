@@ -61,7 +61,7 @@ void ps2_mouse_free(struct ps2_mouse *p);
 void ps2_mouse_reset(struct ps2_mouse *p);
 void ps2_mouse_write(struct ps2_mouse *p, uint8_t value);
 void ps2_mouse_drained(struct ps2_mouse *p);     /* the controller took a byte */
-void ps2_mouse_event(struct ps2_mouse *p, int dx, int dy, int dz, uint8_t buttons);
+void ps2_mouse_wake(struct ps2_mouse *p);        /* a report of nothing, if none is waiting */
 int ps2_mouse_loaded(struct ps2_mouse *p, struct err *e);
 extern const struct field ps2_mouse_fields[];
 #endif
