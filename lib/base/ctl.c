@@ -623,6 +623,8 @@ struct ctl_server *ctl_new(struct loop *l, const struct ctl_config *config, stru
 		err_set(e, ENOMEM, "out of memory");
 		return NULL;
 	}
+	/* jansson reads /dev/urandom for its first object; a filter may forbid that later. */
+	json_object_seed(0);
 	s->loop = l;
 	s->config = *config;
 	s->listen_fd = -1;
