@@ -166,7 +166,8 @@ UNITPROG_user-sys-compat := emu-user
 UNITPROG_user-sys-tables := emu-user
 UNITPROG_user-vma := emu-user
 $(foreach u,$(filter cpu-% dev-%,$(UNITS)),$(eval UNITPROG_$(u) := emu-cpu))
-# These bring drives of their own, which fail and wait when they are told to.
+# These bring drives (and an A20 gate) of their own; the drives fail and wait when they are told to.
+UNITFLAGS_dev-i8042 := -Wl,-z,muldefs
 UNITFLAGS_dev-fdc := -Wl,-z,muldefs
 UNITFLAGS_dev-pflash := -Wl,-z,muldefs
 UNITFLAGS_dev-chips := -Wl,-z,muldefs

@@ -14,10 +14,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Until the processors have an A20 gate. */
+/* In place of the processors' A20 gate. */
 static bool a20;
-__attribute__((weak)) void machine_a20(struct machine *m, bool on) { (void)m; a20 = on; }
-__attribute__((weak)) bool machine_a20_get(struct machine *m) { (void)m; return a20; }
+void machine_a20(struct machine *m, bool on) { (void)m; a20 = on; }
+bool machine_a20_get(struct machine *m) { (void)m; return a20; }
 
 static struct vcpu *self;
 static struct machine *m;

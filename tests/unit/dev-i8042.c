@@ -15,10 +15,10 @@ struct view {
 static struct machine *m;
 static struct view *d;
 
-/* Until the processors have an A20 gate. */
+/* In place of the processors' A20 gate. */
 static bool a20 = true;
-__attribute__((weak)) void machine_a20(struct machine *k, bool on) { (void)k; a20 = on; }
-__attribute__((weak)) bool machine_a20_get(struct machine *k) { (void)k; return a20; }
+void machine_a20(struct machine *k, bool on) { (void)k; a20 = on; }
+bool machine_a20_get(struct machine *k) { (void)k; return a20; }
 
 static void begin(void)
 {

@@ -7,7 +7,7 @@
 
 /* Bytes on their way to the controller. Answers go before what keys and motion have queued. */
 #define PS2_QUEUE 256 /* the real ones hold 16, but programs type faster than people */
-#define PS2_ANSWERS 8
+#define PS2_ANSWERS 16
 struct ps2_queue {
 	uint8_t data[PS2_QUEUE], answer[PS2_ANSWERS];
 	uint16_t head, count;

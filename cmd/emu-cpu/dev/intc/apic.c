@@ -782,7 +782,7 @@ static int apic_loaded(void *state, struct err *e)
 {
 	struct apic *a = state;
 
-	if ((a->base & (BASE_EN | BASE_EXTD)) == BASE_EXTD || a->divide & ~0xbu)
+	if ((a->base & (BASE_EN | BASE_EXTD)) == BASE_EXTD || a->divide & ~0xbu || a->timer_start >> 62)
 		return err_set(e, EINVAL, "local APIC: base 0x%llx, divide 0x%x: impossible", (unsigned long long)a->base, a->divide);
 	apic_place(a);
 	pthread_mutex_lock(&a->lock);

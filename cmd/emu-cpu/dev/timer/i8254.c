@@ -503,6 +503,8 @@ static int i8254_loaded(void *state, struct err *e)
 
 		if (c->count < 1 || c->count > 65536 || c->reload > 65536 || c->latched > 2)
 			return err_set(e, EINVAL, "i8254: counter %d: a count of %u is impossible", i, c->count);
+		if ((c->start | c->frozen | c->swap) >> 62) /* centuries: sums would wrap */
+			return err_set(e, EINVAL, "i8254: counter %d: began at clock %llu", i, (unsigned long long)c->start);
 	}
 	return 0;
 }

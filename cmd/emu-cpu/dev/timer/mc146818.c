@@ -36,6 +36,8 @@ enum { B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_SQWE = 8, B_DM 
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10 };
 enum { D_VRT = 0x80 };
 #define UPDATE_NS (244000u + 1984000u)
+#define TIME_MAX (1ll << 40)  /* seconds: what the registers can say, and more */
+#define TIME_SPAN (1ll << 32) /* that a machine may run */
 #define LOST_MAX 10000 /* lost ticks that slew remembers */
 
 struct mc146818 {
@@ -553,6 +555,10 @@ static int rtc_loaded(void *state, struct err *e)
 
 	if (s->index >= sizeof s->cmos || s->lost > LOST_MAX || (!s->running && s->base_ns >= NS_PER_S))
 		return err_set(e, EINVAL, "mc146818rtc: index %u, %u lost ticks: impossible", s->index, s->lost);
+	if (s->base < -TIME_MAX || s->base > TIME_MAX || s->seen < s->base - 1 || s->seen - s->base > TIME_SPAN ||
+	    s->base_ns >> 62 || s->seen_tick >> 48)
+		return err_set(e, EINVAL, "mc146818rtc: a time of %lld seconds, seen up to %lld: impossible", (long long)s->base,
+			       (long long)s->seen);
 	return 0;
 }
 
