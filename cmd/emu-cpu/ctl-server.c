@@ -64,11 +64,11 @@ static int run_dir(const struct settings *s, char *path, size_t size, struct err
 	return n >= (int)size ? err_set(e, ENAMETOOLONG, "-name: too long") : make_dir(path, e);
 }
 
-int machine_ctl_start(struct machine *m, const struct settings *s, struct err *e)
+int machine_ctl_start(struct machine *m, const struct settings *s, const char **name, struct err *e)
 {
 	struct ctl_config config = {.package = "emu-cpu 1.0", .commands = __start_ctl_commands,
 				    .count = (unsigned)(__stop_ctl_commands - __start_ctl_commands), .lock = lock, .unlock = unlock,
-				    .control_closed = control_closed, .opaque = m};
+				    .keep_name = true, .control_closed = control_closed, .opaque = m};
 	char dir[3900], path[4096];
 
 	if (run_dir(s, dir, sizeof dir, e) < 0)
@@ -79,16 +79,20 @@ int machine_ctl_start(struct machine *m, const struct settings *s, struct err *e
 	if (s->ctl_fd >= 0 && ctl_add_client(m->ctl, (int)s->ctl_fd, true, e) < 0)
 		return -e->code;
 	if (s->ctl)
-		return ctl_listen(m->ctl, s->ctl, e);
-	if (*dir) {
+		snprintf(path, sizeof path, "%s", s->ctl);
+	else if (*dir)
 		snprintf(path, sizeof path, "%s/cpu.ctl", dir);
-		return ctl_listen(m->ctl, path, e);
-	}
-	return 0;
+	else
+		return 0;
+	m->ctl_name = strdup(path);
+	*name = m->ctl_name;
+	return m->ctl_name ? ctl_listen(m->ctl, path, e) : err_set(e, ENOMEM, "out of memory");
 }
 
 void machine_ctl_stop(struct machine *m)
 {
 	ctl_free(m->ctl);
 	m->ctl = NULL;
+	free(m->ctl_name);
+	m->ctl_name = NULL;
 }

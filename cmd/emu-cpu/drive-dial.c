@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "base/sandbox.h"
 #include "base/sock.h"
@@ -22,11 +21,17 @@ struct dialer {
 };
 
 /* The process: one request is the number of a path, one answer is an errno and, when that is 0, a descriptor. */
-static _Noreturn void serve(int sock, const char *const *paths, unsigned count)
+static _Noreturn void end(const char *const *remove)
+{
+	for (; remove && *remove; remove++)
+		unlink(*remove);
+	_exit(0);
+}
+
+static _Noreturn void serve(int sock, const char *const *paths, unsigned count, const char *const *remove)
 {
 	struct err e = ERR_INIT;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "dialer");
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
@@ -46,19 +51,19 @@ static _Noreturn void serve(int sock, const char *const *paths, unsigned count)
 		int fd = -1;
 
 		if (fd_read_all(sock, &n, sizeof n) < 0)
-			_exit(0);
+			end(remove);
 		if (n < count) {
 			fd = sock_connect_unix(paths[n], SOCK_STREAM, &e);
 			error = fd < 0 ? -fd : 0;
 		}
 		if (sock_send_fds(sock, &error, sizeof error, &fd, fd >= 0) < 0)
-			_exit(0);
+			end(remove);
 		if (fd >= 0)
 			close(fd);
 	}
 }
 
-struct dialer *dialer_start(const char *const *paths, unsigned count, struct err *e)
+struct dialer *dialer_start(const char *const *paths, unsigned count, const char *const *remove, struct err *e)
 {
 	struct dialer *d = calloc(1, sizeof *d);
 	int pair[2];
@@ -78,7 +83,7 @@ struct dialer *dialer_start(const char *const *paths, unsigned count, struct err
 		return NULL;
 	}
 	if (d->pid == 0)
-		serve(pair[1], paths, count);
+		serve(pair[1], paths, count, remove);
 	close(pair[1]);
 	d->sock = pair[0];
 	pthread_mutex_init(&d->lock, NULL);
@@ -89,7 +94,11 @@ void dialer_stop(struct dialer *d)
 {
 	if (!d)
 		return;
-	/* Its end of the socket closes, and it ends; the kernel collects it with us. */
+	/* It sees the end, tidies up and ends, which we see. */
+	char byte;
+	shutdown(d->sock, SHUT_WR);
+	while (read(d->sock, &byte, 1) < 0 && errno == EINTR)
+		;
 	close(d->sock);
 	pthread_mutex_destroy(&d->lock);
 	free(d);

@@ -10,8 +10,11 @@
 
 struct dialer;
 
-/* paths: count of them, copied. Before the process has threads. */
-struct dialer *dialer_start(const char *const *paths, unsigned count, struct err *e);
+/*
+ * paths: count of them. remove: names, NULL-terminated, that it unlinks when this process ends (its control socket, its pid file). Before the
+ * process has threads.
+ */
+struct dialer *dialer_start(const char *const *paths, unsigned count, const char *const *remove, struct err *e);
 void dialer_stop(struct dialer *d); /* NULL is allowed */
 /* A connection to paths[n], or -errno. Any thread. */
 int dialer_connect(struct dialer *d, unsigned n, struct err *e);

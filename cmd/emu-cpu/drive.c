@@ -803,7 +803,7 @@ out:
 	return r;
 }
 
-int drives_prepare(struct machine *m, struct err *e)
+int drives_prepare(struct machine *m, const char *const *remove, struct err *e)
 {
 	struct drive_core *c = core(m);
 	const char **paths = calloc(c->paths + 1, sizeof *paths);
@@ -811,14 +811,14 @@ int drives_prepare(struct machine *m, struct err *e)
 	c->sealed = true;
 	if (!paths)
 		return err_set(e, ENOMEM, "out of memory");
-	if (!c->paths) {
+	if (!c->paths && !*remove) {
 		free(paths);
 		return 0;
 	}
 	for (struct drive *d = c->list; d; d = d->next)
 		if (d->path && d->dial_index < c->paths)
 			paths[d->dial_index] = d->path;
-	c->dialer = dialer_start(paths, c->paths, e);
+	c->dialer = dialer_start(paths, c->paths, remove, e);
 	free(paths);
 	return c->dialer ? 0 : -e->code;
 }

@@ -67,8 +67,6 @@ static int plug_in(struct machine *m, const struct settings *s, struct err *e)
 		r = for_each(m, &s->net, net_add, "net-fd", e);
 	if (r == 0)
 		r = for_each(m, &s->disk, drive_add, "disk", e);
-	if (r == 0)
-		r = drives_prepare(m, e);
 	return r;
 }
 
@@ -131,6 +129,8 @@ static int give_up(const struct settings *s, struct err *e)
 static int run(struct settings *s, struct loop *loop, struct err *e)
 {
 	struct machine *m = machine_new(loop, &s->config, e);
+	const char *remove[3] = {NULL};
+	bool prepared = false;
 	int r;
 
 	if (!m)
@@ -139,19 +139,24 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 		clock_own(m);
 	r = take_signals(m, e);
 	if (r == 0)
+		r = machine_ctl_start(m, s, &remove[0], e);
+	if (r == 0)
 		r = plug_in(m, s, e);
+	if (r == 0 && s->pid_file)
+		r = write_pid(s->pid_file, e);
+	if (r == 0) {
+		remove[remove[0] != NULL] = s->pid_file;
+		r = drives_prepare(m, remove, e);
+		prepared = r == 0;
+	}
 	if (r == 0)
 		r = machine_build(m, e);
 	if (r == 0 && s->incoming)
 		r = incoming(m, s->incoming, e);
-	if (r == 0)
-		r = machine_ctl_start(m, s, e);
 	if (r == 0 && s->test_protocol)
 		r = test_protocol_start(m, e);
 	if (r == 0 && !s->test_protocol)
 		r = vcpus_start(m, e);
-	if (r == 0 && s->pid_file)
-		r = write_pid(s->pid_file, e);
 	if (r == 0)
 		r = give_up(s, e);
 	if (r == 0) {
@@ -168,6 +173,8 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 		r = loop_run(loop);
 	}
 	test_protocol_stop(m);
+	for (const char **name = remove; !prepared && *name; name++)
+		unlink(*name);
 	machine_ctl_stop(m);
 	machine_free(m);
 	return r;

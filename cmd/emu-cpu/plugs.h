@@ -25,8 +25,11 @@ int drive_change_fd(struct drive *d, int fd, const char *export_name, bool force
 void drive_reconnect(struct drive *d, int fd);
 /* The export has changed its size: a new connection tells. */
 int drive_reopen(struct drive *d, struct err *e);
-/* After the last -disk, before there are threads: makes the process that connects later (drive-dial.h). */
-int drives_prepare(struct machine *m, struct err *e);
+/*
+ * After the last -disk, before there are threads: makes the process that connects later, and removes these names (NULL-terminated) at the end
+ * (drive-dial.h).
+ */
+int drives_prepare(struct machine *m, const char *const *remove, struct err *e);
 /* The server's image has another size now, in bytes. */
 void drive_resized(struct drive *d, uint64_t size);
 

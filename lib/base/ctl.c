@@ -659,7 +659,7 @@ void ctl_free(struct ctl_server *s)
 	loop_del_fd(s->listen_watch);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
-	if (s->path)
+	if (s->path && !s->config.keep_name)
 		unlink(s->path);
 	free(s->path);
 	pthread_mutex_destroy(&s->lock);

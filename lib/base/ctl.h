@@ -48,6 +48,7 @@ struct ctl_config {
 	unsigned count;
 	void (*lock)(void *opaque);             /* around commands; NULL: nothing */
 	void (*unlock)(void *opaque);
+	bool keep_name;                         /* ctl_free() leaves the socket's name: who is not allowed to remove it */
 	void (*control_closed)(void *opaque);   /* the connection that ctl_add_client(…, true) brought has ended */
 	void *opaque;
 };
