@@ -14,9 +14,15 @@ base() { # OPTIONS: a fresh small image x with some data
 }
 put() { printf "$2" | dd of=x bs=1 seek="$1" conv=notrunc status=none; } # OFFSET BYTES (printf escapes)
 
+# What the program needs for a good image, and 64 MB (in KB of address space).
+base
+memory=16384
+until (ulimit -v $memory; "$IMG" info x) >/dev/null 2>&1 || [ $memory -gt 1000000 ]; do memory=$((memory + 8192)); done
+memory=$((memory + 65536))
+
 case_() { # COMMAND WORDS-OF-MESSAGE DESCRIPTION
     n=$((n + 1))
-    out=$( (ulimit -v 400000; timeout 10 "$IMG" $1 2>&1) ); st=$?
+    out=$( (ulimit -v $memory; timeout 10 "$IMG" $1 2>&1) ); st=$?
     if [ $st -ge 1 ] && [ $st -le 3 ] && printf '%s' "$out" | grep -q -e "$2"; then
         echo "ok $n - $3: $(printf '%s' "$out" | grep -m1 -e "$2" | cut -c1-150)"
     else
