@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals during floating-point work: each round runs the same instructions once with signals blocked and once under fire from
+ * a fast timer, and every register must come out the same to the bit. Argument: how many signals (default 3000).
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __x86_64__
+#define VECTORS 16
+#define ALL(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
+#define FLAGS "pushfq\n pop %%rax\n mov %%rax, %[flags]\n"
+#else
+#define VECTORS 8
+#define ALL(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)
+#define FLAGS "pushfl\n pop %%eax\n mov %%eax, %[flags]\n"
+#endif
+
+struct state {
+	uint8_t x87[112];           /* FNSAVE's image */
+	uint8_t vector[VECTORS][32];
+	uint32_t mxcsr;
+	unsigned long flags;
+} __attribute__((aligned(32)));
+
+static int avx;
+static volatile int signals;
+
+/* Leaves nothing as it was. */
+static void on_signal(int sig)
+{
+	uint32_t mxcsr = 0x7fc0;
+	uint16_t fcw = 0x0c7f;
+
+	(void)sig;
+	__asm__ volatile("fninit\n fldcw %0\n fldpi\n fldl2e\n fld1\n fldz\n fdivrp\n ldmxcsr %1" : : "m"(fcw), "m"(mxcsr));
+#define ZERO(n) "pcmpeqd %%xmm" #n ", %%xmm" #n "\n"
+	__asm__ volatile(ALL(ZERO) : : : "memory");
+	signals++;
+}
+
+/* `turns` times around a loop whose results depend on rounding, on every register, and on the carry that lives through it. */
+static void work(const struct state *in, struct state *out, long turns)
+{
+	uint16_t fcw = (uint16_t)(0x37f & ~(3 << 10)) | (uint16_t)((in->mxcsr >> 13 & 3) << 10);
+
+#define LOADY(n) "vmovdqu %c[at]+32*" #n "(%[in]), %%ymm" #n "\n"
+#define LOADX(n) "movdqu %c[at]+32*" #n "(%[in]), %%xmm" #n "\n"
+#define STOREY(n) "vmovdqu %%ymm" #n ", %c[at]+32*" #n "(%[out])\n"
+#define STOREX(n) "movdqu %%xmm" #n ", %c[at]+32*" #n "(%[out])\n"
+#define FLD(n) "fldl %c[at]+32*" #n "(%[in])\n"
+#define BODY                                                                                                           \
+	"addpd %%xmm1, %%xmm0\n mulpd %%xmm2, %%xmm3\n sqrtsd %%xmm5, %%xmm4\n subps %%xmm6, %%xmm7\n paddd %%xmm0, %%xmm6\n"  \
+	"fadd %%st(1), %%st\n fxch %%st(3)\n fmul %%st(2), %%st\n fxch %%st(5)\n fsub %%st(4), %%st\n fincstp\n"
+#ifdef __x86_64__
+#define AX "rax"
+#else
+#define AX "eax"
+#endif
+#define WORK(load, store, end)                                                                                         \
+	__asm__ volatile("fninit\n fldcw %[fcw]\n" FLD(0) FLD(1) FLD(2) FLD(3) FLD(4) FLD(5) FLD(6) FLD(7)                  \
+			 "ldmxcsr %[mxcsr]\n" ALL(load) "std\n"                                                        \
+			 "1:\n" BODY "dec %[turns]\n jnz 1b\n" FLAGS "cld\n" ALL(store) "fnsave %[x87]\n" end           \
+			 : [turns] "+r"(turns), [flags] "=m"(out->flags), [x87] "=m"(out->x87)                          \
+			 : [in] "r"(in), [out] "r"(out), [fcw] "m"(fcw), [mxcsr] "m"(in->mxcsr),                        \
+			   [at] "i"(__builtin_offsetof(struct state, vector))                                          \
+			 : "memory", "cc", AX)
+	if (avx)
+		WORK(LOADY, STOREY, "vzeroupper\n");
+	else
+		WORK(LOADX, STOREX, "");
+	__asm__ volatile("stmxcsr %0" : "=m"(out->mxcsr));
+	__asm__ volatile("ldmxcsr %0\n fninit" : : "m"(*(const uint32_t[]){0x1f80}));
+	/* Where the last instruction and operand were is the translator's own business: only the registers count. */
+	memset(out->x87 + 12, 0, 16);
+}
+
+int main(int argc, char **argv)
+{
+	int want = argc > 1 ? atoi(argv[1]) : 3000, rounds = 0, wrong = 0;
+	uint32_t seed = 1;
+	static struct state in, blocked, fired;
+	sigset_t set, old;
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	struct itimerspec every = {{0, 23000}, {0, 23000}};
+	timer_t timer;
+
+	__builtin_cpu_init();
+	avx = __builtin_cpu_supports("avx");
+	signal(SIGUSR1, on_signal);
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	timer_settime(timer, 0, &every, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	while (signals < want) {
+		for (unsigned i = 0; i < sizeof(in.vector) / 8; i++) {
+			double d = (double)(int32_t)(seed = seed * 1664525 + 1013904223) / (1 << 20);
+			memcpy((char *)in.vector + 8 * i, &d, 8);
+		}
+		in.mxcsr = 0x1f80 | (seed >> 9 & 3) << 13;
+		memset(&blocked, 0, sizeof(blocked));
+		memset(&fired, 0, sizeof(fired));
+		sigprocmask(SIG_BLOCK, &set, &old);
+		work(&in, &blocked, 300);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		work(&in, &fired, 300);
+		rounds++;
+		if (memcmp(&blocked, &fired, sizeof(fired)) && !wrong++) {
+			const uint8_t *a = (const uint8_t *)&blocked, *b = (const uint8_t *)&fired;
+			for (unsigned i = 0, n = 0; i < sizeof(fired) && n < 20; i++)
+				if (a[i] != b[i])
+					printf("byte %u: %02x, under fire %02x\n", i, a[i], b[i]), n++;
+		}
+	}
+	timer_delete(timer);
+	printf("%d signals or more, %d rounds differ\n", want, wrong);
+	return wrong != 0 || rounds == 0;
+}
