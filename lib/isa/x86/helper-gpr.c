@@ -283,9 +283,7 @@ void x86_helper_pusha(struct x86_cpu *cpu, const struct x86_insn *in, uint64_t e
 	(void)ea;
 	unsigned size = in->opsize, ss = stack_size(cpu);
 	uint64_t sp = cpu->gpr[X86_RSP];
-	for (unsigned n = 0; n < 8; n++)
-		x86_mem_probe_write(cpu, stack_linear(cpu, sp - (n + 1) * size), size);
-	for (unsigned n = 0; n < 8; n++)
+	for (unsigned n = 0; n < 8; n++) /* one after the other: those before one that faults have been made */
 		x86_mem_write(cpu, stack_linear(cpu, sp - (n + 1) * size), &cpu->gpr[n], size);
 	set_gpr(cpu, X86_RSP, false, ss, sp - 8 * size);
 }
