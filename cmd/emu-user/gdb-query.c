@@ -148,6 +148,7 @@ void gdb_remove_all(struct gdb *g)
 		}
 	memset(g->watch, 0, sizeof(g->watch));
 	g->watches = 0;
+	g->ranges = NULL;
 }
 
 static bool breakpoint(struct gdb *g, struct thread *t, uint64_t addr, bool insert)
@@ -174,15 +175,29 @@ static bool breakpoint(struct gdb *g, struct thread *t, uint64_t addr, bool inse
 	return true;
 }
 
-static bool watch(struct gdb *g, struct thread *t, uint64_t addr, uint64_t len, bool insert)
+static void list_ranges(struct gdb *g)
 {
+	struct gdb_watch *w;
+
+	g->ranges = NULL;
+	for (w = g->watch; w < g->watch + GDB_WATCHES; w++)
+		if (w->set && w->kind != '2') {
+			w->range.next = g->ranges;
+			g->ranges = &w->range;
+		}
+}
+
+static bool watch(struct gdb *g, struct thread *t, char kind, uint64_t addr, uint64_t len, bool insert)
+{
+	uintptr_t host = (uintptr_t)(addr + g->p->guest_base);
 	struct gdb_watch *w, *room = NULL;
 
 	for (w = g->watch; w < g->watch + GDB_WATCHES; w++) {
-		if (w->set && w->addr == addr && w->len == len) {
+		if (w->set && w->kind == kind && w->addr == addr && w->len == len) {
 			if (!insert) {
 				w->set = false;
 				g->watches--;
+				list_ranges(g);
 			}
 			return true;
 		}
@@ -193,9 +208,10 @@ static bool watch(struct gdb *g, struct thread *t, uint64_t addr, uint64_t len, 
 		return true;
 	if (!room || len > sizeof(room->old) || user_read(t, room->old, addr, len))
 		return false;
-	*room = (struct gdb_watch){.addr = addr, .len = len, .set = true};
+	*room = (struct gdb_watch){.addr = addr, .len = len, .set = true, .kind = kind, .range = {.start = host, .end = host + len}};
 	user_read(t, room->old, addr, len);
 	g->watches++;
+	list_ranges(g);
 	return true;
 }
 
@@ -208,9 +224,19 @@ bool gdb_watch_changed(struct gdb *g, struct thread *t)
 	for (w = g->watch; w < g->watch + GDB_WATCHES; w++)
 		if (w->set && !user_read(t, now, w->addr, w->len) && memcmp(now, w->old, w->len)) {
 			memcpy(w->old, now, w->len);
+			if (w->kind == '3')
+				continue; /* loads alone; the debugger would not have it */
 			g->hit = w->addr;
+			g->hit_kind = w->kind;
 			hit = true;
 		}
+	for (w = g->watch; access_hit && w < g->watch + GDB_WATCHES; w++)
+		if (w->set && access_hit == &w->range) {
+			g->hit = w->addr;
+			g->hit_kind = w->kind;
+			hit = true;
+		}
+	access_hit = NULL;
 	return hit;
 }
 
@@ -230,8 +256,10 @@ void gdb_point(struct gdb *g, struct thread *t, const char *packet)
 	case '1':
 		done = breakpoint(g, t, addr, insert);
 		break;
-	case '2': /* stores, found by stepping and comparing; reads leave no trace to compare */
-		done = watch(g, t, addr, len, insert);
+	case '2': /* stores, found by stepping and comparing */
+	case '3':
+	case '4': /* loads too, found by interpreting */
+		done = watch(g, t, packet[1], addr, len, insert);
 		break;
 	default:
 		gdb_reply(g, "");

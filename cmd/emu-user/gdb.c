@@ -6,7 +6,8 @@
  * gdb_stop(). It takes g->lock, asks the other threads to come too, and talks to the debugger until that says how to go
  * on. The others wait in gdb_stop() for the condition; one that sleeps in the kernel stays there, its registers are in
  * its state anyway. While the program runs, a small thread reads the connection for a Ctrl-C.
- * Breakpoints are INT3 in guest memory. A watchpoint makes every thread run instruction by instruction and compares.
+ * Breakpoints are INT3 in guest memory. A watchpoint makes every thread run instruction by instruction and compares; one
+ * for loads has every instruction interpreted, whose accesses are seen one by one.
  * A forked child is let go, without breakpoints.
  */
 #include <fcntl.h>
@@ -161,8 +162,10 @@ static void detach(struct gdb *g)
 	g->fd = -1;
 	signal_reinstall(g->p);
 	pthread_mutex_lock(&g->p->thread_lock);
-	for (t = g->p->threads; t; t = t->next)
+	for (t = g->p->threads; t; t = t->next) {
 		t->cpu->single_step = false;
+		t->cpu->watched = NULL;
+	}
 	pthread_mutex_unlock(&g->p->thread_lock);
 }
 
@@ -201,7 +204,7 @@ static void stop_reply(struct gdb *g, struct thread *t, int sig)
 	gdb_begin(g);
 	gdb_put(g, "T%02x", gdb_signal_to(sig));
 	if (g->stop_was_watch)
-		gdb_put(g, "watch:%llx;", (unsigned long long)g->hit);
+		gdb_put(g, "%swatch:%llx;", g->hit_kind == '3' ? "r" : g->hit_kind == '4' ? "a" : "", (unsigned long long)g->hit);
 	else if (g->stop_was_breakpoint)
 		gdb_put(g, "swbreak:;");
 	gdb_put(g, "thread:%x;", t->tid);
@@ -214,8 +217,10 @@ static void step_all(struct gdb *g, struct thread *only, bool step)
 
 	g->stepper = step ? only : NULL;
 	pthread_mutex_lock(&g->p->thread_lock);
-	for (t = g->p->threads; t; t = t->next)
+	for (t = g->p->threads; t; t = t->next) {
+		t->cpu->watched = g->ranges;
 		t->cpu->single_step = g->watches || (step && t == only);
+	}
 	pthread_mutex_unlock(&g->p->thread_lock);
 }
 

@@ -3,6 +3,7 @@
 #ifndef EMU_USER_GDB_H
 #define EMU_USER_GDB_H
 #include "internal.h"
+#include "jit/access.h"
 
 #define GDB_PACKET 16384 /* largest packet, either way */
 #define GDB_BREAKPOINTS 256
@@ -30,9 +31,13 @@ struct gdb {
 		uint64_t addr, len;
 		uint8_t old[64];
 		bool set;
+		char kind;                 /* of the packet: 2 stores, 3 loads, 4 both */
+		struct access_watch range; /* 3 and 4 */
 	} watch[GDB_WATCHES];
 	unsigned watches;
+	const struct access_watch *ranges; /* list of all those */
 	uint64_t hit;              /* address of the watch that was hit, for the stop reply */
+	char hit_kind;
 	bool stop_was_watch, stop_was_breakpoint;
 	siginfo_t si;
 };

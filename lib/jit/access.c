@@ -5,6 +5,18 @@
 
 __thread struct access_scope *access_current __attribute__((tls_model("initial-exec")));
 
+__thread const struct access_watch *access_watched __attribute__((tls_model("initial-exec")));
+__thread const struct access_watch *access_hit __attribute__((tls_model("initial-exec")));
+
+void access_look(const void *p, size_t n)
+{
+	uintptr_t at = (uintptr_t)p;
+
+	for (const struct access_watch *w = access_watched; w; w = w->next)
+		if (at < w->end && at + n > w->start)
+			access_hit = w;
+}
+
 /* Where the interrupted thread continues after the handler: on its own stack, as if called from the faulting access. */
 static _Noreturn void land(void)
 {

@@ -34,6 +34,15 @@ struct access_scope {
 
 extern __thread struct access_scope *access_current __attribute__((tls_model("initial-exec")));
 
+/* For a debugger: accesses of this thread to one of these ranges of host addresses are noted. NULL: none are watched. */
+struct access_watch {
+	uintptr_t start, end;
+	const struct access_watch *next;
+};
+extern __thread const struct access_watch *access_watched __attribute__((tls_model("initial-exec")));
+extern __thread const struct access_watch *access_hit __attribute__((tls_model("initial-exec"))); /* the last; NULL: none */
+void access_look(const void *p, size_t n);
+
 static inline struct access_scope *access_push(struct access_scope *s)
 {
 	s->outer = access_current;
@@ -56,6 +65,8 @@ static inline void access_mark(const void *p, size_t n)
 	struct access_scope *s = access_current;
 	s->start = (uintptr_t)p;
 	s->end = (uintptr_t)p + n;
+	if (__builtin_expect(access_watched != NULL, 0))
+		access_look(p, n);
 	__asm__ volatile("" ::: "memory");
 }
 

@@ -59,7 +59,8 @@ session() { # PROGRAM LABEL
     for _ in $(seq 100); do [ -S "$dir/socket" ] && break; sleep 0.05; done
     timeout 60 gdb -q -nx -batch -ex 'set sysroot /' -ex 'set debuginfod enabled off' -ex "target remote $dir/socket" -ex 'break stride if x == 2' -ex continue \
         -ex bt -ex 'info threads' -ex 'p $xmm0' -ex 'p $st0' -ex 'p $mxcsr' -ex 'info auxv' -ex 'watch watched' -ex continue \
-        -ex 'stepi' -ex 'p watched' -ex 'set var watched = 77' -ex 'p watched' -ex 'delete' -ex finish -ex 'handle SIGUSR1 stop nopass' \
+        -ex 'stepi' -ex 'p watched' -ex 'set var watched = 77' -ex 'p watched' -ex 'delete' -ex 'rwatch d' -ex continue -ex 'delete' \
+        -ex 'awatch ld' -ex continue -ex 'delete' -ex finish -ex 'handle SIGUSR1 stop nopass' \
         -ex continue -ex 'p $_siginfo.si_signo' -ex continue "$1" >"$dir/gdb" 2>&1
     wait $pid
     echo "status $?" >>"$dir/out"
@@ -70,6 +71,9 @@ session() { # PROGRAM LABEL
     has "the control register of SSE" '= \[ (IM|PE|DM|[A-Z ]+).*\]|= \[ \]' "$2"
     has "the auxiliary vector" 'AT_RANDOM' "$2"
     has "the watchpoint reports the change" 'Old value = 1' "$2"
+    has "a read watchpoint reports the load" 'Hardware read watchpoint [0-9]+: d' "$2"
+    has "with the value that was read" 'Value = [0-9.]+' "$2"
+    has "an access watchpoint reports" 'Hardware access \(read/write\) watchpoint [0-9]+: ld' "$2"
     has "a variable is written" '\$[0-9]+ = 77' "$2"
     has "finish shows the value" 'Value returned is .* = 4' "$2"
     has "a signal stops the program" 'received signal SIGUSR1' "$2"

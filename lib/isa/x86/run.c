@@ -10,6 +10,7 @@
 #include "isa/x86/copy.h"
 #include "isa/x86/interp.h"
 #include "isa/x86/run.h"
+#include "jit/access.h"
 
 /* Flags that live in the host's EFLAGS while translated code runs. */
 #define HOST_FLAGS (X86_STATUS | X86_DF)
@@ -101,7 +102,10 @@ static enum trap_kind interpret(struct x86_cpu *c)
 {
 	x86_fpu_sync(c);
 	c->cpu.jit->stats.interpreted++;
-	return x86_interp_one(c);
+	access_watched = c->cpu.watched;
+	enum trap_kind kind = x86_interp_one(c);
+	access_watched = NULL;
+	return kind;
 }
 
 static enum trap_kind debug_trap(struct x86_cpu *c)
@@ -180,7 +184,7 @@ enum trap_kind x86_run(struct cpu *cc)
 		if (cc->jit->config.accel == JIT_INTERPRET && !step) {
 			x86_fpu_sync(c);
 			kind = x86_interp_run(c, 1024);
-		} else if (cc->jit->config.accel == JIT_INTERPRET || c->mode == 16 || (c->mode == 32 && c->seg[X86_CS].base)) {
+		} else if (cc->jit->config.accel == JIT_INTERPRET || (step && cc->watched) || c->mode == 16 || (c->mode == 32 && c->seg[X86_CS].base)) {
 			kind = interpret(c);
 		} else {
 			uint64_t before = c->rip;
