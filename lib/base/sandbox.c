@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <jansson.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -132,6 +133,7 @@ int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e)
 	mallopt(M_ARENA_MAX, 8);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(e, errno, "cannot set no_new_privs");
+	json_object_seed(0); /* else the first object opens /dev/urandom */
 	ctx = seccomp_init(mode == SANDBOX_LOG ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	if (!ctx)
 		return err_set(e, ENOMEM, "out of memory");
