@@ -23,7 +23,7 @@ static unsigned fetch(struct x86_tr *t, uint64_t pc, bool next_page)
 		return t->have - (unsigned)off;
 	}
 	bool step = t->g->flags & JIT_REGION_STEP;
-	size_t n = step ? jit_peekable(t->j, pc) : jit_fetchable(t->j, pc);
+	size_t n = x86_easy_page(t, pc) ? 4096 - (pc & 4095) : step ? jit_peekable(t->j, pc) : jit_fetchable(t->j, pc);
 	if (next_page && n == 4096 - (pc & 4095) && n < 15)
 		n += step ? jit_peekable(t->j, (pc | 4095) + 1) : jit_fetchable(t->j, (pc | 4095) + 1);
 	if (n > X86_FETCH)
@@ -230,9 +230,12 @@ static uint32_t one_region(struct x86_tr *t, uint8_t flags, bool indirect)
 	t->d = j->delta + j->delta_used;
 	t->src_len = 0;
 	j->last = (struct jit_last){.region = r};
-	uint32_t hot = flags ? 0 : jit_page_hot(j, t->pc);
-	if (!flags && !hot)
+	uint32_t hot = flags || x86_easy_page(t, t->pc) ? 0 : jit_page_hot(j, t->pc);
+	if (!flags && !hot && !x86_easy_page(t, t->pc)) {
 		hot = jit_page_hot(j, (t->pc | 4095) + 1);
+		if (!hot && jit_fetchable(j, t->pc) == 4096 - (t->pc & 4095))
+			t->easy = (t->pc >> 12) + 1;
+	}
 	if (hot) {
 		t->g->flags |= JIT_REGION_CHECKED;
 		uint32_t x = jit_exit_new(j, r, t->pc, X86_EXIT_CHECK);
@@ -267,7 +270,7 @@ static uint32_t sequence(struct x86_tr *t, uint8_t flags, bool indirect, unsigne
 	while (*left && t->chain && !flags && !j->config.one_insn) {
 		/* The end was a jump to code that has no translation: that follows in its place. */
 		uint64_t target = t->chain_target;
-		if (!jit_fetchable(j, target) || jit_region_find(j, target, t->mode))
+		if ((!x86_easy_page(t, target) && !jit_fetchable(j, target)) || jit_region_find(j, target, t->mode))
 			break;
 		uint32_t exit = j->last.x_fall;
 		bool follows = jit_single(j);
@@ -298,6 +301,7 @@ uint32_t x86_translate(struct jit *j, struct x86_cpu *c, uint64_t pc, uint8_t fl
 	t.buf_pc = 1;
 	t.have = 0;
 	t.insns = 0;
+	t.easy = 0;
 	t.returns = 0;
 	t.quick = x86_quick_possible(c->feat);
 	t.ahead = flags || j->config.one_insn || log_mask & LOG_NOCHAIN ? 0 : MAX_AHEAD;

@@ -99,7 +99,7 @@ static void push_return(struct x86_tr *t)
  */
 static bool goes_on(const struct x86_tr *t, uint64_t next)
 {
-	return t->ahead && !t->g->flags && !((next ^ t->g->pc) >> 12) && jit_single(t->j) && jit_fetchable(t->j, next);
+	return t->ahead && !t->g->flags && !((next ^ t->g->pc) >> 12) && jit_single(t->j) && x86_easy_page(t, next);
 }
 
 /* Where a call comes back to is executed soon, too, and by an indirect jump. */

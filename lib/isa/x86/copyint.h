@@ -25,6 +25,7 @@ struct x86_tr {
 	bool chain;           /* the region ended in a jump whose stub is the last thing written */
 	uint64_t chain_target;
 	unsigned insns;
+	uint64_t easy;        /* number of a page, plus one, that is known to be wholly fetchable and not written often; 0: none */
 	unsigned ahead;       /* conditional branches whose other side may still be translated before it is reached */
 	unsigned returns;
 	uint64_t return_to[X86_RETURNS];
@@ -36,6 +37,12 @@ struct x86_tr {
 	unsigned have;
 	uint8_t buf[X86_FETCH + 32];
 };
+
+/* May instructions of pc's page be fetched without another look? */
+static inline bool x86_easy_page(const struct x86_tr *t, uint64_t pc)
+{
+	return (pc >> 12) + 1 == t->easy;
+}
 
 /* Reads on from t->pc within its page: the bytes that t->buf then has. */
 unsigned x86_tr_fetch(struct x86_tr *t);

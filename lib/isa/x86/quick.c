@@ -21,8 +21,8 @@ struct quick {
 	const uint8_t *b;    /* the instruction */
 	unsigned op;         /* offset of the opcode's last byte */
 	unsigned length;
-	uint8_t prefix, rex, modrm;
-	const struct x86_quick *q;
+	unsigned form;
+	unsigned prefix, rex, modrm;
 };
 
 bool x86_quick_possible(const struct x86_features *f)
@@ -33,7 +33,7 @@ bool x86_quick_possible(const struct x86_features *f)
 }
 
 /* Fills z for the instruction at z->b, of which 16 bytes may be read. Returns its kind. */
-static inline unsigned look(struct quick *z, const struct x86_quick table[4][2][256], bool wide)
+static inline __attribute__((always_inline)) unsigned look(struct quick *z, const struct x86_quick table[4][2][256], bool wide)
 {
 	const uint8_t *b = z->b;
 	unsigned i = 0, op = b[0], prefix = 0, map = 0;
@@ -43,7 +43,7 @@ static inline unsigned look(struct quick *z, const struct x86_quick table[4][2][
 	}
 	z->rex = z->modrm = 0;
 	if (wide && (op & 0xf0) == 0x40) {
-		z->rex = (uint8_t)op;
+		z->rex = op;
 		op = b[++i];
 		if (prefix == 1 && z->rex & 8)
 			return QUICK_NO;
@@ -53,9 +53,9 @@ static inline unsigned look(struct quick *z, const struct x86_quick table[4][2][
 		op = b[++i];
 	}
 	z->op = i++;
-	z->prefix = (uint8_t)prefix;
-	const struct x86_quick *q = z->q = &table[prefix][map][op];
-	unsigned form = q->form;
+	z->prefix = prefix;
+	const struct x86_quick *q = &table[prefix][map][op];
+	unsigned form = z->form = q->form;
 	if (form & QUICK_MODRM) {
 		unsigned m = z->modrm = b[i];
 		if (!(q->cells >> ((m >= 0xc0 ? 8 : 0) | (m >> 3 & 7)) & 1))
@@ -116,58 +116,82 @@ static void hand_over(struct x86_tr *t, const struct quick *z, unsigned kind)
 		in->imm = (uint64_t)(int64_t)(kind == QUICK_JCC8 || kind == QUICK_JMP8 ? (int8_t)b[z->op + 1] : load32(b + z->op + 1));
 }
 
-static inline enum x86_quick_end finish(struct x86_tr *t, struct quick *z, unsigned kind)
+static __attribute__((noinline)) enum x86_quick_end finish(struct x86_tr *t, struct quick z, unsigned kind)
 {
 	switch (kind) {
 	case QUICK_JCC8: case QUICK_JCC32: case QUICK_JMP8: case QUICK_JMP32: case QUICK_CALL:
-		hand_over(t, z, kind);
+		hand_over(t, &z, kind);
 		return X86_QUICK_BRANCH;
 	case QUICK_RET:
-		hand_over(t, z, kind);
+		hand_over(t, &z, kind);
 		return X86_QUICK_RET;
 	}
 	return X86_QUICK_OTHER;
 }
 
-/* Is the next instruction in the buffer, with 16 bytes that may be read? */
-static inline bool next(struct x86_tr *t, struct quick *z)
+/* Instructions may begin up to here: 16 bytes can be read, and it is the same page. NULL: not even at t->pc. */
+static const uint8_t *last_start(struct x86_tr *t)
 {
 	uint64_t off = t->pc - t->buf_pc;
 	if (off >= t->have || t->have - off < 16) {
 		if (x86_tr_fetch(t) < 16)
-			return false;
-		off = 0;
+			return NULL;
 	}
-	z->b = t->buf + off;
-	return true;
+	const uint8_t *last = t->buf + t->have - 16, *page = t->buf + ((t->pc | 4095) - t->buf_pc);
+	return last < page ? last : page;
+}
+
+/* What needs more than copying. z is the caller's own copy, so that its first one can stay in registers. False: the decoder's. */
+static __attribute__((noinline)) bool less_plain64(struct x86_tr *t, struct quick z, unsigned kind)
+{
+	if (kind == QUICK_LEA) {
+		if (!(z.rex & 8))
+			return false;
+		uint8_t *start = t->p;
+		t->p = e_mov_imm64(start, (z.modrm >> 3 & 7) | (z.rex & 4u) << 1,
+				   t->pc + z.length + (uint64_t)(int64_t)load32(z.b + z.op + 2));
+		t->in.length = (uint8_t)z.length;
+		x86_tr_note(t, start, X86_FIX_NONE);
+		return true;
+	}
+	return z.form & QUICK_RIP && copy_rip(t, &z);
 }
 
 enum x86_quick_end x86_quick64(struct x86_tr *t, unsigned max)
 {
 	uint64_t page = t->pc >> 12;
-	struct quick z;
-	for (unsigned n = 0; n < max && t->pc >> 12 == page && next(t, &z); n++) {
-		unsigned kind = look(&z, quick64, true);
-		if (kind != QUICK_COPY && kind != QUICK_LEA)
-			return finish(t, &z, kind);
-		if (z.q->form & QUICK_MODRM && (z.modrm & 0xc7) == 5) {
-			if (kind == QUICK_LEA) {
-				if (!(z.rex & 8))
-					return X86_QUICK_OTHER;
-				uint8_t *start = t->p;
-				t->p = e_mov_imm64(start, (z.modrm >> 3 & 7) | (z.rex & 4u) << 1,
-						   t->pc + z.length + (uint64_t)(int64_t)load32(z.b + z.op + 2));
-				t->in.length = (uint8_t)z.length;
-				x86_tr_note(t, start, X86_FIX_NONE);
-			} else if (!(z.q->form & QUICK_RIP) || !copy_rip(t, &z)) {
-				return X86_QUICK_OTHER;
-			}
-		} else {
-			t->p = x86_copy_bytes(t->p, z.b, z.length);
-			*t->d++ = (uint8_t)z.length;
+	const uint8_t *last;
+	while (max && t->pc >> 12 == page && (last = last_start(t))) {
+		const uint8_t *begin = t->buf + (t->pc - t->buf_pc), *b = begin;
+		uint8_t *p = t->p, *d = t->d;
+		struct quick z;
+		unsigned kind = QUICK_COPY, n = 0;
+		for (; b <= last && n < max; n++) {
+			z.b = b;
+			kind = look(&z, quick64, true);
+			if (kind != QUICK_COPY && kind != QUICK_LEA)
+				break;
+			if (z.form & QUICK_MODRM && (z.modrm & 0xc7) == 5)
+				break;
+			p = x86_copy_bytes(p, b, z.length);
+			*d++ = (uint8_t)z.length;
+			b += z.length;
+			kind = QUICK_COPY;
 		}
+		t->p = p;
+		t->d = d;
+		t->pc += (uint64_t)(b - begin);
+		t->insns += n;
+		max -= n;
+		if (b > last || !max)
+			continue;
+		if (kind != QUICK_COPY && kind != QUICK_LEA)
+			return finish(t, z, kind);
+		if (!less_plain64(t, z, kind))
+			return X86_QUICK_OTHER;
 		t->pc += z.length;
 		t->insns++;
+		max--;
 	}
 	return X86_QUICK_OTHER;
 }
@@ -175,7 +199,7 @@ enum x86_quick_end x86_quick64(struct x86_tr *t, unsigned max)
 /* One instruction of the copied kinds, as copy32.c's theory has it. False: something is in the way. */
 static bool copy32(struct x86_tr *t, const struct quick *z, unsigned kind)
 {
-	unsigned form = z->q->form, rex = 0, opcode = z->b[z->op], prefixes = z->prefix != 0;
+	unsigned form = z->form, rex = 0, opcode = z->b[z->op], prefixes = z->prefix != 0;
 	uint8_t *p = t->p;
 	bool mem = form & QUICK_MODRM && z->modrm < 0xc0, absolute = false;
 	if (!(form & QUICK_MODRM)) {
@@ -229,8 +253,11 @@ static void inc_dec(struct x86_tr *t, unsigned opcode)
 enum x86_quick_end x86_quick32(struct x86_tr *t, unsigned max)
 {
 	uint64_t page = t->pc >> 12;
-	struct quick z;
-	for (unsigned n = 0; n < max && t->pc >> 12 == page && next(t, &z); n++) {
+	const uint8_t *last;
+	for (; max && t->pc >> 12 == page && (last = last_start(t)); max--) {
+		struct quick z = {.b = t->buf + (t->pc - t->buf_pc)};
+		if (z.b > last)
+			break;
 		unsigned kind = look(&z, quick32, false);
 		switch (kind) {
 		case QUICK_COPY:
@@ -251,7 +278,7 @@ enum x86_quick_end x86_quick32(struct x86_tr *t, unsigned max)
 			x86_stack32(t);
 			break;
 		default:
-			return finish(t, &z, kind);
+			return finish(t, z, kind);
 		}
 		t->pc += z.length;
 		t->insns++;
