@@ -141,6 +141,7 @@ int jit_cache_map(struct jit *j, struct err *e)
 	j->region = reserve(sizeof *j->region * JIT_MAX_REGIONS);
 	j->exit = reserve(sizeof *j->exit * JIT_MAX_EXITS);
 	j->delta = reserve(JIT_DELTA_BYTES);
+	j->hash_bits = JIT_HASH_FIRST;
 	j->hash = reserve(sizeof *j->hash << JIT_HASH_BITS);
 	j->page = reserve(sizeof *j->page << j->page_bits);
 	if (!j->region || !j->exit || !j->delta || !j->hash || !j->page)
@@ -305,9 +306,8 @@ void jit_flush(struct jit *j, struct jit_cpu *self)
 		stop_others(j, self);
 	uint32_t regions = j->regions;
 	atomic_store(&j->regions, 1);
-	for (uint32_t i = 0; i < 1u << JIT_HASH_BITS; i++)
-		if (j->hash[i])
-			j->hash[i] = 0;
+	for (uint32_t i = 0; i < 1u << j->hash_bits; i++)
+		j->hash[i] = 0;
 	for (uint32_t i = 0; i < 1u << j->page_bits; i++) {
 		j->page[i].regions = 0;
 		if (j->code_map && j->page[i].page)
@@ -369,8 +369,33 @@ void jit_entry_repair(struct jit *j, struct jit_cpu *self, uint32_t region)
 	resume_others(j);
 }
 
+#define HUGE_PAGE ((uintptr_t)2 << 20)
+
+static void huge(const void *from, const void *to)
+{
+	uintptr_t a = ((uintptr_t)from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1), b = (uintptr_t)to & ~(HUGE_PAGE - 1);
+	if (b > a)
+		madvise((void *)a, b - a, MADV_HUGEPAGE); /* or not */
+}
+
+/*
+ * A large program: from now on memory comes in large pages, which saves most page faults and misses of the TLBs. What is in use
+ * stays as it is.
+ */
+static void large_pages(struct jit *j)
+{
+	j->large = true;
+	huge(j->rw + j->hot, j->rw + j->cold);
+	huge(j->rx + j->hot, j->rx + j->cold);
+	huge(j->region + j->regions, j->region + JIT_MAX_REGIONS);
+	huge(j->exit + j->exits, j->exit + JIT_MAX_EXITS);
+	huge(j->delta + j->delta_used, j->delta + JIT_DELTA_BYTES);
+}
+
 bool jit_reserve(struct jit *j, struct jit_cpu *self)
 {
+	if (__builtin_expect(j->hot > JIT_LARGE && !j->large, 0))
+		large_pages(j);
 	if (j->cold - j->hot >= JIT_RESERVE && j->regions < JIT_MAX_REGIONS - 64 && j->exits < JIT_MAX_EXITS - 4096 &&
 	    j->delta_used < JIT_DELTA_BYTES - 65536)
 		return false;

@@ -95,7 +95,9 @@ struct jit_exit {
 #define JIT_MAX_REGIONS (1u << 22)
 #define JIT_MAX_EXITS (1u << 23)
 #define JIT_DELTA_BYTES (64u << 20)
-#define JIT_HASH_BITS 18
+/* Buckets of the hash, in bits: at first, and at most. */
+#define JIT_HASH_FIRST 10
+#define JIT_HASH_BITS 20
 
 /* A guest page that translations were made from. */
 struct jit_page {
@@ -138,6 +140,8 @@ struct jit_last {
 
 /* Free bytes between hot and cold that jit_reserve() guarantees: one region, its exits, some stubs for unlinking. */
 #define JIT_RESERVE (256u << 10)
+/* A program with more translated code than this is a large one. */
+#define JIT_LARGE (3u << 19)
 
 struct jit {
 	struct jit_config config;
@@ -153,7 +157,8 @@ struct jit {
 	uint8_t *delta;
 	uint32_t delta_used;
 	struct jit_last last;
-	uint32_t *hash;
+	uint32_t *hash;           /* 1 << hash_bits heads of chains */
+	_Atomic uint32_t hash_bits;
 	struct jit_page *page;
 	uint32_t page_bits, pages;
 	_Atomic uint32_t generation; /* counts flushes */
@@ -170,6 +175,7 @@ struct jit {
 	uint32_t thunk[24];
 	jit_stub_fn *stub;
 	uint32_t verify_jump;     /* offset of the rel32 of a verifying entry's jump to the body */
+	bool large;               /* large pages were asked for */
 	bool ready;               /* the thunks are there */
 	void *owned;              /* the ISA's: jit_free() frees it */
 	bool modes;               /* run.c: regions of several modes exist; the table, which compares pc alone, is unused */
@@ -248,19 +254,20 @@ static inline uint32_t jit_table_index(const struct jit *j, uint64_t pc)
 }
 
 /* ---- region.c ---- */
-/* Neighbours share buckets and pages of the table, so that a small program touches little of it. */
-static inline uint32_t jit_hash(uint64_t pc)
+/* Neighbours share pages of the table; a small program's table is one page. */
+static inline uint32_t *jit_bucket(const struct jit *j, uint64_t pc)
 {
-	return (uint32_t)((pc >> 4 ^ pc >> 22) & ((1u << JIT_HASH_BITS) - 1));
+	uint32_t bits = atomic_load_explicit(&j->hash_bits, memory_order_relaxed);
+	return &j->hash[(pc >> 4 ^ pc >> 16) & ((1u << bits) - 1)];
 }
 
 /*
- * Held: lock; or inside, when a miss means nothing: a dead region's hash_next goes on leading into its chain, and no
- * region is reused before a flush.
+ * Held: lock; or inside, when a miss means nothing: the next of a region is always an older one, so that chains have an end
+ * even while they change, and no region is reused before a flush.
  */
 static inline uint32_t jit_region_find(const struct jit *j, uint64_t pc, uint32_t mode)
 {
-	uint32_t r = j->hash[jit_hash(pc)];
+	uint32_t r = *jit_bucket(j, pc);
 	while (r && (j->region[r].pc != pc || j->region[r].mode != mode))
 		r = j->region[r].hash_next;
 	return r;

@@ -8,7 +8,7 @@
 
 uint32_t jit_region_find_ram(const struct jit *j, uint64_t src, uint64_t pc, uint32_t context, uint32_t mapping, uint32_t mapping2)
 {
-	for (uint32_t r = j->hash[jit_hash(src)]; r; r = j->region[r].hash_next) {
+	for (uint32_t r = *jit_bucket(j, src); r; r = j->region[r].hash_next) {
 		const struct jit_region *g = &j->region[r];
 		if (g->src == src && g->pc == pc && g->mode == context && g->mapping[0] == mapping &&
 		    (mapping2 == ~0u || g->mapping[1] == mapping2))

@@ -109,13 +109,32 @@ size_t jit_peekable(struct jit *j, uint64_t pc)
 	return j->config.host.fetch_extent ? jit_call_saving_vectors(j, call_extent, pc, want) : want;
 }
 
+static void hash_insert(struct jit *j, uint32_t region)
+{
+	struct jit_region *g = &j->region[region];
+	uint32_t *head = jit_bucket(j, g->src);
+	g->hash_next = *head;
+	__atomic_store_n(head, region, __ATOMIC_RELEASE); /* x86_engine_find() looks without the lock */
+}
+
+static void hash_grow(struct jit *j)
+{
+	uint32_t n = 1u << j->hash_bits;
+	for (uint32_t i = 0; i < n; i++)
+		__atomic_store_n(&j->hash[i], 0, __ATOMIC_RELAXED); /* and not memset(), which uses vectors */
+	j->hash_bits += 2;
+	for (uint32_t r = 1; r < j->regions; r++)
+		if (!(j->region[r].flags & (JIT_REGION_STEP | JIT_REGION_DEAD)))
+			hash_insert(j, r);
+}
+
 void jit_region_commit(struct jit *j, uint32_t region)
 {
 	struct jit_region *g = &j->region[region];
 	if (!(g->flags & JIT_REGION_STEP)) {
-		uint32_t h = jit_hash(g->src);
-		g->hash_next = j->hash[h];
-		__atomic_store_n(&j->hash[h], region, __ATOMIC_RELEASE); /* x86_engine_find() looks without the lock */
+		if (__builtin_expect(region > 1u << j->hash_bits && j->hash_bits < JIT_HASH_BITS, 0))
+			hash_grow(j);
+		hash_insert(j, region);
 		uint64_t last = g->mapping[1] ? g->src2 : g->src + (g->guest_len ? g->guest_len - 1 : 0);
 		struct jit_page *p = jit_page_get(j, g->src);
 		g->page_next[0] = p->regions;
@@ -151,7 +170,7 @@ uint32_t jit_region_at(const struct jit *j, uint64_t host_pc)
 
 static void hash_remove(struct jit *j, uint32_t region)
 {
-	uint32_t *link = &j->hash[jit_hash(j->region[region].src)];
+	uint32_t *link = jit_bucket(j, j->region[region].src);
 	while (*link && *link != region)
 		link = &j->region[*link].hash_next;
 	if (*link)
