@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include "tap.h"
 #include "isa/x86/rows.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/helpers.h"
 #include "isa/x86/translate.h"
+#include "jit/engine.h"
+#include "jit/host/t1.h"
 #include "jit/mmu.h"
 #include "jit/run.h"
 
@@ -182,6 +185,58 @@ static void show(const uint8_t *code, size_t n)
 	}
 }
 
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* What translation costs, stage by stage: this program's own code. */
+static int cost(void)
+{
+	struct bench *b = &bench[1];
+	struct jit *j = b->j;
+	struct ir_region *r = ir_region_new(4096);
+	const uint8_t *text = (const uint8_t *)(uintptr_t)x86_decode;
+	size_t length = 24000;
+	double build = 0, optimise = 0, generate = 0;
+	unsigned long insns = 0, ops = 0, bytes = 0, regions = 0, left = 0;
+
+	jit_lock(j);
+	for (int turn = 0; turn < 20; turn++)
+		for (size_t at = 0; at + 200 < length; regions++) {
+			double t0 = now();
+			ir_begin(r, &x86_ir_guest, (uint64_t)(uintptr_t)text + at);
+			at += translate(r, &b->c->cpu, r->pc, 64, text + at, 200);
+			double t1 = now();
+			ops += r->ops;
+			if (turn == 0 && regions == 20 && getenv("SHOW"))
+				ir_print(r, stdout);
+			ir_optimise(r);
+			for (uint32_t i = 0; i < r->ops; i++)
+				left += r->op[i].op != IR_NOP;
+			double t2 = now();
+			jit_reserve(j, NULL);
+			uint32_t n = jit_region_new(j, r->pc, 0);
+			j->region[n].mapping[0] = 1;
+			uint64_t before = j->stats.host_bytes;
+			t1_generate(j, n, r, false);
+			bytes += j->stats.host_bytes - before;
+			jit_region_commit(j, n);
+			double t3 = now();
+			build += t1 - t0;
+			optimise += t2 - t1;
+			generate += t3 - t2;
+			insns += r->insns;
+		}
+	jit_unlock(j);
+	double n = (double)insns;
+	printf("ns a guest instruction: build %.0f, optimise %.0f, generate %.0f; %.1f operations, %.1f left, %.1f bytes; %.1f a region\n", build / n,
+	       optimise / n, generate / n, (double)ops / n, (double)left / n, (double)bytes / n, n / (double)regions);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long turns = argc > 1 ? strtoul(argv[1], NULL, 0) : 6000;
@@ -189,6 +244,8 @@ int main(int argc, char **argv)
 
 	bench_new(&bench[0], JIT_INTERPRET);
 	bench_new(&bench[1], JIT_TRANSLATE);
+	if (argc > 1 && !strcmp(argv[1], "cost"))
+		return cost();
 	for (unsigned long turn = 0; turn < turns && bad < 5; turn++) {
 		uint8_t code[256];
 		size_t n = 0;
