@@ -47,6 +47,13 @@ enum ir_opcode {
 	IR_OPS
 };
 
+/*
+ * imm of `native`: opcode | map << 8 | prefix (0, 66, F3, F2) << 12 | REX.W << 16, and these. The form is `op dst, b` with dst = a before
+ * that, or with a register extension `op a, imm8`.
+ */
+#define IR_NATIVE_IMM (1ull << 20)   /* an immediate byte, << 24 */
+#define IR_NATIVE_DIGIT (1ull << 21) /* modrm.reg is an extension, << 32 */
+
 /* Relations of two integers. An odd condition is the negation of the even one before it. */
 enum ir_cond {
 	IR_EQ, IR_NE, IR_LTU, IR_GEU, IR_LEU, IR_GTU, IR_LTS, IR_GES, IR_LES, IR_GTS,
@@ -194,6 +201,7 @@ struct ir_guest {
 	uint32_t extra_offset;    /* where op->x of the last insn is restored at a fault (u32), or IR_NO_OFFSET */
 	uint32_t fpu_offset;      /* struct fpu_status in the state, or IR_NO_OFFSET */
 	bool fpu_tiny_before;     /* its tiny_before, always */
+	uint32_t mxcsr_offset;    /* x86: MXCSR in the state (u32); the host's while translated code runs, always masked. 0: none */
 	const struct ir_flags *flags; /* NULL: none */
 	const struct ir_pin *pins;
 	unsigned pin_count;
@@ -209,6 +217,7 @@ enum ir_helper_flags {
 	IR_HELPER_FAULTS = 4,   /* may touch guest memory through access.h, or end by ir_raise() */
 	IR_HELPER_PURE = 8,     /* result depends on arguments alone and there is no effect */
 	IR_HELPER_ENDS = 16,    /* never returns */
+	IR_HELPER_FPENV = 32,   /* looks at or changes what ir_guest.mxcsr_offset names */
 	IR_HELPER_STATE = IR_HELPER_READS | IR_HELPER_WRITES,
 };
 struct ir_helper {

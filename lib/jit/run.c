@@ -305,6 +305,14 @@ uint32_t ir_fp_enter(struct cpu *c, uint32_t *host)
 #if defined __x86_64__
 	const struct ir_guest *g = engine(c)->front->guest;
 	*host = __builtin_ia32_stmxcsr();
+	if (g->mxcsr_offset) {
+		uint32_t own;
+		memcpy(&own, (const char *)c + g->mxcsr_offset, 4);
+		own = (own & 0xffff) | 0x1f80;
+		if (own != *host)
+			__builtin_ia32_ldmxcsr(own);
+		return own;
+	}
 	if (g->fpu_offset == IR_NO_OFFSET)
 		return *host;
 	const struct fpu_status *st = (const void *)((const char *)c + g->fpu_offset);
@@ -324,6 +332,12 @@ void ir_fp_leave(struct cpu *c, uint32_t host)
 	uint32_t now = __builtin_ia32_stmxcsr();
 	if (now != host)
 		__builtin_ia32_ldmxcsr(host);
+	if (g->mxcsr_offset && now & 0x3f) {
+		uint32_t own;
+		memcpy(&own, (const char *)c + g->mxcsr_offset, 4);
+		own |= now & 0x3f;
+		memcpy((char *)c + g->mxcsr_offset, &own, 4);
+	}
 	if (g->fpu_offset != IR_NO_OFFSET && now & 0x3f)
 		((struct fpu_status *)(void *)((char *)c + g->fpu_offset))->flags |= now & 0x3f;
 #else

@@ -29,6 +29,8 @@ struct bench {
 static struct bench bench[2];
 static uint64_t seed = 0x1234567;
 
+static bool sse;
+
 static uint64_t rnd(void)
 {
 	seed ^= seed << 13;
@@ -69,7 +71,7 @@ static unsigned pooled;
 
 static size_t translate(struct ir_region *r, struct cpu *cpu, uint64_t pc, unsigned max, const uint8_t *code, size_t n)
 {
-	struct x86_ir t = {.r = r, .pc = pc, .mode = x86_cpu(cpu)->mode, .stack = 8, .user = true};
+	struct x86_ir t = {.r = r, .pc = pc, .mode = x86_cpu(cpu)->mode, .stack = 8, .user = true, .native = max != 1};
 	size_t at = 0;
 
 	for (unsigned i = 0; i < max && ir_room(r, IR_RUN_INSN_OPS); i++) {
@@ -92,7 +94,12 @@ static size_t translate(struct ir_region *r, struct cpu *cpu, uint64_t pc, unsig
 	return at;
 }
 
-static const struct ir_front front = {.guest = &x86_ir_guest, .translate = translate, .longest = 15, .max_insns = 64, .mmu = &mmu_front};
+static void fault(struct cpu *c)
+{
+	c->trap.vector = c->trap.vector == IR_VECTOR_ALIGN ? 13 : 99;
+}
+
+static const struct ir_front front = {.fault = fault, .guest = &x86_ir_guest, .translate = translate, .longest = 15, .max_insns = 64, .mmu = &mmu_front};
 static const struct isa isa = {.name = "x86", .bits = 64, .cpu_size = sizeof(struct x86_cpu), .run = ir_run, .interrupt = ir_interrupt};
 
 static void bench_new(struct bench *b, enum jit_accel accel)
@@ -107,6 +114,7 @@ static void bench_new(struct bench *b, enum jit_accel accel)
 	b->c->cpu.isa = &isa;
 	b->c->cpu.self = &b->c->cpu;
 	b->c->mode = 64;
+	b->c->sys.on = true;
 	if (ir_cpu_init(&b->c->cpu, b->j, &front, &e) < 0) {
 		printf("Bail out! %s\n", e.msg);
 		exit(1);
@@ -122,6 +130,25 @@ static size_t insn(uint8_t *p)
 	static const uint8_t two[] = {0xb6, 0xb7, 0xbe, 0xbf, 0xaf, 0xa3, 0xab, 0xb3, 0xbb, 0xa4, 0xa5, 0xac, 0xad, 0xbc, 0xbd, 0xc0, 0xc1, 0xb0, 0xb1};
 	uint8_t *q = p;
 	unsigned kind = rnd() % 12;
+
+	if (sse) { /* any of the 0F map's vector rows, with any prefix */
+		static const uint8_t prefix[] = {0x66, 0xf3, 0xf2};
+		if (rnd() % 4)
+			*q++ = prefix[rnd() % 8 < 5 ? 0 : rnd() % 3];
+		if (rnd() % 3 == 0)
+			*q++ = 0x40 | (rnd() & 15);
+		*q++ = 0x0f;
+		*q++ = (uint8_t)rnd();
+		*q = (uint8_t)rnd();
+		if (rnd() & 1)
+			*q |= 0xc0;
+		else if (rnd() & 3) /* [base]: it is aligned */
+			*q = (*q & 0x38) | (rnd() & 3);
+		q++;
+		for (int i = 0; i < 12; i++)
+			*q++ = (uint8_t)rnd();
+		return (size_t)(q - p);
+	}
 
 	if (rnd() % 8 == 0)
 		*q++ = 0x66;
@@ -147,6 +174,9 @@ static bool usable(const struct x86_insn *in, uint64_t *undefined)
 {
 	const struct x86_row *row = in->row;
 	*undefined = 0;
+	if (sse)
+		return row->flags & X86_ROW_VEC && !(row->flags & (X86_ROW_X87 | X86_ROW_PRIV | X86_ROW_END)) && row->copy == X86_COPY_PLAIN &&
+		       row->op != X86_OP_ldmxcsr && row->op != X86_OP_stmxcsr;
 	if (row->flags & (X86_ROW_PRIV | X86_ROW_IO) || !(x86_emit_alu[row->op] || x86_emit_bits[row->op] || x86_emit_move[row->op] ||
 							  x86_emit_control[row->op]))
 		return false;
@@ -248,6 +278,7 @@ int main(int argc, char **argv)
 		return cost();
 	for (unsigned long turn = 0; turn < turns && bad < 5; turn++) {
 		uint8_t code[256];
+		sse = turn & 1;
 		size_t n = 0;
 		unsigned count = 1 + rnd() % 8;
 		uint64_t undefined = 0;
@@ -271,6 +302,8 @@ int main(int argc, char **argv)
 		uint64_t regs[16], flags = 2 | (rnd() & X86_STATUS);
 		for (int i = 0; i < 16; i++)
 			regs[i] = rnd() % 3 ? rnd() << (rnd() % 50) : rnd() % 3 - 1;
+		for (int i = 0; sse && i < 16; i++)
+			regs[i] &= ~15ull;
 		for (int i = 0; i < 2; i++) {
 			struct bench *b = &bench[i];
 			for (unsigned k = 0; k < PAGES * 512; k += 7)
@@ -279,13 +312,22 @@ int main(int argc, char **argv)
 			mmu_ram_written(b->j, CODE >> 12, 0, 4096);
 			memcpy(b->c->gpr, regs, sizeof regs);
 			b->c->rflags = flags;
+			b->c->mxcsr = 0x1f80 | (turn & 3) << 13 | (turn & 64 ? 0x8040 : 0);
+			for (int v = 0; v < 64; v++) {
+				/* Small doubles and floats now and then, so that something comes of arithmetic. */
+				uint64_t x = v * 0x9e3779b97f4a7c15ull * (turn | 1);
+				double f = (double)(int64_t)(x % 1000) / 7;
+				if (x >> 60 < 5)
+					memcpy(&x, &f, 8);
+				b->c->ymm[v / 4].u64[v % 4] = x;
+			}
 			b->c->rip = CODE + turn % 32 * 64;
 			for (unsigned guard = 0; isa.run(&b->c->cpu) == TRAP_NONE && guard < 10; guard++)
 				;
 		}
 		insns += count;
 		struct x86_cpu *x = bench[0].c, *y = bench[1].c;
-		if (memcmp(x->gpr, y->gpr, sizeof x->gpr) || ((x->rflags ^ y->rflags) & ~undefined) || x->rip != y->rip ||
+		if (memcmp(x->ymm, y->ymm, sizeof x->ymm) || x->mxcsr != y->mxcsr || memcmp(x->gpr, y->gpr, sizeof x->gpr) || ((x->rflags ^ y->rflags) & ~undefined) || x->rip != y->rip ||
 		    memcmp(bench[0].ram, bench[1].ram, PAGES * 4096) || x->cpu.trap.vector != y->cpu.trap.vector) {
 			bad++;
 			printf("# turn %lu: rip %llx %llx flags %llx %llx of %llx undefined %llx trap %d %d\n", turn, (long long)x->rip, (long long)y->rip,
@@ -293,6 +335,11 @@ int main(int argc, char **argv)
 			for (int i = 0; i < 16; i++)
 				if (x->gpr[i] != y->gpr[i])
 					printf("#  r%d %llx: %llx %llx\n", i, (long long)regs[i], (long long)x->gpr[i], (long long)y->gpr[i]);
+			if (x->mxcsr != y->mxcsr)
+				printf("#  mxcsr %x %x\n", x->mxcsr, y->mxcsr);
+			for (int i = 0; i < 64; i++)
+				if (x->ymm[i / 4].u64[i % 4] != y->ymm[i / 4].u64[i % 4])
+					printf("#  ymm%d[%d]: %llx %llx\n", i / 4, i % 4, (long long)x->ymm[i / 4].u64[i % 4], (long long)y->ymm[i / 4].u64[i % 4]);
 			show(code, n);
 			memcpy(bench[1].ram, bench[0].ram, PAGES * 4096);
 		}

@@ -109,7 +109,8 @@ static size_t translate(struct ir_region *r, struct cpu *cc, uint64_t pc, unsign
 	struct x86_cpu *c = x86_cpu(cc);
 	struct x86_ir t = {.r = r, .pc = pc, .mode = c->mode, .stack = (uint8_t)x86_stack_bytes(c), .user = c->sys.cpl == 3, .sys = true,
 			   .flat = c->sys.key & X86_KEY_FLAT, .key = (uint8_t)c->sys.key, .memop = (unsigned)c->sys.map << IR_MEM_INDEX_SHIFT,
-			   .code_limit = c->seg[X86_CS].limit, .cpu = c, .once = max_insns == 1};
+			   .code_limit = c->seg[X86_CS].limit, .cpu = c, .once = max_insns == 1,
+			   .native = max_insns != 1 && (c->mxcsr & 0x1f80) == 0x1f80 && !(c->sys.key & (X86_KEY_FPU | X86_KEY_ALIGN))};
 	size_t at = 0;
 	bool shadow = false;
 
@@ -154,7 +155,9 @@ static size_t translate(struct ir_region *r, struct cpu *cc, uint64_t pc, unsign
 
 static uint32_t mode(const struct cpu *c)
 {
-	return ((const struct x86_cpu *)c)->sys.key;
+	const struct x86_cpu *x = (const struct x86_cpu *)c;
+
+	return x->sys.key | ((x->mxcsr & 0x1f80) == 0x1f80 ? 0 : X86_KEY_UNMASKED);
 }
 
 static unsigned fetch_map(const struct cpu *c)
@@ -172,7 +175,7 @@ static uint64_t fetch_base(const struct cpu *c)
 static void fault_vector(struct cpu *c)
 {
 	if (c->trap.vector == IR_VECTOR_ALIGN)
-		c->trap.vector = X86_AC_;
+		c->trap.vector = x86_cpu(c)->sys.key & X86_KEY_ALIGN ? X86_AC_ : X86_GP; /* of SSE operands */
 	else if (c->trap.vector == IR_VECTOR_FETCH)
 		c->trap.vector = X86_GP;
 	else

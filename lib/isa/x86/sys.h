@@ -23,6 +23,7 @@ enum x86_key {
 	X86_KEY_GUARDED = 0x20, /* supervisor accesses to user pages fault (SMAP, AC clear) */
 	X86_KEY_FPU = 0x40,   /* some x87, MMX, SSE or AVX instruction is not available */
 	X86_KEY_ALIGN = 0x80, /* alignment checks: CR0.AM, AC, CPL 3 */
+	X86_KEY_UNMASKED = 1 << 28, /* some exception of MXCSR is unmasked */
 	X86_KEY_LIMIT = 8,    /* from this bit on, unless flat: the code segment's limit, in 4 KiB with bit 31 set */
 };
 

@@ -7,10 +7,12 @@
 #include "isa/x86/translate.h"
 
 #define GPR(n, i) {n, offsetof(struct x86_cpu, gpr) + 8 * (i), IR_I64}
+#define XMM(i) {"xmm" #i, offsetof(struct x86_cpu, ymm) + 32 * (i), IR_V128}
 static const struct ir_slot slots[X86_SLOTS] = {
 	GPR("rax", 0), GPR("rcx", 1), GPR("rdx", 2), GPR("rbx", 3), GPR("rsp", 4), GPR("rbp", 5), GPR("rsi", 6), GPR("rdi", 7),
 	GPR("r8", 8), GPR("r9", 9), GPR("r10", 10), GPR("r11", 11), GPR("r12", 12), GPR("r13", 13), GPR("r14", 14), GPR("r15", 15),
 	[X86_SLOT_RFLAGS] = {"rflags", offsetof(struct x86_cpu, rflags), IR_I64},
+	XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7), XMM(8), XMM(9), XMM(10), XMM(11), XMM(12), XMM(13), XMM(14), XMM(15),
 };
 
 /* In system mode, where T1 runs regions of this front end: rbx and r12..r15 survive C calls. */
@@ -25,6 +27,7 @@ const struct ir_guest x86_ir_guest = {
 	.pc_type = IR_I64,
 	.extra_offset = IR_NO_OFFSET,
 	.fpu_offset = IR_NO_OFFSET,
+	.mxcsr_offset = offsetof(struct x86_cpu, mxcsr),
 	.flags = &x86_ir_flags,
 	.pins = pins,
 	.pin_count = sizeof pins / sizeof pins[0],
@@ -137,6 +140,16 @@ bool x86_is_locked(const struct x86_ir *t)
 	return x86_operand_is_mem(t->in, 0) && (t->in->prefixes & X86_PFX_LOCK || t->in->row->op == X86_OP_xchg);
 }
 
+static bool changes_mxcsr(enum x86_op op)
+{
+	return op == X86_OP_ldmxcsr || op == X86_OP_fxrstor || op == X86_OP_xrstor;
+}
+
+static bool saves_mxcsr(enum x86_op op)
+{
+	return op == X86_OP_fxsave || op == X86_OP_xsave || op == X86_OP_xsavec || op == X86_OP_xsaveopt;
+}
+
 void x86_call_helper(struct x86_ir *t, void *fn)
 {
 	/* one record a helper function: the IR wants it to stay */
@@ -145,6 +158,8 @@ void x86_call_helper(struct x86_ir *t, void *fn)
 	if (!h->fn) {
 		struct ir_helper filled = {.name = "x86", .fn = NULL, .ret = IR_VOID, .args = 2, .arg = {IR_I64, IR_I64},
 					   .flags = IR_HELPER_STATE | IR_HELPER_FAULTS};
+		if (t->in->row->flags & X86_ROW_VEC || changes_mxcsr(t->in->row->op) || saves_mxcsr(t->in->row->op))
+			filled.flags |= IR_HELPER_FPENV;
 		*h = filled;
 		__atomic_store_n(&h->fn, fn, __ATOMIC_RELEASE);
 	}
@@ -210,6 +225,8 @@ void x86_ir_insn(struct x86_ir *t)
 		x86_trap(t, 13, 0);
 	} else if (t->sys && x86_sys_emit(t)) {
 		/* done */
+	} else if (t->native && x86_native(t)) {
+		/* done */
 	} else if (emit) {
 		emit(t);
 	} else if (t->user && row->flags & (X86_ROW_PRIV | X86_ROW_IO)) {
@@ -219,6 +236,10 @@ void x86_ir_insn(struct x86_ir *t)
 		/* far transfers, and what changes the mode or the flow, leave their target in rip */
 		if (row->flags & X86_ROW_END) {
 			ir_exit_ind(t->r, ir_lds(t->r, IR_I64, offsetof(struct x86_cpu, rip)), IR_HINT_NONE, 0);
+			t->ended = true;
+		} else if (t->sys && changes_mxcsr(row->op)) {
+			/* Whether SSE is native is part of the key. */
+			ir_exit_ind(t->r, ir_const(t->r, IR_I64, t->next), IR_HINT_FAR, 0);
 			t->ended = true;
 		}
 	} else {

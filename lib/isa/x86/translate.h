@@ -16,7 +16,7 @@
 #include "isa/x86/ops.h"
 #include "jit/ir.h"
 
-enum { X86_SLOT_RFLAGS = 16, X86_SLOTS };
+enum { X86_SLOT_RFLAGS = 16, X86_SLOT_XMM, X86_SLOTS = X86_SLOT_XMM + 16 };
 extern const struct ir_guest x86_ir_guest;
 
 /* Flags operations: setflags' x is one of these | log2 of the operand's bytes << 8. */
@@ -57,6 +57,7 @@ struct x86_ir {
 	uint64_t code_limit;
 	struct x86_cpu *cpu; /* whose state chose all this: for x86_insn_keep() */
 	bool once;       /* the region runs once, at once */
+	bool native;     /* SSE may be itself: T1 runs it, and no floating-point exception is unmasked */
 };
 
 /* The memop of an access; with alignment checks on, what is aligned by nature must be. */
@@ -102,6 +103,8 @@ ir_ref x86_read(struct x86_ir *t, unsigned n, unsigned size);
 /* Register or memory operand n. */
 void x86_write(struct x86_ir *t, unsigned n, unsigned size, ir_ref v);
 void x86_setflags(struct x86_ir *t, enum x86_flags_op op, unsigned size, uint64_t mask, ir_ref a, ir_ref b, ir_ref r);
+/* The instruction by the host's own; false: the helper must do it. */
+bool x86_native(struct x86_ir *t);
 /* Calls the C helper of the instruction. */
 void x86_call_helper(struct x86_ir *t, void *fn);
 /* Ends with an exception of the guest's at its own pc. */

@@ -230,6 +230,14 @@ void t1_helper(struct t1_gen *g, const struct ir_op *o)
 	t1_call_begin(g, h->flags);
 	if (t1_x86_flags(g) && h->flags & IR_HELPER_READS)
 		t1_status_out(g, RCX, RDX);
+	if (g->guest->mxcsr_offset && h->flags & IR_HELPER_FPENV) {
+		/* The sticky flags so far. */
+		INS(O_0F | 0xae, 3, rm_mem(RSP, T1_RESULT));
+		INS(0x8b, RAX, rm_mem(RSP, T1_RESULT));
+		INS(0x83, 4, rm_reg(RAX));
+		g->p = e_u8(g->p, 0x3f);
+		INS(0x09, RAX, t1_state(g, g->guest->mxcsr_offset));
+	}
 	if (h->flags & (IR_HELPER_FAULTS | IR_HELPER_STATE | IR_HELPER_ENDS))
 		t1_store_pc(g, g->insn_pc, true);
 	if (ir_type_bytes[h->ret] > 8)
@@ -243,6 +251,13 @@ void t1_helper(struct t1_gen *g, const struct ir_op *o)
 	t1_call_end(g, h->flags);
 	if (t1_x86_flags(g) && h->flags & IR_HELPER_WRITES)
 		t1_status_in(g, RCX, RDX);
+	if (g->guest->mxcsr_offset && h->flags & IR_HELPER_FPENV) {
+		INS(0x8b, RCX, t1_state(g, g->guest->mxcsr_offset));
+		INS(0x81, 1, rm_reg(RCX));
+		g->p = e_u32(g->p, 0x1f80);
+		INS(0x89, RCX, rm_mem(RSP, T1_ARGS));
+		INS(O_0F | 0xae, 2, rm_mem(RSP, T1_ARGS));
+	}
 	if (h->ret != IR_VOID && ir_type_bytes[h->ret] <= 8 && t1_is_int(h->ret) && g->r->temp[o->dst].last) {
 		/* Still in rax: only pinned registers were loaded since. */
 		if (h->ret == IR_I32)

@@ -139,6 +139,7 @@ static void one(struct t1_gen *g, const struct ir_op *o)
 	case IR_CALL: t1_helper(g, o); break;
 	case IR_POLL: t1_poll(g, o->imm); break;
 	case IR_EXIT_PC: case IR_EXIT_IND: case IR_EXIT_TRAP: t1_exit(g, o); break;
+	case IR_NATIVE: t1_native(g, o); break;
 	default:
 		if (!t1_int(g, o) && !t1_vector(g, o) && !t1_fp(g, o))
 			t1_fallback(g, o);

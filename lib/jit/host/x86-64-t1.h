@@ -174,6 +174,7 @@ void t1_guard(struct t1_gen *g); /* before the body: the mappings are valid */
 uint32_t t1_slow_thunk(struct t1_gen *g, bool xmm);
 /* ---- x86-64-vec.c ---- */
 bool t1_vector(struct t1_gen *g, const struct ir_op *o);
+bool t1_native(struct t1_gen *g, const struct ir_op *o);
 /* ---- x86-64-fp.c ---- */
 bool t1_fp(struct t1_gen *g, const struct ir_op *o);
 void t1_fp_cold(struct t1_gen *g, struct t1_cold *c);

@@ -540,3 +540,33 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 	}
 	return ir_op_info[o->op].flags & IR_F_LANE ? one_instruction(g, o) : false;
 }
+
+bool t1_native(struct t1_gen *g, const struct ir_op *o)
+{
+	unsigned op = (unsigned)o->imm & 0x1ffff, a = o->a ? t1_xmm(g, o->a) : 0, b = 0, d;
+	bool vector = t1_is_xmm(o->type);
+
+	if (o->b)
+		b = o->b == o->a ? a : t1_is_int(t1_type(g, o->b)) ? t1_reg(g, o->b) : t1_xmm(g, o->b);
+	if (o->aux) {
+		t1_vacate(g, RAX);
+		INS(op, a, rm_reg(b));
+		g->p = e_bytes(g->p, 0xc4b60f9f, 4); /* lahf; movzx eax, ah */
+		t1_dest_is(g, o->dst, RAX);
+		return true;
+	}
+	if (!vector) {
+		d = t1_dest(g, o->dst, 0);
+	} else {
+		d = t1_dest_xmm(g, o->dst, o->a);
+		if (o->a)
+			t1_mov(g, d, a, IR_V128);
+	}
+	if (o->imm & IR_NATIVE_DIGIT)
+		INS(op, (unsigned)(o->imm >> 32) & 7, rm_reg(d));
+	else
+		INS(op, d, rm_reg(b));
+	if (o->imm & IR_NATIVE_IMM)
+		g->p = e_u8(g->p, (unsigned)(o->imm >> 24) & 255);
+	return true;
+}
