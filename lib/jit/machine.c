@@ -136,6 +136,8 @@ static enum built build(struct cpu *c, const struct source *s, unsigned insns, s
 	}
 	ir_begin(r, f->guest, s->pc);
 	*bytes = f->translate(r, c, s->pc, insns, buf, n);
+	if (*bytes)
+		ir_log_source(c, r, buf, *bytes < n ? *bytes : n);
 	if (!*bytes)
 		return !s->second && n == 4096u - at && n < f->longest ? NEEDS_SECOND : CANNOT;
 	return BUILT;
@@ -188,6 +190,7 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
 		j->stats.guest_insns += r->insns;
 		jit_region_commit(j, n);
 		jit_ram_note(j, n);
+		ir_log_code(j, n);
 		return n;
 	}
 	return JIT_NONE;
@@ -269,6 +272,8 @@ uint64_t ir_machine_far(struct cpu *c, uint64_t pc)
 	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
 
 	jit_unlock(j);
+	if (r)
+		ir_log_entry(c, pc);
 	return to;
 }
 
@@ -386,6 +391,7 @@ static enum ir_leave interpret_in_scope(struct cpu *c)
 		bytes = f->translate(r, c, pc, 1, buf, n);
 	}
 	c->jit->stats.interpreted++;
+	ir_log_entry(c, pc);
 	if (!bytes || r->full) {
 		memset(&c->trap, 0, sizeof c->trap);
 		c->trap.kind = TRAP_EXCEPTION;
@@ -440,6 +446,7 @@ static enum trap_kind translated(struct cpu *c)
 		atomic_store(&x->jc.inside, 0);
 		return interpret(c);
 	}
+	ir_log_entry(c, ir_get_pc(c));
 	ir_fp_enter(c, &host);
 	status_in(c);
 	m->in_region = true;

@@ -134,6 +134,8 @@ static size_t build(struct ir_region *r, struct cpu *c, uint64_t pc, unsigned ma
 		return 0;
 	ir_begin(r, f->guest, pc);
 	size_t bytes = f->translate(r, c, pc, max_insns, buf, n);
+	if (bytes && keep)
+		ir_log_source(c, r, buf, bytes < n ? bytes : n);
 	if (!bytes && n < f->longest && !((pc + n) & 4095)) {
 		n += fetch(c->jit, pc + n, buf + n, f->longest - n, keep);
 		*fault = pc + n;
@@ -197,6 +199,7 @@ static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc)
 		j->region[n].guest_len = (uint16_t)bytes;
 		j->stats.guest_insns += r->insns;
 		jit_region_commit(j, n);
+		ir_log_code(j, n);
 		return n;
 	}
 }

@@ -69,6 +69,9 @@ bool ir_store_fault(struct cpu *c, uint64_t addr, void *ucontext);
 enum trap_kind ir_step(struct cpu *c);
 
 /* ---- shared by run.c and machine.c ---- */
+void ir_log_source(struct cpu *c, const struct ir_region *r, const uint8_t *code, size_t n);
+void ir_log_code(const struct jit *j, uint32_t region);
+void ir_log_entry(const struct cpu *c, uint64_t pc);
 uint64_t ir_get_pc(const struct cpu *c);
 void ir_set_pc(struct cpu *c, uint64_t pc);
 void ir_set_extra(struct cpu *c, uint32_t extra);
