@@ -427,8 +427,12 @@ static int dial(void *opaque, struct err *e)
 		return fd;
 	if (d->path && c->dialer && d->dial_index != UINT_MAX)
 		return dialer_connect(c->dialer, d->dial_index, e);
-	if (d->path && !c->sealed)
-		return sock_wait_unix(d->path, SOCK_STREAM, d->client ? 1 : 10000, e);
+	if (d->path && !c->sealed) {
+		fd = sock_wait_unix(d->path, SOCK_STREAM, d->client ? 1 : 10000, e);
+		if (fd >= 0)
+			*e = (struct err)ERR_INIT; /* of the tries before */
+		return fd;
+	}
 	return err_set(e, ENOTCONN, "disk '%s' waits for a connection", d->id);
 }
 

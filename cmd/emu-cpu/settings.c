@@ -78,7 +78,7 @@ static const struct opt options[] = {
 	/* running */
 	LIST("rtc", "[base=utc|localtime|DATE][,clock=host|rt|vm][,driftfix=slew|none]", AT(rtc), .help = "the real-time clock"),
 	STRING("icount", "[shift=]N|auto[,align=on|off][,sleep=on|off]", CONFIG(icount),
-	       .help = "virtual time from executed instructions: one takes 2^N nanoseconds"),
+	       .help = "virtual time from executed instructions (refused: not built in)"),
 	FLAG("S", CONFIG(start_stopped), .help = "do not start the processors"),
 	FLAG("no-reboot", CONFIG(no_reboot), .help = "end instead of rebooting"),
 	FLAG("no-shutdown", CONFIG(no_shutdown), .help = "stop instead of ending at power-off"),
@@ -109,7 +109,7 @@ static const struct opt options[] = {
 	/* the process */
 	STRING("d", "ITEM,...", AT(log_items), .help = "log these items; 'help' lists them"),
 	STRING("D", "FILE", AT(log_path), .help = "write the log to FILE", .def = "standard error"),
-	STRING("dfilter", "RANGE,...", AT(log_filter), .help = "log translation only of these addresses: START..END, START+LENGTH, START-LENGTH"),
+	STRING("dfilter", "RANGE,...", AT(log_filter), .help = "log translation only of these addresses (refused: not built in)"),
 	STRING("trace", "[enable=]PATTERN", AT(trace), .help = "switch trace points on; 'help' lists them"),
 	STRING("sandbox", "on|off|log", AT(sandbox), .help = "the system-call filter that is on once the machine runs", .def = "on"),
 	FLAG("exit-with-parent", AT(exit_with_parent), .help = "end when the parent process does"),
@@ -493,6 +493,10 @@ int settings_finish(struct settings *s, struct err *e)
 		isa_x86_64.cpu_models(stdout);
 		exit(0);
 	}
+	if (c->icount)
+		return err_set(e, ENOTSUP, "-icount is not built in: virtual time follows the host's clock");
+	if (s->log_filter)
+		return err_set(e, ENOTSUP, "-dfilter is not built in; without it -d in_asm logs all addresses");
 	c->acpi = !s->no_acpi;
 	c->hpet = !s->no_hpet;
 	c->fd_bootchk = !s->no_fd_bootchk;

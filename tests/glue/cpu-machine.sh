@@ -94,6 +94,8 @@ refused('a disk without a server', 'nbd=', '-machine', 'none', '-disk', 'id=a')
 refused('a serial port that is emu-mon\'s', 'emu-mon', '-machine', 'none', '-serial', 'pty')
 refused('a word that is no option', "'disk.img' is no option", '-machine', 'none', 'disk.img')
 refused('-sandbox', "'maybe' is not accepted", '-machine', 'none', '-sandbox', 'maybe')
+refused('-icount', 'not built in', '-machine', 'none', '-icount', '3')
+refused('-dfilter', 'not built in', '-machine', 'none', '-dfilter', '0..1')
 refused('memory of nothing', 'needs memory', '-machine', 'none', '-m', '0')
 
 # ---- the control socket and run states
