@@ -190,9 +190,10 @@ build-fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='$(FUZZOPT)' $(FUZZERS:%=build/san/clang/fuzz/%)
 # The image formats need no more than their own part, which makes their build four times shorter.
 fuzzlibs = $(if $(filter block-%,$(1)),block nbd crypto base,$(ALLARCHIVES))
+fuzzprogs = $(if $(filter block-%,$(1)),,$(PROGLIBS))
 .SECONDEXPANSION:
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archive,$$l)) \
-		$$(if $$(filter block-%,$$*),,$$(foreach p,$$(PROGLIBS),$$(call archive,$$(p))))
+		$$(foreach p,$$(call fuzzprogs,$$*),$$(call archive,$$(p)))
 	$(call say,FUZZ,$*)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -MMD -MP -MF $@.d -o $@ $< $(ALLLDFLAGS) $(UNITFLAGS_$*) \

@@ -303,9 +303,14 @@ static int plan_write(struct blk *b, uint64_t offset, uint64_t length, struct pl
 	 * Order matters unless the range showed zeros so far and the new place holds zeros: then a table that reaches the
 	 * disk first shows the zeros that were there, or the data.
 	 */
-	if (!p->reuse && fresh && s->sub_count > 1)
-		for (n = 0; n < p->clusters; n++)
+	if (!p->reuse && s->sub_count > 1) {
+		/* A cluster that comes back from other uses is no longer new. */
+		for (n = 0; n < QCOW2_FRESH_HOSTS; n++)
+			if (s->fresh_host[n] - p->host < p->clusters << s->cluster_bits)
+				s->fresh_host[n] = 0;
+		for (n = 0; fresh && n < p->clusters; n++)
 			s->fresh_host[s->fresh_next++ % QCOW2_FRESH_HOSTS] = p->host + (n << s->cluster_bits);
+	}
 	p->order = s->cipher || b->backing || !(p->reuse ? fresh_subclusters(s, p, bitmap) : fresh);
 	for (n = 0; n < p->clusters && l2 && !p->order && !p->reuse; n++)
 		p->order = holds_data(s, qcow2_entry_get(s, l2, index + n), qcow2_bitmap_get(s, l2, index + n));
