@@ -137,8 +137,8 @@ static const uint8_t *last_start(struct x86_tr *t)
 		if (x86_tr_fetch(t) < 16)
 			return NULL;
 	}
-	const uint8_t *last = t->buf + t->have - 16, *page = t->buf + ((t->pc | 4095) - t->buf_pc);
-	return last < page ? last : page;
+	uint64_t last = t->have - 16, page = (t->pc | 4095) - t->buf_pc;
+	return t->buf + (last < page ? last : page);
 }
 
 /* What needs more than copying. z is the caller's own copy, so that its first one can stay in registers. False: the decoder's. */
