@@ -101,7 +101,7 @@ static int run(struct img *m)
 		err_print("--flush-interval is only available in write tests");
 		return 1;
 	}
-	if (m->a.flush_interval && m->a.flush_interval < m->a.depth && n.drain) {
+	if (m->a.flush_interval && m->a.flush_interval < m->a.depth) {
 		err_print("Flush interval can't be smaller than depth");
 		return 1;
 	}
@@ -124,7 +124,7 @@ static int run(struct img *m)
 	printf("Sending %" PRId64 " %s requests, %" PRIu64 " bytes each, %" PRId64 " in parallel (starting at offset %" PRIu64 ", step size %"
 	       PRIu64 ")\n", m->a.count, m->a.write ? "write" : "read", n.buffer, m->a.depth, offset, n.step);
 	if (m->a.flush_interval)
-		printf("Sending flush every %s%" PRId64 " requests\n", n.drain ? "" : "(non-draining) ", m->a.flush_interval);
+		printf("Sending flush every %" PRId64 " requests\n", m->a.flush_interval);
 	fflush(stdout);
 	pthread_mutex_init(&n.lock, NULL);
 	pthread_rwlock_init(&n.gate, NULL);

@@ -40,6 +40,7 @@ static int copy_down(struct img *m, struct blk *top, struct blk *base, struct er
 				n = CHUNK;
 			if (!(r = blk_pread(top, at, (size_t)n, buf)))
 				r = blk_pwrite(base, at, (size_t)n, buf);
+			img_rate_wait(m, n);
 		}
 		at += n;
 		img_progress(m, (double)at, (double)size);
@@ -65,6 +66,8 @@ static int run(struct img *m)
 		err_print("Invalid cache option: %s", m->a.cache);
 		return 1;
 	}
+	if (img_rate_start(m))
+		return 1;
 	img_progress_start(m, m->a.progress);
 	if (img_open(m, m->word[0], m->a.image_opts, m->a.fmt, flags, &b))
 		goto out;
@@ -114,7 +117,7 @@ out:
 
 static const struct opt rows[] = {
 	ROW_OBJECT, ROW_IMAGE_OPTS, ROW_QUIET, ROW_FMT, ROW_CACHE, ROW('b', "base", OPT_STRING, "BASE", "commit into a deeper image", backing),
-	ROW('r', "rate-limit", OPT_INT, "RATE", "accepted; no limit is applied", rate),
+	ROW('r', "rate-limit", OPT_STRING, "RATE", "copy no more than RATE bytes a second", rate),
 	ROW('d', "keep", OPT_FLAG, NULL, "do not empty the overlay", keep), ROW_PROGRESS, ROW_HELP,
 };
 const struct command cmd_commit = {.name = "commit", ROWS(rows), .run = run};

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/keyval.h"
 #include "base/size.h"
 #include "img.h"
@@ -250,4 +251,37 @@ int img_load_snapshot(struct blk *b, const char *param, struct err *e)
 		r = b->fmt->snapshot_load(b, id, e);
 	keyval_free(&kv);
 	return r;
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int img_rate_start(struct img *m)
+{
+	if (!m->a.rate)
+		return 0;
+	if (size_parse(m->a.rate, 'B', &m->rate, NULL) || !m->rate) {
+		err_print("Invalid rate limit '%s': bytes a second, with k, M, G or T", m->a.rate);
+		return -EINVAL;
+	}
+	m->rate_began = seconds();
+	return 0;
+}
+
+void img_rate_wait(struct img *m, uint64_t bytes)
+{
+	double due, now;
+
+	if (!m->rate)
+		return;
+	due = m->rate_began + (double)__atomic_add_fetch(&m->rate_done, bytes, __ATOMIC_RELAXED) / (double)m->rate;
+	while ((now = seconds()) < due) {
+		struct timespec t = {.tv_sec = (time_t)(due - now), .tv_nsec = (long)((due - now - (double)(time_t)(due - now)) * 1e9)};
+		nanosleep(&t, NULL);
+	}
 }

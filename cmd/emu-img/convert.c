@@ -21,6 +21,7 @@
 #define COMPRESS_CHUNK (256u << 10) /* ... to be compressed, which takes long */
 #define MAX_SOURCES 1024
 #define SPARSE_DEFAULT 4096
+#define SPARSE_MAX (16u << 20)
 
 enum piece { PIECE_DATA, PIECE_ZERO, PIECE_SKIP };
 
@@ -277,6 +278,8 @@ static void *worker(void *opaque)
 			}
 		}
 		progress(c, n);
+		if (kind == PIECE_DATA)
+			img_rate_wait(c->m, n);
 	}
 	free(buf);
 	return NULL;
@@ -374,7 +377,7 @@ static int make_target(struct convert *c, const char *filename, unsigned flags)
 		char *path = blk_resolve_against(filename, blk_opts_string(o, "backing_file"));
 		c->has_backing = true;
 		if (!blk_opts_string(o, "backing_fmt")) {
-			r = err_set(&e, EINVAL, "backing format must be specified");
+			r = err_set(&e, EINVAL, "Use of backing file requires explicit backing format");
 			free(path);
 			goto out;
 		}
@@ -505,15 +508,19 @@ static int run(struct img *m)
 		err_print("Must specify image file name");
 		return 1;
 	}
+	if (m->a.sparse_text && m->a.offload) {
+		err_print("Cannot enable copy offloading when -S is used");
+		return 1;
+	}
 	if (m->a.sparse_text) {
 		if (size_parse(m->a.sparse_text, 'B', &c.sparse, NULL)) {
-			err_print("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to 1048576. Select 0 to "
+			err_print("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to 16777216. Select 0 to "
 				  "disable sparse detection (fully allocates output).");
 			return 1;
 		}
 		c.sparse = c.sparse / 512 * 512;
-		if (c.sparse > CHUNK) {
-			err_print("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to 1048576. Select 0 to "
+		if (c.sparse > SPARSE_MAX) {
+			err_print("Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to 16777216. Select 0 to "
 				  "disable sparse detection (fully allocates output).");
 			return 1;
 		}
@@ -534,6 +541,8 @@ static int run(struct img *m)
 		err_print("--target-is-zero requires use of -n flag");
 		return 1;
 	}
+	if (img_rate_start(m))
+		return 1;
 	if (m->a.bitmaps) {
 		err_print("copying bitmaps (--bitmaps) is not built in; convert without it drops them");
 		return 1;
@@ -613,7 +622,7 @@ static const struct opt rows[] = {
 	ROW('s', NULL, OPT_STRING, "SNAP", "the old spelling of -l", snapshot_old),
 	ROW('S', "sparse-size", OPT_STRING, "SIZE", "zeros that become a hole; 0: none", sparse_text),
 	ROW('m', "parallel", OPT_INT, "N", "copies at the same time, default 8", workers),
-	ROW('r', "rate-limit", OPT_INT, "RATE", "accepted; no limit is applied", rate),
+	ROW('r', "rate-limit", OPT_STRING, "RATE", "copy no more than RATE bytes a second", rate),
 	ROW('W', NULL, OPT_FLAG, NULL, "write out of order", out_of_order),
 	ROW(0, "salvage", OPT_FLAG, NULL, "go on after read errors, with zeros", salvage), ROW_HELP,
 };

@@ -11,9 +11,9 @@
 struct args {
 	const char *fmt, *fmt2, *out_fmt, *cache, *src_cache, *backing, *backing_fmt, *output, *preallocation;
 	const char *snapshot, *snapshot_old, *size_text, *offset_text, *buffer_text, *step_text, *sparse_text, *repair, *aio;
-	const char *apply, *make, *delete, *max_length, *start_offset;
+	const char *apply, *make, *delete, *max_length, *start_offset, *rate;
 	struct opt_list objects, options, trace;
-	int64_t count, depth, flush_interval, pattern, workers, rate;
+	int64_t count, depth, flush_interval, pattern, workers;
 	bool image_opts, target_image_opts, target_is_zero, quiet, progress, share, compress, no_create, out_of_order, offload;
 	bool unsafe_backing, chain, strict, list, shrink, native, no_drain, write, keep, salvage, force, bitmaps, help;
 };
@@ -26,6 +26,8 @@ struct img {
 	int words;
 	bool progress_on;
 	double last_progress;
+	uint64_t rate, rate_done; /* bytes a second, 0: no limit; bytes so far */
+	double rate_began;
 };
 
 struct command {
@@ -62,6 +64,9 @@ int img_open(struct img *m, const char *name, bool image_opts, const char *fmt, 
 /* human: 0, json: 1, anything else is reported: -1 */
 int img_output(const struct args *a);
 void img_say(const struct img *m, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* unless -q */
+
+int img_rate_start(struct img *m); /* -r; reports what it does not take */
+void img_rate_wait(struct img *m, uint64_t bytes); /* so many more were copied: waits until that may be */
 
 void img_progress_start(struct img *m, bool on);
 void img_progress(struct img *m, double part, double whole);

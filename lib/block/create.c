@@ -35,6 +35,7 @@ struct blk_option *blk_create_options(const struct blk_format *f, const char *fi
 	const struct blk_format *p = NULL;
 	struct blk_option *out = calloc(64, sizeof *out);
 	unsigned n = 0;
+	bool placed = false;
 
 	if (!out) {
 		err_errno(e, ENOMEM, "options");
@@ -47,8 +48,11 @@ struct blk_option *blk_create_options(const struct blk_format *f, const char *fi
 			return NULL;
 		}
 	}
+	for (const struct blk_option *t = f->create_options; t && t->name; t++)
+		placed |= !strcmp(t->name, "size");
+	if (!placed) /* where the classic tool has it in its "Formatting" line */
+		append(out, &n, size);
 	append(out, &n, f->create_options);
-	append(out, &n, size);
 	if (p)
 		append(out, &n, p->create_options);
 	return out;
@@ -110,6 +114,8 @@ int blk_create_image(struct blk_graph *g, const struct blk_format *f, const char
 {
 	struct blk_create c = {.graph = g, .filename = filename, .size = size, .opts = opts, .backing = backing, .flags = flags};
 
+	if (size <= INT64_MAX) /* disks consist of sectors */
+		c.size = round_up64(size, BLK_SECTOR);
 	if (!f->create)
 		return err_set(e, ENOTSUP, "Format driver '%s' does not support image creation", f->name);
 	return f->create(&c, e);

@@ -638,9 +638,23 @@ static int expand_filename(struct open_args *a, const char **name, const struct 
 	return 0;
 }
 
+/* The options as they may be given again, with the driver of "file" said, as the classic tool does. New object. */
+static json_t *complete(const struct blk *b)
+{
+	json_t *o = json_deep_copy(b->core->options), *file = json_object_get(o, "file"), *out;
+
+	if (b->file && json_is_object(file) && !json_object_get(file, "driver")) {
+		out = json_pack("{s:s}", "driver", b->file->fmt->name);
+		json_object_update(out, file);
+		json_object_set_new(o, "file", out);
+	}
+	return o;
+}
+
 static void set_filename(struct blk *b, const char *given)
 {
-	char *dump, *name = NULL;
+	char *dump = NULL, *name = NULL;
+	json_t *all;
 
 	if (given) {
 		name = strdup(given);
@@ -648,10 +662,12 @@ static void set_filename(struct blk *b, const char *given)
 		;
 	} else if (b->file && !b->core->complex_name) {
 		name = strdup(b->file->filename);
-	} else if (b->core->options && (dump = json_dumps(b->core->options, JSON_PRESERVE_ORDER))) {
-		if (asprintf(&name, "json:%s", dump) < 0)
+	} else if (b->core->options && (all = complete(b))) {
+		dump = json_dumps(all, JSON_PRESERVE_ORDER);
+		if (!dump || asprintf(&name, "json:%s", dump) < 0)
 			name = NULL;
 		free(dump);
+		json_decref(all);
 	}
 	free(b->filename);
 	b->filename = name ? name : strdup("");

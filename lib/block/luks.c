@@ -156,13 +156,13 @@ static const struct blk_option luks_options[] = {
 	{NULL, 0, NULL, NULL, NULL},
 };
 static const struct blk_option luks_create_options[] = {
+	{"key-secret", BLK_OPT_STRING, "ID of the secret that provides the keyslot passphrase", NULL, NULL},
 	{"cipher-alg", BLK_OPT_STRING, "Name of encryption cipher algorithm", NULL, NULL},
 	{"cipher-mode", BLK_OPT_STRING, "Name of encryption cipher mode", NULL, NULL},
 	{"hash-alg", BLK_OPT_STRING, "Name of encryption hash algorithm", NULL, NULL},
-	{"iter-time", BLK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", NULL, NULL},
 	{"ivgen-alg", BLK_OPT_STRING, "Name of IV generator algorithm", NULL, NULL},
 	{"ivgen-hash-alg", BLK_OPT_STRING, "Name of IV generator hash algorithm", NULL, NULL},
-	{"key-secret", BLK_OPT_STRING, "ID of the secret that provides the keyslot passphrase", NULL, NULL},
+	{"iter-time", BLK_OPT_NUMBER, "Time to spend in PBKDF in milliseconds", NULL, NULL},
 	{NULL, 0, NULL, NULL, NULL},
 };
 static const char *const states[] = {"active", "inactive", NULL};

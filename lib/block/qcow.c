@@ -398,10 +398,10 @@ static const struct blk_option qcow_options[] = {
 static const struct blk_option qcow_create_options[] = {
 	{"backing_file", BLK_OPT_STRING, "File name of a base image", NULL, NULL},
 	{"backing_fmt", BLK_OPT_STRING, "Format of the backing image", NULL, NULL},
-	{"encrypt.format", BLK_OPT_STRING, "Encrypt the image, format choices: 'aes'", NULL, NULL},
-	{"encrypt.key-secret", BLK_OPT_STRING, "ID of the secret that provides the AES encryption key", NULL, NULL},
 	{"encryption", BLK_OPT_BOOL, "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)", NULL,
 	 NULL},
+	{"encrypt.format", BLK_OPT_STRING, "Encrypt the image, format choices: 'aes'", NULL, NULL},
+	{"encrypt.key-secret", BLK_OPT_STRING, "ID of the secret that provides the AES encryption key", NULL, NULL},
 	{NULL, 0, NULL, NULL, NULL},
 };
 

@@ -142,6 +142,8 @@ int qcow2_measure(struct blk_graph *g, struct blk_opts *o, struct blk *src, uint
 	rounded = size + (cs - 1) < size ? size : (size + cs - 1) / cs * cs;
 	if (qcow2_l1_needed(rounded, p.cluster_bits, p.extended) * 8 > QCOW2_MAX_L1_BYTES)
 		return err_set(e, EFBIG, "The image size is too large (try using a larger cluster size)");
+	if (src && size > src->size) /* rounded up by the caller */
+		size = src->size;
 	while (src && at < size && !blk_opts_string(o, "backing_file")) { /* what convert would copy */
 		struct blk_status st;
 		uint64_t end;

@@ -4,6 +4,8 @@
  *
  * An image whose format was guessed to be raw belongs to a guest that could write another format's header into its
  * first sector and so have the next guess read host files through a backing name. Such writes are refused.
+ *
+ * A disk consists of sectors: where a file ends within one, the rest of it reads as zeros.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,7 +27,9 @@ static int raw_open(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "Offset (%llu) cannot be greater than size of the containing file (%llu)",
 			       (unsigned long long)s->offset, (unsigned long long)file);
 	b->size = s->window ? blk_opts_size(b->opts, "size", 0) : file - s->offset;
-	if (b->size > file - s->offset)
+	if (!s->window)
+		b->size = round_up64(b->size, BLK_SECTOR);
+	else if (b->size > file - s->offset)
 		return err_set(e, EINVAL,
 			       "The sum of offset (%llu) and size (%llu) has to be smaller or equal to the actual size of the "
 			       "containing file (%llu)",
@@ -40,7 +44,11 @@ static int raw_open(struct blk *b, struct err *e)
 static int raw_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
 {
 	struct raw *s = b->state;
-	return blk_pread(b->file, s->offset + offset, length, buf);
+	uint64_t at = s->offset + offset, end = b->file->size;
+	size_t have = at >= end ? 0 : length > end - at ? (size_t)(end - at) : length;
+
+	memset((uint8_t *)buf + have, 0, length - have);
+	return blk_pread(b->file, at, have, buf);
 }
 
 struct look {
@@ -64,7 +72,7 @@ static int raw_pwrite(struct blk *b, uint64_t offset, size_t length, const void 
 	if ((b->flags & BLK_PROBED) && offset < 2048) {
 		uint8_t head[2048] = {0};
 		struct look l = {.buf = head, .size = b->size < sizeof head ? (size_t)b->size : sizeof head};
-		int r = l.size ? blk_pread(b->file, s->offset, l.size, head) : 0;
+		int r = raw_pread(b, 0, l.size, head);
 		if (r)
 			return r;
 		memcpy(head + offset, buf, length < sizeof head - offset ? length : sizeof head - offset);
@@ -121,7 +129,7 @@ static int raw_get_size(struct blk *b, uint64_t *size)
 		return 0;
 	r = blk_size(b->file, &file);
 	if (!r)
-		*size = file > s->offset ? file - s->offset : 0;
+		*size = file > s->offset ? round_up64(file - s->offset, BLK_SECTOR) : 0;
 	return r;
 }
 
@@ -137,7 +145,8 @@ static int raw_copy_from(struct blk *b, uint64_t offset, struct blk *src, uint64
 {
 	struct raw *s = b->state, *t = src->state;
 
-	if (b->file->fmt != src->file->fmt || !b->file->fmt->copy_from || (b->flags & BLK_PROBED))
+	if (b->file->fmt != src->file->fmt || !b->file->fmt->copy_from || (b->flags & BLK_PROBED) ||
+	    t->offset + src_offset + length > src->file->size)
 		return -ENOTSUP;
 	return b->file->fmt->copy_from(b->file, s->offset + offset, src->file, t->offset + src_offset, length, done);
 }

@@ -554,12 +554,12 @@ static int vhdx_check(struct blk *b, struct blk_check *c, unsigned fix, struct e
 
 /* ---- creating -------------------------------------------------------------------------------------------------- */
 static const struct blk_option vhdx_create_options[] = {
+	{"log_size", BLK_OPT_SIZE, "Log size; min 1MB.", "1048576", NULL},
 	{"block_size", BLK_OPT_SIZE,
 	 "Block Size; min 1MB, max 256MB. 0 means auto-calculate based on image size.", "0", NULL},
 	{"block_state_zero", BLK_OPT_BOOL,
 	 "Force use of payload blocks of type 'ZERO'. Non-standard, but default.  Do not set to 'off' when using 'qemu-img "
 	 "convert' with subformat=dynamic.", NULL, NULL},
-	{"log_size", BLK_OPT_SIZE, "Log size; min 1MB.", "1048576", NULL},
 	{"subformat", BLK_OPT_STRING, "VHDX format type, can be either 'dynamic' or 'fixed'. Default is 'dynamic'.", NULL, NULL},
 	{NULL, 0, NULL, NULL, NULL},
 };
