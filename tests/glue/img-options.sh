@@ -134,7 +134,7 @@ r $Q create -f vmdk -o extent_size_hint=1M h.vmdk 1M
 r $Q create -f vpc -o extent_size_hint=1M h.vpc 1M
 r $Q create -f vhdx -o extent_size_hint=1M h.vhdx 1M
 r $Q create -f parallels -o extent_size_hint=1M h.parallels 1M
-r $Q create $S -f luks -o extent_size_hint=1M,key-secret=s,iter-time=10 h.luks 1M
+o $Q create $S -f luks -o extent_size_hint=1M,key-secret=s,iter-time=10 h.luks 1M
 r $Q create -f qcow2 -o backing_file=base.raw,backing_fmt=raw o.qcow2
 r $Q create -f qcow -o backing_file=base.raw,backing_fmt=raw o.qcow
 r $Q create -f qed -o backing_file=base.raw,backing_fmt=raw o.qed
