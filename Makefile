@@ -178,9 +178,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLCFLAGS) -Itests -MMD -MP -MF $@.d $(ALLLDFLAGS) $(UNITFLAGS_$*) -o $@ $< \
 	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(ALLARCHIVES),$(call linklib,$(l))) -Wl,--end-group \
-	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
-# While a program has no main, what it refers to may come later.
-LATER = $(foreach p,$(UNITPROG_$*),$(if $(filter $(p),$(LIVEPROGS)),,-Wl,--unresolved-symbols=ignore-all -no-pie))
+	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) -lm
 units: $(UNITS:%=$(BUILD)/unit/%)
 
 # libFuzzer needs clang; the objects live in a tree of their own. FUZZERS=block-qed builds one.
@@ -198,7 +196,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archi
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLCFLAGS) -fsanitize=fuzzer -Itests -MMD -MP -MF $@.d -o $@ $< $(ALLLDFLAGS) $(UNITFLAGS_$*) \
 	    $(foreach p,$(UNITPROG_$*),$(call linklib,$(p))) -Wl,--start-group $(foreach l,$(call fuzzlibs,$*),$(call linklib,$(l))) -Wl,--end-group \
-	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) $(LATER) -lm
+	    $(LIBS_block) $(LIBS_crypto) $(LIBS_isa) $(LIBS_base) $(foreach p,$(UNITPROG_$*),$(EXTLIBS_$(p))) -lm
 
 deps:
 	@sh share/deps

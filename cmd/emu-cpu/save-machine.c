@@ -99,26 +99,39 @@ static int list_parts(struct machine *m, struct parts_list *l, struct clock_stat
 
 struct stream {
 	int fd;
-	uint32_t crc;
+	uint32_t crc, table[8][256];
 	uint8_t buf[65536];
 	size_t have, used; /* reading */
 	int error;
 };
 
-static uint32_t crc32_add(uint32_t crc, const uint8_t *p, size_t n)
+/* IEEE 802.3, reflected; eight bytes at a time by as many tables. */
+static void crc_init(struct stream *s)
 {
-	/* IEEE 802.3, reflected; four bits at a time. */
-	static const uint32_t table[16] = {
-		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-
-	crc = ~crc;
-	while (n--) {
-		crc ^= *p++;
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t v = i;
+		for (unsigned bit = 0; bit < 8; bit++)
+			v = v >> 1 ^ (v & 1 ? 0xedb88320 : 0);
+		s->table[0][i] = v;
 	}
-	return ~crc;
+	for (unsigned t = 1; t < 8; t++)
+		for (unsigned i = 0; i < 256; i++)
+			s->table[t][i] = s->table[t - 1][i] >> 8 ^ s->table[0][s->table[t - 1][i] & 255];
+}
+
+static void crc_add(struct stream *s, const uint8_t *p, size_t n)
+{
+	const uint32_t(*t)[256] = (const uint32_t(*)[256])s->table;
+	uint32_t crc = ~s->crc;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+		crc = t[7][low & 255] ^ t[6][low >> 8 & 255] ^ t[5][low >> 16 & 255] ^ t[4][low >> 24] ^ t[3][p[4]] ^ t[2][p[5]] ^ t[1][p[6]] ^
+		      t[0][p[7]];
+	}
+	while (n--)
+		crc = crc >> 8 ^ t[0][(crc ^ *p++) & 255];
+	s->crc = ~crc;
 }
 
 static void flush_out(struct stream *s)
@@ -139,7 +152,7 @@ static void put(struct stream *s, const void *data, size_t n)
 {
 	const uint8_t *p = data;
 
-	s->crc = crc32_add(s->crc, p, n);
+	crc_add(s, p, n);
 	while (n) {
 		size_t k = sizeof s->buf - s->have < n ? sizeof s->buf - s->have : n;
 		memcpy(s->buf + s->have, p, k);
@@ -185,7 +198,7 @@ static bool get(struct stream *s, void *data, size_t n)
 		}
 		k = s->have - s->used < n ? s->have - s->used : n;
 		memcpy(to, s->buf + s->used, k);
-		s->crc = crc32_add(s->crc, to, k);
+		crc_add(s, to, k);
 		s->used += k;
 		to += k;
 		n -= k;
@@ -257,6 +270,7 @@ int machine_save(struct machine *m, int fd, struct err *e)
 	if (!s)
 		return err_set(e, ENOMEM, "out of memory");
 	s->fd = fd;
+	crc_init(s);
 	if (list_parts(m, &l, &clock, e) < 0) {
 		free(s);
 		return -e->code;
@@ -532,6 +546,7 @@ int machine_load(struct machine *m, int fd, struct err *e)
 	if (!l.s)
 		return err_set(e, ENOMEM, "out of memory");
 	l.s->fd = fd;
+	crc_init(l.s);
 	r = list_parts(m, &l.parts, &l.clock, e);
 	if (r < 0)
 		goto out;
