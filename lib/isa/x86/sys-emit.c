@@ -150,11 +150,12 @@ X86_SYS_HELPER(fpu_gate)
 		x86_raise(c, X86_NM, 0);
 }
 
-/* A vCPU that spins lets others run: there may be more of them than processors of the host. */
+/* A processor that spins lets others run now and then: there may be more of them than the host has. */
 static void pause_helper(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
-	(void)c, (void)in, (void)ea;
-	sched_yield();
+	(void)in, (void)ea;
+	if (!(++c->sys.pauses & 31) && c->cpu.jit->cpus > 1)
+		sched_yield();
 }
 
 /* ---- one instruction ---- */

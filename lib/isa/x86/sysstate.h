@@ -120,6 +120,7 @@ struct x86_sys {
 	uint64_t dr6_hits;      /* data breakpoints that the present instruction met */
 	unsigned debug_size;    /* bytes that it accesses */
 	uint32_t steps;         /* regions made for one run */
+	uint32_t pauses;        /* PAUSE was executed so often */
 	volatile uint32_t lines; /* enum x86_line */
 	volatile bool a20_next;
 	struct { volatile uint32_t lock; uint32_t bank; uint64_t status, mcg_status, addr, misc; } mce;
