@@ -35,11 +35,14 @@ enum { CMOS_FLOPPY = 0x10, CMOS_DISKS = 0x12, CMOS_EQUIPMENT = 0x14, CMOS_BASE =
 enum { KEY_UUID = 2, KEY_RAM = 3, KEY_NOGRAPHIC = 4, KEY_CPUS = 5, KEY_NUMA = 0x0d, KEY_BOOT_MENU = 0x0e, KEY_MAX_CPUS = 0x0f,
        KEY_IRQ0_OVERRIDE = 0x8002, KEY_HPET = 0x8004 };
 
+enum { VMPORT_AUTO, VMPORT_ON, VMPORT_OFF };
+
 /* In struct machine's options area. */
 struct pc {
 	/* -machine */
 	bool smm;
 	uint64_t max_below_4g;
+	int vmport; /* enum: auto, on, off */
 	/* the board */
 	bool pci;
 	struct region *system, *smm_root, *smm_all, *io, *bus_memory, *low, *high, *bios, *isa_bios, *coprocessor;
@@ -217,6 +220,8 @@ static int isa_chips(struct machine *m, struct pc *p, struct err *e)
 	p->pit = make(m, "isa-pit", isa, e);
 	p->rtc = p->pit ? make(m, "mc146818rtc", isa, e) : NULL;
 	if (!p->rtc || !make(m, "i8257", isa, e) || !make(m, "i8042", isa, e))
+		return -e->code;
+	if (p->vmport != VMPORT_OFF && (!make(m, "vmport", isa, e) || !make(m, "vmmouse", isa, e)))
 		return -e->code;
 	if (!m->config.hpet)
 		return 0;
@@ -805,7 +810,9 @@ static int pc_ready(struct machine *m, struct err *e)
 	return r;
 }
 
+static const char *const vmport_choices[] = {"auto", "on", "off", NULL};
 static const struct prop props[] = {
+	{.name = "vmport", P_(struct pc, vmport, PROP_CHOICE), .choices = vmport_choices, .help = "VMware's backdoor port; auto is on"},
 	{.name = "smm", P_(struct pc, smm, PROP_BOOL), .def = 1, .help = "system management mode"},
 	{.name = "max-ram-below-4g", P_(struct pc, max_below_4g, PROP_SIZE), .help = "where main memory is split"},
 	{.name = NULL},
