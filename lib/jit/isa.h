@@ -68,7 +68,6 @@ struct jit_config {
 	size_t cache_size;    /* bytes of code cache, 0: default (64 MiB, touched only when used) */
 	uint64_t cache_hint;  /* preferred host address of the cache (near the guest's code), 0: anywhere */
 	bool one_insn;        /* -singlestep: one guest instruction a region */
-	bool icount;          /* system mode: instructions are counted (run.h) */
 	struct jit_host host; /* user mode */
 	const struct mmu_machine *machine; /* system mode; NULL: user mode */
 };

@@ -90,6 +90,20 @@ struct source {
 	uint32_t context, mapping[2];
 };
 
+/* The number of the place's mapping; 0: too many. Held: lock. */
+static uint32_t mapping(struct cpu *c, const struct place *p)
+{
+	struct jit *j = c->jit;
+	uint64_t page = p->linear & ~4095ull;
+	/* The one that is valid for the page now, most of the time. */
+	uint32_t id = c->mmu->ids[p->map][tlb_id_index(page)];
+	const struct jit_mapping *known = &j->mapping[id >> 1];
+
+	if (id && known->page == page && known->ram == p->ram && known->global == p->global)
+		return id;
+	return jit_mapping(j, page, p->ram, p->global);
+}
+
 /* Numbers for the source; flushes when they are used up. Held: lock. */
 static void number(struct cpu *c, struct source *s)
 {
@@ -97,9 +111,8 @@ static void number(struct cpu *c, struct source *s)
 
 	for (;;) {
 		s->context = context(c, s->page[0].map);
-		s->mapping[0] = jit_mapping(j, s->page[0].linear & ~4095ull, s->page[0].ram, s->page[0].global);
-		s->mapping[1] = !s->second ? 0
-				: jit_mapping(j, s->page[1].linear & ~4095ull, s->page[1].ram, s->page[1].global);
+		s->mapping[0] = mapping(c, &s->page[0]);
+		s->mapping[1] = s->second ? mapping(c, &s->page[1]) : 0;
 		if (s->context && s->mapping[0] && (s->mapping[1] || !s->second))
 			return;
 		jit_flush(j, &engine(c)->jc);
@@ -151,6 +164,7 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
 	const struct ir_front *f = x->front;
 	struct ir_region *r = x->region;
 	unsigned insns = j->config.one_insn ? 1 : f->max_insns ? f->max_insns : 64;
+	bool full = false;
 	size_t bytes;
 
 	if (!jit_page_get(j, s->page[0].ram << 12) || (s->second && !jit_page_get(j, s->page[1].ram << 12)) ||
@@ -170,7 +184,8 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
 		default:
 			break;
 		}
-		if (r->full)
+		full = r->full;
+		if (full)
 			continue;
 		ir_check(r);
 		if (log_mask & LOG_OP)
@@ -193,6 +208,9 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
 		ir_log_code(j, n);
 		return n;
 	}
+	/* The guest's front end has no room for what its helpers need, as long as all these regions live. */
+	if (full && atomic_load(&j->regions) > 1000)
+		jit_flush(j, &x->jc);
 	return JIT_NONE;
 }
 

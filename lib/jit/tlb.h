@@ -75,8 +75,6 @@ struct tlb_map {
 struct mmu {
 	/* for translated code */
 	uint32_t context;        /* of the code that runs: engine's number of (mode, base) */
-	int32_t budget;          /* icount: instructions that may still run */
-	int32_t ahead;           /* icount: of those taken from the budget, how many have not been done yet */
 	uint32_t status;         /* x86 guests: status flags as LAHF and SETO give them in AX */
 	uint64_t mask[TLB_MAPS]; /* (entries - 1) << TLB_ENTRY_SHIFT */
 	uint64_t at;             /* host address of translated code that is in a slow path, 0: none */

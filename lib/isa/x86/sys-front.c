@@ -132,24 +132,29 @@ static size_t translate(struct ir_region *r, struct cpu *cc, uint64_t pc, unsign
 		t.in = &in;
 		if (s == X86_DECODE_UD || s == X86_DECODE_LONG) {
 			fault(&t, in.length, s == X86_DECODE_UD ? X86_UD : X86_GP);
+			x86_ir_sides(&t);
 			return at + (in.length ? in.length : 1);
 		}
 		if (!t.flat && t.pc + in.length - 1 > t.code_limit) {
 			fault(&t, in.length, X86_GP);
+			x86_ir_sides(&t);
 			return at + in.length;
 		}
 		if (shadow) /* the instruction behind STI: nothing comes in between, so its shadow is over */
 			ir_sts(r, ir_const(r, IR_I8, 0), offsetof(struct x86_cpu, sys.shadow));
 		x86_ir_insn(&t);
 		at += in.length;
-		if (t.ended)
+		if (t.ended) {
+			x86_ir_sides(&t);
 			return at;
+		}
 		t.pc = t.next;
 		if (last)
 			break;
 		shadow = in.row->op == X86_OP_sti;
 	}
 	ir_exit_pc(r, t.pc);
+	x86_ir_sides(&t);
 	return at;
 }
 

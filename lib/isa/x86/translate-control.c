@@ -30,10 +30,25 @@ static void jcc(struct x86_ir *t)
 {
 	unsigned taken = ir_label(t->r);
 	ir_brflags(t->r, t->in->opcode & 15, taken);
+	if (t->sys && !t->once && t->sides < X86_SIDES && !beyond_limit(t, branch_target(t))) {
+		/* The region goes on; the other way is at its end. */
+		t->side[t->sides].label = taken;
+		t->side[t->sides++].target = branch_target(t);
+		return;
+	}
 	ir_exit_pc(t->r, t->next);
 	ir_place(t->r, taken);
 	exit_branch(t);
 	t->ended = true;
+}
+
+void x86_ir_sides(struct x86_ir *t)
+{
+	for (unsigned i = 0; i < t->sides; i++) {
+		ir_place(t->r, t->side[i].label);
+		ir_exit_pc(t->r, t->side[i].target);
+	}
+	t->sides = 0;
 }
 
 static void loop(struct x86_ir *t)

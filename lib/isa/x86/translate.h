@@ -40,6 +40,8 @@ enum x86_flags_op {
 };
 extern const struct ir_flags x86_ir_flags;
 
+#define X86_SIDES 3 /* conditional branches that a region goes on behind */
+
 struct x86_ir {
 	struct ir_region *r;
 	const struct x86_insn *in; /* must live as long as the region */
@@ -57,6 +59,8 @@ struct x86_ir {
 	uint64_t code_limit;
 	struct x86_cpu *cpu; /* whose state chose all this: for x86_insn_keep() */
 	bool once;       /* the region runs once, at once */
+	struct { uint32_t label; uint64_t target; } side[X86_SIDES]; /* taken branches that leave; x86_ir_sides() ends them */
+	uint8_t sides;
 	bool native;     /* SSE may be itself: T1 runs it, and no floating-point exception is unmasked */
 };
 
@@ -75,6 +79,8 @@ const struct x86_insn *x86_insn_keep(struct x86_ir *t);
  * simply go on at t->next. The region is ended with exits as the instruction demands; else the caller goes on or ends it.
  */
 void x86_ir_insn(struct x86_ir *t);
+/* Behind the last exit of a region: where its taken branches go. */
+void x86_ir_sides(struct x86_ir *t);
 /* Is the operation IR, a helper or a trap? False: it has no semantics (a test fails). */
 bool x86_ir_known(enum x86_op op);
 
