@@ -271,6 +271,7 @@ int main(int argc, char **argv)
 {
 	unsigned long turns = argc > 1 ? strtoul(argv[1], NULL, 0) : 6000;
 	unsigned bad = 0, insns = 0;
+	uint64_t interpreted = 0;
 
 	bench_new(&bench[0], JIT_INTERPRET);
 	bench_new(&bench[1], JIT_TRANSLATE);
@@ -325,6 +326,13 @@ int main(int argc, char **argv)
 			for (unsigned guard = 0; isa.run(&b->c->cpu) == TRAP_NONE && guard < 10; guard++)
 				;
 		}
+		struct jit_stats st;
+		jit_stats(bench[1].j, &st);
+		if (st.interpreted != interpreted && getenv("SHOW")) {
+			printf("# interpreted %llu\n", (unsigned long long)(st.interpreted - interpreted));
+			show(code, n);
+		}
+		interpreted = st.interpreted;
 		insns += count;
 		struct x86_cpu *x = bench[0].c, *y = bench[1].c;
 		if (memcmp(x->ymm, y->ymm, sizeof x->ymm) || x->mxcsr != y->mxcsr || memcmp(x->gpr, y->gpr, sizeof x->gpr) || ((x->rflags ^ y->rflags) & ~undefined) || x->rip != y->rip ||
