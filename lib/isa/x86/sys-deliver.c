@@ -334,7 +334,6 @@ static int combine(int first, int second)
 static void shut_down(struct x86_cpu *c)
 {
 	c->sys.shut_down = c->sys.halted = true;
-	c->sys.lines &= ~(uint32_t)X86_LINE_INTERRUPT;
 	if (c->sys.machine->triple_fault)
 		c->sys.machine->triple_fault(c->sys.machine->opaque);
 }

@@ -21,7 +21,7 @@ const struct x86_sys_op x86_sys_ops[X86_OP_COUNT] = {
 	JUMPS(rsm), ENDS(mov_to_seg), PLAIN(push_seg), ENDS(pop_seg), ENDS(les), ENDS(lds), ENDS(lss), ENDS(lfs), ENDS(lgs),
 	JUMPS(jmpf), JUMPS(callf), JUMPS(retf), JUMPS(iret), JUMPS(syscall), JUMPS(sysenter), [X86_OP_syscall32] = {x86_sys_syscall, X86_SYS_JUMPS, false},
 	[X86_OP_sysret32] = {x86_sys_sysret, X86_SYS_JUMPS, false}, PLAIN(cpuid), PLAIN(in), ENDS(out),
-	JUMPS(ins), JUMPS(outs), PLAIN(cli), PLAIN(sti), PLAIN(pushf), ENDS(popf), JUMPS(int), JUMPS(int3), JUMPS(into), JUMPS(int1),
+	JUMPS(ins), JUMPS(outs), PLAIN(cli), PLAIN(sti), PLAIN(pushf), PLAIN(popf), JUMPS(int), JUMPS(int3), JUMPS(into), JUMPS(int1),
 	PLAIN(pusha), PLAIN(popa), PLAIN(enter), PLAIN(arpl), PLAIN(rdfsbase), PLAIN(rdgsbase), PLAIN(wrfsbase), PLAIN(wrgsbase), PLAIN(rdpid),
 };
 
@@ -176,6 +176,19 @@ static bool emit_string(struct x86_ir *t)
 	return true;
 }
 
+/* POPF is everywhere in kernels; only what x86_flags_changed() wants looked at ends the region. */
+static void emit_popf(struct x86_ir *t)
+{
+	struct ir_region *r = t->r;
+	unsigned go_on = ir_label(r);
+
+	x86_sys_call(t, x86_sys_popf, 0);
+	ir_brcond(r, IR_EQ, ir_lds(r, IR_I32, offsetof(struct x86_cpu, cpu.pending)), ir_const(r, IR_I32, 0), go_on);
+	leave_to_next(t);
+	t->ended = false;
+	ir_place(r, go_on);
+}
+
 bool x86_sys_emit(struct x86_ir *t)
 {
 	const struct x86_insn *in = t->in;
@@ -198,6 +211,9 @@ bool x86_sys_emit(struct x86_ir *t)
 	case X86_OP_movs:
 	case X86_OP_stos:
 		return emit_string(t);
+	case X86_OP_popf:
+		emit_popf(t);
+		return true;
 	}
 	if (!s->fn)
 		return false;

@@ -99,8 +99,12 @@ void x86_sys_update(struct x86_cpu *c)
 
 void x86_flags_changed(struct x86_cpu *c, uint64_t old)
 {
-	if ((c->rflags ^ old) & (X86_AC | X86_VM))
+	if ((c->rflags ^ old) & (X86_AC | X86_VM)) {
+		uint32_t key = c->sys.key;
 		x86_sys_update(c);
+		if (c->sys.key != key)
+			x86_look(c);
+	}
 	if (c->rflags & X86_TF || (c->rflags & X86_IF && c->sys.lines & X86_LINE_INTERRUPT))
 		x86_look(c);
 }
