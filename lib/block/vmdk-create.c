@@ -223,10 +223,7 @@ static int make_plan(const struct blk_create *c, struct plan *p, struct err *e)
 	if (p->size / VMDK_SPLIT > VMDK_MAX_EXTENTS)
 		return err_set(e, EFBIG, "The image size is too large for file format 'vmdk': at most %" PRIu64 " bytes",
 			       VMDK_SPLIT * VMDK_MAX_EXTENTS);
-	/* Table entries count sectors in 32 bits. */
-	if (!p->flat && !p->split && p->size / BLK_SECTOR > UINT32_MAX)
-		return err_set(e, EFBIG, "The image size is too large for file format 'vmdk' in one sparse file: use subformat "
-			       "twoGbMaxExtentSparse");
+	/* Table entries count sectors of the file in 32 bits: that bounds what is written, not the disk (extent_allocate()). */
 	p->parent_cid = VMDK_NO_PARENT;
 	return p->backing ? find_parent(c, p, e) : 0;
 }
