@@ -146,7 +146,8 @@ static void send_value(struct client *c, const json_t *value, const int *fds, un
 	m->size = size + 2;
 	m->sent = 0;
 	m->fds = count;
-	memcpy(m->fd, fds, count * sizeof *fds);
+	if (count)
+		memcpy(m->fd, fds, count * sizeof *fds);
 	*c->out_end = m;
 	c->out_end = &m->next;
 	c->waiting += m->size;

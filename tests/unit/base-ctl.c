@@ -235,6 +235,7 @@ int main(void)
 	ok(recv(a, text, 10, 0) == 0, "then it is over");
 	ok(access(path, F_OK) != 0, "and the name is gone");
 	close(a);
+	loop_once(loop, 0);
 	loop_free(loop);
 	return tap_done();
 }

@@ -246,5 +246,6 @@ int main(void)
 	machine_free_test(m);
 	unlink(image);
 	unlink(sock);
-	return tap_done();
+	/* What a sanitizer does at an ordinary exit the filter forbids. */
+	_exit(tap_done());
 }
