@@ -191,10 +191,11 @@ fi
 cat >"$dir/spin.c" <<'X'
 #include <pthread.h>
 #include <unistd.h>
+volatile int started;
 static void *spin(void *mark)
 {
 	__asm__ volatile("mov %0, %%r12\n mov %0, %%rax\n cvtsi2sd %%rax, %%xmm7\n movq %%rax, %%mm3\n fninit\n push %%rax\n fildq (%%rsp)\n"
-			 "1: lea 1(%%r12), %%r13\n jmp 1b" : : "r"(mark) : "r12", "r13", "rax");
+			 "lea 1(%%r12), %%r13\n lock incl started(%%rip)\n 1: lea 1(%%r12), %%r13\n jmp 1b" : : "r"(mark) : "r12", "r13", "rax");
 	return 0;
 }
 int main(void)
@@ -202,7 +203,8 @@ int main(void)
 	pthread_t t;
 	for (long i = 1; i <= 4; i++)
 		pthread_create(&t, 0, spin, (void *)(i * 1000));
-	usleep(200000);
+	while (started < 4)
+		usleep(1000);
 	*(volatile int *)8 = 0;
 }
 X
