@@ -6,7 +6,7 @@
  *   Each request is one ranged transfer on a handle of its own; handles that are idle keep their connection for the next
  *   request. The size comes from a first transfer of one byte (HTTP: 206 with Content-Range, RFC 9110 section 14.4) or
  *   from FTP's SIZE. A transfer that does not connect within `timeout` seconds, or for that long moves nothing, fails.
- *   A read that broke off is tried once more.
+ *   A read that broke off or was too slow is tried once more.
  */
 #include "block/library.h"
 #ifdef HAVE_CURL
@@ -279,7 +279,7 @@ static int fetch(void *opaque, uint64_t offset, size_t length, void *buf)
 		else
 			r = c == CURLE_OK || h->too_much ? -EIO : -code_to_errno(c);
 		handle_put(b, h, !r);
-		if (r == -EACCES || r == -ENOENT || r == -ETIMEDOUT)
+		if (r == -EACCES || r == -ENOENT)
 			break;
 	}
 	return r;

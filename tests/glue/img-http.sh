@@ -84,7 +84,7 @@ if has openssl; then
     if wait_for tls; then
         s=https://localhost:$(cat tls)
         fails "https: an unknown certificate is refused" 'certificate' "$img" info "$s/a.raw"
-        check "https: sslverify=off reads" sh -c "'$img' convert -O raw --image-opts driver=raw,file.driver=https,file.url=$s/a.raw,file.sslverify=off out && cmp out files/a.raw"
+        check "https: sslverify=off reads" sh -c "'$img' convert -O raw --image-opts driver=raw,file.driver=https,file.url=$s/a.raw,file.sslverify=off,file.timeout=30 out && cmp out files/a.raw"
     fi
 else skip "https" "no openssl here"; fi
 
@@ -131,7 +131,7 @@ rsa_cert_file=$dir/cert.pem
 rsa_private_key_file=$dir/key.pem"); then
         f=ftps://localhost:$port
         fails "ftps: an unknown certificate is refused" 'certificate' "$img" info "$f/a.raw"
-        check "ftps: sslverify=off reads" sh -c "'$img' convert -O raw --image-opts driver=raw,file.driver=ftps,file.url=$f/a.raw,file.sslverify=off out && cmp out files/a.raw"
+        check "ftps: sslverify=off reads" sh -c "'$img' convert -O raw --image-opts driver=raw,file.driver=ftps,file.url=$f/a.raw,file.sslverify=off,file.timeout=30 out && cmp out files/a.raw"
     else skip "ftps" "vsftpd does not start: $(tail -n 1 tls.log 2>/dev/null)"; fi
 else skip "ftp" "no vsftpd here"; fi
 finish
