@@ -152,6 +152,8 @@ static size_t insn(uint8_t *p)
 
 	if (rnd() % 8 == 0)
 		*q++ = 0x66;
+	if (rnd() % 8 == 0)
+		*q++ = 0xf0; /* LOCK; where it is not allowed the decoder says so */
 	if (kind < 11 && rnd() % 3)
 		*q++ = 0x40 | (rnd() & 15);
 	switch (kind) {

@@ -286,9 +286,11 @@ static bool store(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
-/* The value into a register that is ours. */
+/* The value into a register that is ours; where it was is free for the check. */
 static void copy_to(struct t1_gen *g, unsigned reg, ir_ref t)
 {
+	uint32_t locked = g->locked;
+
 	if (t1_constant(g, t) && g->loc[t].reg < 0) {
 		t1_imm(g, reg, g->r->temp[t].value);
 		return;
@@ -298,6 +300,7 @@ static void copy_to(struct t1_gen *g, unsigned reg, ir_ref t)
 		t1_mov(g, reg, (unsigned)m.reg, IR_I64);
 	else
 		t1_move(g, reg, m, t1_type(g, t), false);
+	g->locked = locked | 1u << reg;
 }
 
 static bool atomic(struct t1_gen *g, const struct ir_op *o)
