@@ -6,6 +6,7 @@
  * should (one that a failed operation touched: what it held or what it was to hold), and the failure was reported.
  *
  *	block-faults [KIND|all [OPERATIONS [SEED]]], FAULT_OPERATIONS=N, FAULT_RECORD=FILE
+ *	FAULT_FIRST=1	the first kind of each format only
  */
 #include <signal.h>
 #include <sys/syscall.h>
@@ -242,6 +243,7 @@ int main(int argc, char **argv)
 {
 	const char *only = argc > 1 && strcmp(argv[1], "all") ? argv[1] : NULL, *env = getenv("FAULT_OPERATIONS");
 	unsigned operations = argc > 2 ? (unsigned)atoi(argv[2]) : env ? (unsigned)atoi(env) : 6;
+	bool first = getenv("FAULT_FIRST");
 	uint64_t start = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 	struct objects *objects = objects_new();
 	struct blk_graph *g = blk_graph_new(objects);
@@ -252,7 +254,7 @@ int main(int argc, char **argv)
 		return 1;
 	for (unsigned k = 0; k < KINDS; k++) {
 		unsigned faults = 0, bad = 0;
-		if (only && strcmp(only, kinds[k].format))
+		if ((only && strcmp(only, kinds[k].format)) || (first && k && !strcmp(kinds[k].format, kinds[k - 1].format)))
 			continue;
 		seed = (start << 32 | k) * 0x9e3779b97f4a7c15u + 1;
 		memset(run.count, 0, (RESULTS + 1) * sizeof *run.count);
