@@ -13,6 +13,13 @@
 #include "../unit/dev-drive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char *__asan_default_options(void);
+
+/* A machine an input: what it frees would fill the sanitizer's quarantine first and the fuzzer's limit then. */
+const char *__asan_default_options(void)
+{
+	return "quarantine_size_mb=16";
+}
 
 /* In place of the processors' A20 gate. */
 static bool a20;
