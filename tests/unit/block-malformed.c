@@ -238,7 +238,7 @@ static const struct {
 	{"version=1\nCID=1\ncreateType=\"monolithicFlat\"\nRW 10 FLAT \"missing\" 0\n", "extent 'missing'"},
 	{"version=1\nCID=1\ncreateType=\"monolithicFlat\"\nRW 100000 FLAT \"bad.img\" 0\n", "do not fit its file"},
 	{"version=1\nCID=1\ncreateType=\"monolithicFlat\"\nRW 1 FLAT \"bad.img\" 9000000000000000\n", "do not fit its file"},
-	{"version=1\nCID=1\ncreateType=\"twoGbMaxExtentSparse\"\nRW 1 SPARSE \"bad.img\"\n", "VMDK extent header at offset 0"},
+	{"version=1\nCID=1\ncreateType=\"twoGbMaxExtentSparse\"\nRW 1 SPARSE \"bad.img\"\n", "neither KDMV nor COWD at its start"},
 	{"version=1\nCID=1\ncreateType=\"monolithicFlat\"\nparentFileNameHint=\"\"\nRW 1 ZERO\n", "parentFileNameHint is empty"},
 	{"version=7\nCID=1\n", "not in VMDK format"},
 };

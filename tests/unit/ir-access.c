@@ -35,13 +35,14 @@ int main(void)
 	mprotect(p + 4096, 4096, PROT_NONE);
 	for (volatile int i = 0; i < 1000; i++) {
 		if (access_enter(&s)) {
-			times += s.sig == SIGSEGV && s.si.si_addr == p + 4096;
+			/* In the page, that is: in what order a copy of 100 bytes touches them is the compiler's choice. */
+			times += s.sig == SIGSEGV && ((uintptr_t)s.si.si_addr & ~4095ul) == (uintptr_t)p + 4096;
 			continue;
 		}
 		deep(p + 4096 - 50, 10);
 		access_leave(&s);
 	}
-	ok_eq(times, 1000, "a fault ten calls deep comes back, a thousand times, with the address");
+	ok_eq(times, 1000, "a fault ten calls deep comes back, a thousand times, with an address in the page");
 	ok(access_current == NULL, "and leaves its scope");
 
 	int r = access_enter(&s);
