@@ -19,7 +19,7 @@ static long counter, mine[THREADS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t thread[THREADS];
 static atomic_int stop, bad;
-static atomic_int alive;
+static pthread_barrier_t leaving; /* nobody is gone while another may send a signal to it */
 
 static void on_signal(int sig, siginfo_t *si, void *uc)
 {
@@ -91,6 +91,7 @@ static void *work(void *arg)
 				fail("child");
 		}
 	}
+	pthread_barrier_wait(&leaving);
 	return NULL;
 }
 
@@ -102,6 +103,7 @@ int main(int argc, char **argv)
 	sigset_t set, old;
 	time_t end = time(NULL) + seconds;
 
+	pthread_barrier_init(&leaving, NULL, THREADS);
 	sigaction(SIGUSR1, &sa, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
