@@ -56,8 +56,8 @@ static const struct opt options[] = {
 	LIST("global", "TYPE.PROP=VALUE", AT(global), .help = "default of a property of all devices of a type"),
 	LIST("set", "GROUP.ID.ARG=VALUE", AT(set), .help = "set an argument of the -device or -disk that has this id"),
 	/* boot */
-	STRING("kernel", "FILE", CONFIG(kernel), .help = "boot this kernel: bzImage, multiboot, PVH"),
-	STRING("initrd", "FILE", CONFIG(initrd), .help = "initial RAM disk, or multiboot modules: \"FILE ARGS,FILE ARGS\""),
+	STRING("kernel", "FILE", CONFIG(kernel), .help = "boot this kernel: a bzImage"),
+	STRING("initrd", "FILE", CONFIG(initrd), .help = "initial RAM disk"),
 	STRING("append", "TEXT", CONFIG(append), .help = "the kernel's command line"),
 	STRING("dtb", "FILE", CONFIG(dtb), .help = "device tree for the kernel"),
 	STRING("bios", "FILE", CONFIG(bios), .help = "firmware", .def = "the board's"),
@@ -98,7 +98,7 @@ static const struct opt options[] = {
 	LIST("chardev", "id=ID,fd=N|unix=PATH|...", AT(chardev), .help = "a byte stream for -device ...,chardev=ID"),
 	LIST("net-fd", "id=ID,fd=N|unix=PATH[,vnet_hdr=on]", AT(net), .help = "a network for -device ...,netdev=ID",
 	     .man = "A stream socket carries each frame after its length in 4 bytes, big-endian; a datagram or packet socket one frame a message."),
-	STRING("display-socket", "PATH", AT(display_socket), .help = "offer the screens to viewers on this socket"),
+	STRING("display-socket", "PATH", AT(display_socket), .help = "offer the screens to viewers on this socket (refused: not built in)"),
 	STRING("run", "DIR", AT(run_dir), .help = "the machine's run directory", .def = "$XDG_RUNTIME_DIR/emu/NAME with -name, else none"),
 	STRING("ctl", "PATH", AT(ctl), .help = "the control socket", .def = "cpu.ctl in the run directory"),
 	{.name = "ctl-fd", .type = OPT_INT, .arg = "N", .offset = AT(ctl_fd), .min = 0, .max = INT_MAX,
@@ -497,6 +497,8 @@ int settings_finish(struct settings *s, struct err *e)
 		return err_set(e, ENOTSUP, "-icount is not built in: virtual time follows the host's clock");
 	if (s->log_filter)
 		return err_set(e, ENOTSUP, "-dfilter is not built in; without it -d in_asm logs all addresses");
+	if (s->display_socket)
+		return err_set(e, ENOTSUP, "-display-socket is not built in: screens have no viewers yet; -nographic uses the serial port");
 	c->acpi = !s->no_acpi;
 	c->hpet = !s->no_hpet;
 	c->fd_bootchk = !s->no_fd_bootchk;

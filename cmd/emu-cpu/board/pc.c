@@ -197,9 +197,7 @@ static int processors_make(struct machine *m, struct pc *p, struct err *e)
 
 static void nmi(void *opaque)
 {
-	struct machine *m = opaque;
-	for (unsigned i = 0; i < m->cpus; i++)
-		vcpu_nmi(m->vcpu[i]);
+	apic_nmi(opaque);
 }
 
 /* ---- devices ---- */
@@ -665,9 +663,28 @@ static int user_files(struct machine *m, struct err *e)
 
 /* ---- the boards ---- */
 
+/* What the command line can say and these boards cannot do. */
+static int refuse(const struct machine_config *c, struct err *e)
+{
+	if (c->numa.count)
+		return err_set(e, ENOTSUP, "-numa %s: NUMA nodes are not built in; without it all memory and processors are one node", c->numa.item[0]);
+	if (c->acpitable.count)
+		return err_set(e, ENOTSUP, "-acpitable %s: further ACPI tables are not built in; -fw_cfg can hand a file to the firmware",
+			       c->acpitable.item[0]);
+	if (c->usb)
+		return err_set(e, ENOTSUP, "-usb: there are no USB controllers yet; keyboard and mouse are PS/2");
+	if (c->dtb)
+		return err_set(e, EINVAL, "-dtb %s: a PC describes itself by ACPI and takes no device tree", c->dtb);
+	if (c->win2k_hack)
+		return err_set(e, ENOTSUP, "-win2k-hack is not built in");
+	return 0;
+}
+
 static int common_begin(struct machine *m, struct pc *p, struct err *e)
 {
-	int r = memory_make(m, p, e);
+	int r = refuse(&m->config, e);
+	if (!r)
+		r = memory_make(m, p, e);
 	if (!r)
 		r = make(m, "fw_cfg_io", m->system_bus, e) ? 0 : -e->code;
 	if (!r)
