@@ -373,9 +373,12 @@ int gdb_stop(struct thread *t, int sig, const siginfo_t *si)
 		p->stop_request = false;
 		return sig > 0 ? sig : 0;
 	}
-	/* A step that only looks at watched memory. */
-	if (sig == 0 && g->watches && !p->stop_request && !gdb_watch_changed(g, t) && t != g->stepper)
-		return 0;
+	/* A step that only looked at watched memory, or was begun when some was watched: not what anybody waits for. */
+	if (sig == 0 && t != g->stepper && !(g->watches && gdb_watch_changed(g, t))) {
+		if (!p->stop_request)
+			return 0;
+		sig = -1;
+	}
 	pthread_mutex_lock(&g->lock);
 	if (sig < 0 && !g->interrupted) {
 		uint8_t image[1024] __attribute__((aligned(64)));
