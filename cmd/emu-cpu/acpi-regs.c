@@ -85,8 +85,6 @@ static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size)
 	case STATUS: return a->status;
 	case ENABLE: return a->enable;
 	case CONTROL: return a->control;
-	case TIMER: return ticks(a) & ((1u << TIMER_BITS) - 1) & 0xffff;
-	case TIMER + 2: return (ticks(a) >> 16) & 0xff;
 	default: return 0;
 	}
 }

@@ -307,47 +307,38 @@ CTL_COMMAND(pmemsave_row);
 
 /* ---- the whole state ---- */
 
-static json_t *save(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+/* To or from the descriptor that comes with the command, the machine standing still meanwhile. */
+static json_t *whole_state(struct machine *m, struct ctl_call *call, int (*transfer)(struct machine *m, int fd, struct err *e), struct err *e)
 {
-	struct machine *m = opaque;
 	bool running = m->state == RUN_RUNNING;
 	int fd = ctl_take_fd(call, 0);
 
-	(void)args;
 	if (fd < 0) {
 		err_set(e, EBADF, "a file descriptor must come with the command");
 		return NULL;
 	}
 	if (running)
 		machine_stop(m, RUN_SAVING);
-	machine_save(m, fd, e);
+	/* A load that was refused before anything was touched: it goes on as it was. */
+	transfer(m, fd, e);
 	close(fd);
 	if (running)
 		machine_continue(m);
 	return NULL;
+}
+
+static json_t *save(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	(void)args;
+	return whole_state(opaque, call, machine_save, e);
 }
 static const struct ctl_command save_row = {.name = "x-save", .run = save};
 CTL_COMMAND(save_row);
 
 static json_t *load(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
-	struct machine *m = opaque;
-	bool running = m->state == RUN_RUNNING;
-	int fd = ctl_take_fd(call, 0);
-
 	(void)args;
-	if (fd < 0) {
-		err_set(e, EBADF, "a file descriptor must come with the command");
-		return NULL;
-	}
-	if (running)
-		machine_stop(m, RUN_SAVING);
-	/* Refused before anything was touched: it goes on as it was. */
-	machine_load(m, fd, e);
-	close(fd);
-	if (running)
-		machine_continue(m);
-	return NULL;
+	return whole_state(opaque, call, machine_load, e);
 }
 static const struct ctl_command load_row = {.name = "x-load", .run = load};
 CTL_COMMAND(load_row);

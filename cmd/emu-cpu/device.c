@@ -700,3 +700,12 @@ void device_core_free(struct machine *m)
 	free(c);
 	m->parts->devices = NULL;
 }
+
+int device_finish(struct device *d, struct err *e)
+{
+	int r = device_realize(d, e);
+
+	if (r)
+		device_free(d);
+	return r;
+}

@@ -109,6 +109,8 @@ int device_set(struct device *d, const char *name, const char *value, struct err
 void device_set_int(struct device *d, const char *name, int64_t value);  /* for boards: the name exists */
 void device_set_ptr(struct device *d, const char *name, void *value);    /* PROP_DRIVE and its like */
 int device_realize(struct device *d, struct err *e);
+/* The same; a device that cannot be realized is freed. For who has just made it. */
+int device_finish(struct device *d, struct err *e);
 void device_free(struct device *d);
 /* "type,prop=value,…" of -device; id, bus and addr understood. */
 struct device *device_add(struct machine *m, const char *spec, struct err *e);

@@ -8,7 +8,6 @@ void pci_pin_update(struct pci_device *d);
 void pci_msi_config_written(struct pci_device *d, unsigned at, unsigned size);
 void pci_msi_reset(struct pci_device *d);
 void pci_msi_free(struct pci_device *d);
-void pci_msi_loaded(struct pci_device *d); /* vectors that became deliverable are not sent twice: pending bits travel */
 void pci_bridge_config_written(struct pci_device *d, unsigned at, unsigned size);
 void pci_bridge_reset(struct pci_device *d);
 #endif

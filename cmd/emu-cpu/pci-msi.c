@@ -232,11 +232,6 @@ void pci_msi_reset(struct pci_device *d)
 		d->msix_table[v * ENTRY_SIZE + ENTRY_CONTROL] = ENTRY_MASKED;
 }
 
-void pci_msi_loaded(struct pci_device *d)
-{
-	(void)d; /* everything is in configuration space and the tables; pending vectors wait for the guest to unmask them */
-}
-
 void pci_msi_free(struct pci_device *d)
 {
 	if (d->msix_region)

@@ -297,7 +297,6 @@ static int pci_loaded(void *state, struct err *e)
 	if (d->secondary)
 		pci_bridge_config_written(d, 0, 64);
 	pci_pin_update(d);
-	pci_msi_loaded(d);
 	return 0;
 }
 
@@ -533,9 +532,7 @@ struct pci_device *pci_create(struct pci_bus *b, int devfn, const char *type, st
 	if (!d)
 		return NULL;
 	pci_device(d)->addr = devfn;
-	if (device_realize(d, e)) {
-		device_free(d);
+	if (device_finish(d, e))
 		return NULL;
-	}
 	return pci_device(d);
 }

@@ -31,6 +31,28 @@ static void isa_device(struct aml *a, const char *name, const char *id, uint16_t
 	aml_end(a);
 }
 
+struct isa_place { uint16_t port; uint8_t irq; };
+
+/* Ports of one kind that are there, eight registers each: COM1…, LPT1…. */
+static void numbered_ports(struct aml *a, const char *prefix, const char *id, const bool there[], const struct isa_place at[], unsigned count,
+			   uint8_t align)
+{
+	for (unsigned i = 0; i < count; i++) {
+		char name[5] = {prefix[0], prefix[1], prefix[2], (char)('1' + i), 0};
+		if (!there[i])
+			continue;
+		aml_device(a, name);
+		aml_name_eisaid(a, "_HID", id);
+		aml_name_int(a, "_UID", i + 1);
+		aml_name(a, "_CRS");
+		aml_resources(a);
+		aml_res_io(a, at[i].port, at[i].port, align, 8);
+		aml_res_irq(a, (uint16_t)(1u << at[i].irq));
+		aml_resources_end(a);
+		aml_end(a);
+	}
+}
+
 static void isa_devices(struct aml *a, const struct pc_acpi *p)
 {
 	isa_device(a, "RTC", "PNP0B00", 0x70, 8, 8);
@@ -66,36 +88,9 @@ static void isa_devices(struct aml *a, const struct pc_acpi *p)
 		aml_resources_end(a);
 		aml_end(a);
 	}
-	static const struct { uint16_t port; uint8_t irq; } serial[4] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}},
-							    parallel[3] = {{0x378, 7}, {0x278, 5}, {0x3bc, 7}};
-	for (unsigned i = 0; i < 4; i++) {
-		char name[5] = {'C', 'O', 'M', (char)('1' + i), 0};
-		if (!p->serial[i])
-			continue;
-		aml_device(a, name);
-		aml_name_eisaid(a, "_HID", "PNP0501");
-		aml_name_int(a, "_UID", i + 1);
-		aml_name(a, "_CRS");
-		aml_resources(a);
-		aml_res_io(a, serial[i].port, serial[i].port, 0, 8);
-		aml_res_irq(a, (uint16_t)(1u << serial[i].irq));
-		aml_resources_end(a);
-		aml_end(a);
-	}
-	for (unsigned i = 0; i < 3; i++) {
-		char name[5] = {'L', 'P', 'T', (char)('1' + i), 0};
-		if (!p->parallel[i])
-			continue;
-		aml_device(a, name);
-		aml_name_eisaid(a, "_HID", "PNP0400");
-		aml_name_int(a, "_UID", i + 1);
-		aml_name(a, "_CRS");
-		aml_resources(a);
-		aml_res_io(a, parallel[i].port, parallel[i].port, 8, 8);
-		aml_res_irq(a, (uint16_t)(1u << parallel[i].irq));
-		aml_resources_end(a);
-		aml_end(a);
-	}
+	static const struct isa_place serial[4] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}}, parallel[3] = {{0x378, 7}, {0x278, 5}, {0x3bc, 7}};
+	numbered_ports(a, "COM", "PNP0501", p->serial, serial, 4, 0);
+	numbered_ports(a, "LPT", "PNP0400", p->parallel, parallel, 3, 8);
 }
 
 static void hpet_device(struct aml *a)

@@ -205,11 +205,7 @@ static void nmi(void *opaque)
 static struct device *make(struct machine *m, const char *type, struct bus *bus, struct err *e)
 {
 	struct device *d = device_new(m, type, bus, e);
-	if (d && device_realize(d, e)) {
-		device_free(d);
-		d = NULL;
-	}
-	return d;
+	return d && !device_finish(d, e) ? d : NULL;
 }
 
 static int isa_chips(struct machine *m, struct pc *p, struct err *e)
@@ -227,10 +223,8 @@ static int isa_chips(struct machine *m, struct pc *p, struct err *e)
 	if (!p->hpet)
 		return -e->code;
 	device_set_int(p->hpet, "hpet-intcap", 4);
-	if (device_realize(p->hpet, e)) {
-		device_free(p->hpet);
+	if (device_finish(p->hpet, e))
 		return -e->code;
-	}
 	i8254_connect(p->pit, &hpet_legacy_inputs(p->hpet)[0]);
 	mc146818_connect(p->rtc, &hpet_legacy_inputs(p->hpet)[1]);
 	hpet_connect_legacy(p->hpet, p->gsi[0], p->gsi[8]);
@@ -238,37 +232,21 @@ static int isa_chips(struct machine *m, struct pc *p, struct err *e)
 	return 0;
 }
 
-static int serial_ports(struct machine *m, struct pc *p, struct err *e)
+/* Ports of one kind: those that have a byte stream. */
+static int stream_ports(struct machine *m, struct pc *p, const char *class_name, const char *type, unsigned count, bool there[], struct err *e)
 {
-	for (unsigned n = 0; n < 4; n++) {
-		struct serial *s = serial_at(m, "serial", n);
+	for (unsigned n = 0; n < count; n++) {
+		struct serial *s = serial_at(m, class_name, n);
+		struct device *d = s ? device_new(m, type, &p->isa->bus, e) : NULL;
 		if (!s)
 			continue;
-		struct device *d = device_new(m, "isa-serial", &p->isa->bus, e);
 		if (!d)
 			return -e->code;
 		device_set_int(d, "index", n);
 		device_set_ptr(d, "chardev", s);
-		if (device_realize(d, e)) {
-			device_free(d);
+		if (device_finish(d, e))
 			return -e->code;
-		}
-		p->serial[n] = true;
-	}
-	for (unsigned n = 0; n < 3; n++) {
-		struct serial *s = serial_at(m, "parallel", n);
-		if (!s)
-			continue;
-		struct device *d = device_new(m, "isa-parallel", &p->isa->bus, e);
-		if (!d)
-			return -e->code;
-		device_set_int(d, "index", n);
-		device_set_ptr(d, "chardev", s);
-		if (device_realize(d, e)) {
-			device_free(d);
-			return -e->code;
-		}
-		p->parallel[n] = true;
+		there[n] = true;
 	}
 	return 0;
 }
@@ -297,10 +275,8 @@ static int floppies(struct machine *m, struct pc *p, struct err *e)
 	for (unsigned n = 0; n < 2; n++)
 		if (drive_at(m, DRIVE_FLOPPY, 0, n))
 			device_set_ptr(d, names[n], drive_at(m, DRIVE_FLOPPY, 0, n));
-	if (device_realize(d, e)) {
-		device_free(d);
+	if (device_finish(d, e))
 		return -e->code;
-	}
 	p->fdc = d;
 	return 0;
 }
@@ -318,10 +294,8 @@ static int disks(struct machine *m, struct pc *p, struct err *e)
 		device_set_int(d, "iobase", n ? 0x170 : 0x1f0);
 		device_set_int(d, "iobase2", n ? 0x376 : 0x3f6);
 		device_set_int(d, "irq", 14 + n);
-		if (device_realize(d, e)) {
-			device_free(d);
+		if (device_finish(d, e))
 			return -e->code;
-		}
 	}
 	if (r)
 		return r;
@@ -333,10 +307,8 @@ static int disks(struct machine *m, struct pc *p, struct err *e)
 		if (!dev)
 			return -e->code;
 		device_set_ptr(dev, "drive", d);
-		if (device_realize(dev, e)) {
-			device_free(dev);
+		if (device_finish(dev, e))
 			return -e->code;
-		}
 	}
 	return 0;
 }
@@ -743,7 +715,9 @@ static int common_end(struct machine *m, struct pc *p, struct err *e)
 	if (!r)
 		r = video(m, p, e);
 	if (!r)
-		r = serial_ports(m, p, e);
+		r = stream_ports(m, p, "serial", "isa-serial", 4, p->serial, e);
+	if (!r)
+		r = stream_ports(m, p, "parallel", "isa-parallel", 3, p->parallel, e);
 	if (!r)
 		r = disks(m, p, e);
 	if (r)
@@ -779,10 +753,8 @@ static int pc_init(struct machine *m, struct err *e)
 			return -e->code;
 		device_set_int(d, "address", 0x50 + n);
 		device_set_int(d, "module", n ? 0 : (int64_t)m->config.ram_size);
-		if (device_realize(d, e)) {
-			device_free(d);
+		if (device_finish(d, e))
 			return -e->code;
-		}
 	}
 	return common_end(m, p, e);
 }

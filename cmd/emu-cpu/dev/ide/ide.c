@@ -319,10 +319,8 @@ int ide_channel_populate(struct ide_channel *c, struct err *e)
 			return -e->code;
 		device_set_int(d, "unit", i);
 		device_set_ptr(d, "drive", drive);
-		if (device_realize(d, e)) {
-			device_free(d);
+		if (device_finish(d, e))
 			return -e->code;
-		}
 	}
 	return 0;
 }

@@ -291,10 +291,8 @@ int piix_ide_new(struct pci_bus *b, int devfn, const char *type, const struct ir
 	p->pci.addr = devfn;
 	p->irq[0] = irq14;
 	p->irq[1] = irq15;
-	if (device_realize(d, e)) {
-		device_free(d);
+	if (device_finish(d, e))
 		return -e->code;
-	}
 	for (unsigned i = 0; i < 2; i++)
 		if (ide_channel_populate(&p->channel[i], e))
 			return -e->code;

@@ -273,10 +273,8 @@ struct smbus *piix4_pm_new(struct pci_bus *b, int devfn, const struct irq *sci, 
 	p->pci.addr = devfn;
 	p->sci = sci;
 	p->smm = smm;
-	if (device_realize(d, e)) {
-		device_free(d);
+	if (device_finish(d, e))
 		return NULL;
-	}
 	if (acpi)
 		*acpi = &p->acpi;
 	return &p->smbus;
