@@ -519,6 +519,10 @@ static int firmware_tell(struct machine *m, struct pc *p, struct err *e)
 		h[13] = 100;
 		fw_cfg_add_bytes(m, KEY_HPET, h, sizeof h);
 	}
+	/* Without graphics the BIOS's text output and keyboard are the first serial port. */
+	static const uint8_t com1[2] = {0xf8, 0x03};
+	if (!m->config.graphics && p->serial[0] && fw_cfg_add_file(m, "etc/sercon-port", com1, sizeof com1, e))
+		return -e->code;
 	return fw_cfg_add_file(m, "etc/e820", map, ranges * 20, e);
 }
 
