@@ -15,7 +15,7 @@ def run(t):
     m.expect('Select boot device:', 30)
     menu = {}
     for _ in range(3):
-        g = m.expect(r'(\d)\. (.*)', 20)
+        g = m.expect(r'(\d)\. (.+)\n', 20)
         menu[g.group(1)] = g.group(2)
     t.ok(any('HARDDISK' in v for v in menu.values()) and any('DVD' in v for v in menu.values()) and any('Floppy' in v for v in menu.values()),
          'the menu lists disk, CD-ROM and floppy', menu)
