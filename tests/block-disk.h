@@ -225,12 +225,12 @@ static int disk_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, u
 {
 	struct disk_file *f = disk_of(b);
 	uint64_t some = n;
-	int r = disk_gate(DISK_WRITE, f, off, &some);
+	int r;
 
 	(void)flags;
 	if (!disk_fits(off, n))
 		return -ENOSPC;
-	if (r)
+	if ((r = disk_gate(DISK_WRITE, f, off, &some)))
 		n = some < n ? some : 0;
 	if (n) {
 		disk_poke(f, off, n, buf);
@@ -242,11 +242,11 @@ static int disk_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, u
 static int disk_clear_range(enum disk_kind kind, struct disk_file *f, uint64_t off, uint64_t n)
 {
 	uint64_t some = n;
-	int r = disk_gate(kind, f, off, &some);
+	int r;
 
 	if (!disk_fits(off, n))
 		return -ENOSPC;
-	if (r)
+	if ((r = disk_gate(kind, f, off, &some)))
 		return r;
 	disk_poke(f, off, n, NULL);
 	disk_note(DISK_ZERO, f, off, n, NULL);

@@ -405,11 +405,12 @@ static int reserve_run(struct blk *b, uint64_t want, uint64_t least, struct qcow
 	}
 	if ((r = qcow2_overlap_check(b, first << s->cluster_bits, n << s->cluster_bits, "new clusters")))
 		return r;
-	if ((r = qcow2_refcount_add(b, first, n, 1)))
+	/* Room first: whoever is told that there is none asks for less, and would not hear of counts that could not be taken back. */
+	if ((r = extend_file(b, (first + n) << s->cluster_bits)) || (r = qcow2_refcount_add(b, first, n, 1)))
 		return r;
 	if (least == 1 || first == s->free_hint)
 		s->free_hint = first + n;
-	if ((r = extend_file(b, (first + n) << s->cluster_bits)) || (r = settle(b))) {
+	if ((r = settle(b))) {
 		qcow2_refcount_add(b, first, n, -1);
 		return r;
 	}
