@@ -16,6 +16,8 @@ struct net_core;
 struct vcpu_core;
 struct object_core;
 struct input_core;
+struct display_server;
+struct held;
 struct tester;
 
 struct parts {
@@ -30,6 +32,9 @@ struct parts {
 	struct vcpu_core *processors;
 	struct object_core *objects;
 	struct input_core *inputs;
+	struct display_server *viewers;
+	struct held *held;     /* keys that send-key holds down (ctl-input.c) */
+	unsigned pointer[2];   /* x, y: the last that input-send-event said */
 	struct tester *tester; /* test-protocol.c; NULL: none */
 };
 
@@ -52,6 +57,9 @@ int net_core_init(struct machine *m, struct err *e);
 void net_core_free(struct machine *m);
 int input_core_init(struct machine *m, struct err *e);
 void input_core_free(struct machine *m);
+void input_held_free(struct machine *m);
+int display_core_init(struct machine *m, struct err *e);
+void display_core_free(struct machine *m);
 int object_core_init(struct machine *m, struct err *e);
 void object_core_free(struct machine *m);
 

@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include "base/keyval.h"
 #include "core.h"
-#include "display.h"
 #include "drive.h"
 #include "plugs.h"
 
@@ -263,44 +262,3 @@ static json_t *resized(void *opaque, struct ctl_call *call, const json_t *args, 
 }
 static const struct ctl_command resized_row = {.name = "x-drive-resized", .args = id_args, .run = resized};
 CTL_COMMAND(resized_row);
-
-/* ---- keys and pointers, by Linux codes; names of keys are emu-mon's and emu-vnc's ---- */
-
-static json_t *input_event(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
-{
-	const json_t *list = json_object_get(args, "events"), *ev;
-	struct machine *m = opaque;
-	size_t n;
-	bool taken = true;
-
-	(void)call;
-	json_array_foreach(list, n, ev) {
-		const char *type = json_string_value(json_object_get(ev, "type"));
-		json_int_t code = json_integer_value(json_object_get(ev, "code")), x = json_integer_value(json_object_get(ev, "x")),
-			   y = json_integer_value(json_object_get(ev, "y"));
-		bool down = json_is_true(json_object_get(ev, "down"));
-		if (!type || code < 0 || code > 0x2ff || x < -32768 || x > 32767 || y < -32768 || y > 32767) {
-			err_set(e, EINVAL, "an event has a type, and a code up to 767 or coordinates up to 32767");
-			return NULL;
-		}
-		if (!strcmp(type, "key"))
-			taken &= input_key(m, (unsigned)code, down);
-		else if (!strcmp(type, "button"))
-			taken &= input_button(m, (unsigned)code, down);
-		else if (!strcmp(type, "rel"))
-			taken &= input_motion(m, (int)x, (int)y);
-		else if (!strcmp(type, "abs"))
-			taken &= input_position(m, (unsigned)(x < 0 ? 0 : x), (unsigned)(y < 0 ? 0 : y));
-		else if (!strcmp(type, "wheel"))
-			taken &= input_wheel(m, (int)y);
-		else
-			err_set(e, EINVAL, "the type of an event is one of: key, button, rel, abs, wheel");
-	}
-	input_sync(m);
-	if (!taken && !e->code)
-		err_set(e, ENODEV, "the machine has no device that takes such events");
-	return NULL;
-}
-static const struct ctl_arg events_args[] = {{"events", 'a', false}, {0}};
-static const struct ctl_command input_row = {.name = "x-input", .args = events_args, .run = input_event};
-CTL_COMMAND(input_row);

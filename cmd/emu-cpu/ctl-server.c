@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "display-server.h"
 #include "machine.h"
 #include "settings.h"
 
@@ -64,12 +65,22 @@ static int run_dir(const struct settings *s, char *path, size_t size, struct err
 	return n >= (int)size ? err_set(e, ENAMETOOLONG, "-name: too long") : make_dir(path, e);
 }
 
-int machine_ctl_start(struct machine *m, const struct settings *s, const char **name, struct err *e)
+/* The socket's name: as given, or `file` in the run directory; NULL: none. */
+static char *socket_name(const char *given, const char *dir, const char *file)
+{
+	char *path = NULL;
+
+	if (given)
+		return strdup(given);
+	return *dir && asprintf(&path, "%s/%s", dir, file) > 0 ? path : NULL;
+}
+
+int machine_ctl_start(struct machine *m, const struct settings *s, const char *names[3], struct err *e)
 {
 	struct ctl_config config = {.package = "emu-cpu 1.0", .commands = __start_ctl_commands,
 				    .count = (unsigned)(__stop_ctl_commands - __start_ctl_commands), .lock = lock, .unlock = unlock,
 				    .keep_name = true, .control_closed = control_closed, .opaque = m};
-	char dir[3900], path[4096];
+	char dir[3900];
 
 	if (run_dir(s, dir, sizeof dir, e) < 0)
 		return -e->code;
@@ -78,15 +89,19 @@ int machine_ctl_start(struct machine *m, const struct settings *s, const char **
 		return -e->code;
 	if (s->ctl_fd >= 0 && ctl_add_client(m->ctl, (int)s->ctl_fd, true, e) < 0)
 		return -e->code;
-	if (s->ctl)
-		snprintf(path, sizeof path, "%s", s->ctl);
-	else if (*dir)
-		snprintf(path, sizeof path, "%s/cpu.ctl", dir);
-	else
-		return 0;
-	m->ctl_name = strdup(path);
-	*name = m->ctl_name;
-	return m->ctl_name ? ctl_listen(m->ctl, path, e) : err_set(e, ENOMEM, "out of memory");
+	m->ctl_name = socket_name(s->ctl, dir, "cpu.ctl");
+	m->display_name = socket_name(s->display_socket, dir, "cpu.display");
+	if (m->ctl_name) {
+		if (ctl_listen(m->ctl, m->ctl_name, e) < 0)
+			return -e->code;
+		*names++ = m->ctl_name;
+	}
+	if (m->display_name) {
+		if (display_server_listen(m, m->display_name, e) < 0)
+			return -e->code;
+		*names++ = m->display_name;
+	}
+	return 0;
 }
 
 void machine_ctl_stop(struct machine *m)
@@ -94,5 +109,6 @@ void machine_ctl_stop(struct machine *m)
 	ctl_free(m->ctl);
 	m->ctl = NULL;
 	free(m->ctl_name);
-	m->ctl_name = NULL;
+	free(m->display_name);
+	m->ctl_name = m->display_name = NULL;
 }

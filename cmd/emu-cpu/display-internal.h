@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between display.c and what shows screens (ctl-display.c). */
+/* Between display.c and what shows screens (ctl-display.c, display-server.c). */
 #ifndef EMU_CPU_DISPLAY_INTERNAL_H
 #define EMU_CPU_DISPLAY_INTERNAL_H
 #include "display.h"
@@ -9,6 +9,7 @@ enum { CURSOR_MAX = 64 };
 struct display {
 	struct display *next;
 	struct machine *machine;
+	struct device *device; /* the card */
 	const struct display_ops *ops;
 	void *opaque;
 	char name[32];

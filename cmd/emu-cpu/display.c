@@ -9,24 +9,26 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "display-internal.h"
+#include "display-server.h"
 #include "machine.h"
 
 enum { SIDE_MAX = 16384 };
 #define SURFACE_MAX (64u << 20)
 
-struct display *display_new(struct machine *m, const char *name, const struct display_ops *ops, void *opaque, struct err *e)
+struct display *display_new(struct device *by, const char *name, const struct display_ops *ops, void *opaque, struct err *e)
 {
 	struct display *d = calloc(1, sizeof *d);
 	if (!d) {
 		err_set(e, ENOMEM, "%s: out of memory", name);
 		return NULL;
 	}
-	d->machine = m;
+	d->machine = by->machine;
+	d->device = by;
 	d->ops = ops;
 	d->opaque = opaque;
 	d->fd = -1;
 	snprintf(d->name, sizeof d->name, "%s", name);
-	struct display **at = &m->displays;
+	struct display **at = &by->machine->displays;
 	while (*at)
 		at = &(*at)->next;
 	*at = d; /* the first card is the machine's screen */
@@ -47,6 +49,7 @@ static void surface_drop(struct display *d)
 void display_free(struct display *d)
 {
 	struct display **at = &d->machine->displays;
+	display_server_gone(d);
 	while (*at && *at != d)
 		at = &(*at)->next;
 	if (*at)
@@ -68,6 +71,9 @@ int display_resize(struct display *d, unsigned width, unsigned height)
 	/* Viewers map it: its size must never change under them. */
 	if (!ftruncate(fd, (off_t)size) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
 		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	/* From here on it can be mapped for reading only; kernels before 5.1 do not know that seal. */
+	if (p != MAP_FAILED)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 	if (p == MAP_FAILED) {
 		int r = -errno;
 		close(fd);
@@ -81,6 +87,8 @@ int display_resize(struct display *d, unsigned width, unsigned height)
 	d->height = height;
 	d->stride = (unsigned)stride;
 	d->generation++;
+	d->changes++;
+	display_server_surface(d);
 	return 0;
 }
 
@@ -92,8 +100,10 @@ uint32_t *display_pixels(struct display *d, unsigned *stride_bytes)
 
 void display_dirty(struct display *d, unsigned x, unsigned y, unsigned width, unsigned height)
 {
-	(void)x, (void)y, (void)width, (void)height;
+	if (!width || !height || x >= d->width || y >= d->height)
+		return;
 	d->changes++;
+	display_server_dirty(d, x, y, width < d->width - x ? width : d->width - x, height < d->height - y ? height : d->height - y);
 }
 
 void display_cursor(struct display *d, int x, int y, bool visible)
@@ -101,6 +111,7 @@ void display_cursor(struct display *d, int x, int y, bool visible)
 	d->cursor_x = x;
 	d->cursor_y = y;
 	d->cursor_visible = visible;
+	display_server_cursor(d);
 }
 
 void display_cursor_image(struct display *d, unsigned width, unsigned height, unsigned hot_x, unsigned hot_y, const uint32_t *argb)
@@ -112,4 +123,5 @@ void display_cursor_image(struct display *d, unsigned width, unsigned height, un
 	d->cursor_hot_x = hot_x;
 	d->cursor_hot_y = hot_y;
 	memcpy(d->cursor_image, argb, (size_t)width * height * 4);
+	display_server_cursor(d);
 }

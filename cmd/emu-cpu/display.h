@@ -10,6 +10,11 @@
 struct machine;
 struct display;
 
+struct display_text_info {
+	unsigned columns, rows;
+	unsigned cursor_x, cursor_y; /* cursor_x ≥ columns: there is none to see */
+};
+
 /* A graphics device's screen. The surface is XRGB8888 in host byte order in a sealed memfd. */
 struct display_ops {
 	/* Brings the surface up to date (called about 60 times a second while somebody looks, and for screendump). */
@@ -17,9 +22,10 @@ struct display_ops {
 	/* The next refresh must draw everything. */
 	void (*invalidate)(void *opaque);
 	/* Text on the screen in text mode: columns × rows cells, each code page 437 character | attribute << 8. false: graphics. */
-	bool (*text)(void *opaque, uint16_t *cells, unsigned max, unsigned *columns, unsigned *rows);
+	bool (*text)(void *opaque, uint16_t *cells, unsigned max, struct display_text_info *info);
 };
-struct display *display_new(struct machine *m, const char *name, const struct display_ops *ops, void *opaque, struct err *e);
+struct device;
+struct display *display_new(struct device *by, const char *name, const struct display_ops *ops, void *opaque, struct err *e);
 void display_free(struct display *d);
 /* Width and height in pixels, 1..16384 each and at most 64 MiB; a new surface. Pixels of the old one are gone. */
 int display_resize(struct display *d, unsigned width, unsigned height);
@@ -51,4 +57,5 @@ bool input_button(struct machine *m, unsigned code, bool down);
 bool input_wheel(struct machine *m, int dz);
 void input_sync(struct machine *m); /* ends a group: to every device that got something since the last */
 unsigned input_leds_now(const struct machine *m);
+bool input_takes_position(const struct machine *m); /* does a device take absolute positions? */
 #endif

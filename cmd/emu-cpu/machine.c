@@ -376,7 +376,7 @@ struct machine *machine_new(struct loop *loop, const struct machine_config *conf
 	pthread_mutex_init(&m->turn, NULL);
 	if (run_core_init(m, e) < 0 || vcpu_core_init(m, e) < 0 || clock_core_init(m, e) < 0 || memory_core_init(m, e) < 0 || save_core_init(m, e) < 0 ||
 	    object_core_init(m, e) < 0 || serial_core_init(m, e) < 0 || net_core_init(m, e) < 0 || drive_core_init(m, e) < 0 || input_core_init(m, e) < 0 ||
-	    device_core_init(m, e) < 0) {
+	    display_core_init(m, e) < 0 || device_core_init(m, e) < 0) {
 		machine_free(m);
 		return NULL;
 	}
@@ -391,6 +391,8 @@ void machine_free(struct machine *m)
 	machine_lock(m);
 	device_core_free(m);
 	drive_core_free(m);
+	display_core_free(m);
+	input_held_free(m);
 	input_core_free(m);
 	net_core_free(m);
 	serial_core_free(m);

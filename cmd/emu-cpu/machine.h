@@ -84,7 +84,7 @@ struct machine {
 	enum run_state state;
 	bool built;               /* set-up is over: what comes now is hot-plugged */
 	struct ctl_server *ctl;
-	char *ctl_name;           /* of its socket */
+	char *ctl_name, *display_name; /* of the sockets */
 	struct boot_entry *boot_order; /* boot-order.h */
 	struct display *displays;      /* screens, the machine's own first */
 	struct parts *parts;      /* the core's own lists (core.h) */

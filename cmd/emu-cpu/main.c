@@ -129,7 +129,8 @@ static int give_up(const struct settings *s, struct err *e)
 static int run(struct settings *s, struct loop *loop, struct err *e)
 {
 	struct machine *m = machine_new(loop, &s->config, e);
-	const char *remove[3] = {NULL};
+	const char *remove[4] = {NULL};
+	unsigned names;
 	bool prepared = false;
 	int r;
 
@@ -139,13 +140,15 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 		clock_own(m);
 	r = take_signals(m, e);
 	if (r == 0)
-		r = machine_ctl_start(m, s, &remove[0], e);
+		r = machine_ctl_start(m, s, remove, e);
 	if (r == 0)
 		r = plug_in(m, s, e);
 	if (r == 0 && s->pid_file)
 		r = write_pid(s->pid_file, e);
 	if (r == 0) {
-		remove[remove[0] != NULL] = s->pid_file;
+		for (names = 0; remove[names]; names++)
+			;
+		remove[names] = s->pid_file;
 		r = drives_prepare(m, remove, e);
 		prepared = r == 0;
 	}

@@ -98,7 +98,8 @@ static const struct opt options[] = {
 	LIST("chardev", "id=ID,fd=N|unix=PATH|...", AT(chardev), .help = "a byte stream for -device ...,chardev=ID"),
 	LIST("net-fd", "id=ID,fd=N|unix=PATH[,vnet_hdr=on]", AT(net), .help = "a network for -device ...,netdev=ID",
 	     .man = "A stream socket carries each frame after its length in 4 bytes, big-endian; a datagram or packet socket one frame a message."),
-	STRING("display-socket", "PATH", AT(display_socket), .help = "offer the screens to viewers on this socket (refused: not built in)"),
+	STRING("display-socket", "PATH", AT(display_socket), .help = "offer the screens to viewers on this socket; see emu-display(7)",
+	       .def = "cpu.display in the run directory"),
 	STRING("run", "DIR", AT(run_dir), .help = "the machine's run directory", .def = "$XDG_RUNTIME_DIR/emu/NAME with -name, else none"),
 	STRING("ctl", "PATH", AT(ctl), .help = "the control socket", .def = "cpu.ctl in the run directory"),
 	{.name = "ctl-fd", .type = OPT_INT, .arg = "N", .offset = AT(ctl_fd), .min = 0, .max = INT_MAX,
@@ -497,8 +498,6 @@ int settings_finish(struct settings *s, struct err *e)
 		return err_set(e, ENOTSUP, "-icount is not built in: virtual time follows the host's clock");
 	if (s->log_filter)
 		return err_set(e, ENOTSUP, "-dfilter is not built in; without it -d in_asm logs all addresses");
-	if (s->display_socket)
-		return err_set(e, ENOTSUP, "-display-socket is not built in: screens have no viewers yet; -nographic uses the serial port");
 	c->acpi = !s->no_acpi;
 	c->hpet = !s->no_hpet;
 	c->fd_bootchk = !s->no_fd_bootchk;

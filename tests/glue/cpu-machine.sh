@@ -96,7 +96,6 @@ refused('a word that is no option', "'disk.img' is no option", '-machine', 'none
 refused('-sandbox', "'maybe' is not accepted", '-machine', 'none', '-sandbox', 'maybe')
 refused('-icount', 'not built in', '-machine', 'none', '-icount', '3')
 refused('-dfilter', 'not built in', '-machine', 'none', '-dfilter', '0..1')
-refused('-display-socket', 'not built in', '-machine', 'none', '-display-socket', 'x')
 refused('-numa', 'not built in', '-machine', 'pc', '-numa', 'node')
 refused('-acpitable', 'not built in', '-machine', 'pc', '-acpitable', 'file=x')
 refused('-usb', 'no USB controllers', '-machine', 'pc', '-usb')

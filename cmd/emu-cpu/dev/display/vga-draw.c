@@ -411,14 +411,18 @@ static void invalidate(void *opaque)
 	((struct vga *)opaque)->redraw = true;
 }
 
-static bool text(void *opaque, uint16_t *cells, unsigned max, unsigned *columns, unsigned *rows)
+static bool text(void *opaque, uint16_t *cells, unsigned max, struct display_text_info *info)
 {
 	struct vga *v = opaque;
 	struct text_mode t;
 	if (v->vbe[VBE_ENABLE] & VBE_ENABLED || v->graphics[6] & 1 || !text_mode(v, &t) || t.columns * t.rows > max)
 		return false;
-	*columns = t.columns;
-	*rows = t.rows;
+	unsigned cursor = (((unsigned)v->crtc[0x0e] << 8 | v->crtc[0x0f]) - t.start) & 0xffff;
+	*info = (struct display_text_info){t.columns, t.rows, UINT32_MAX, UINT32_MAX};
+	if (!(v->crtc[0x0a] & 0x20) && t.stride && cursor / t.stride < t.rows && cursor % t.stride < t.columns) {
+		info->cursor_x = cursor % t.stride;
+		info->cursor_y = cursor / t.stride;
+	}
 	for (unsigned y = 0; y < t.rows; y++)
 		for (unsigned x = 0; x < t.columns; x++)
 			cells[y * t.columns + x] = cell_at(v, t.start + y * t.stride + x);

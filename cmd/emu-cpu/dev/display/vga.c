@@ -480,7 +480,7 @@ int vga_init(struct vga *v, struct device *dev, unsigned vram_mb, struct region 
 		return -e->code;
 	v->window = region_new_io(m, "vga-lowmem", WINDOW_SIZE, &window_ops, v);
 	v->direct = region_new_alias(m, "vga.chain4", v->vram, 0, 0x10000);
-	v->display = display_new(m, dev->id ? dev->id : dev->type->name, &vga_display_ops, v, e);
+	v->display = display_new(dev, dev->id ? dev->id : dev->type->name, &vga_display_ops, v, e);
 	if (!v->window || !v->direct || !v->display) {
 		vga_free(v);
 		return err_set(e, ENOMEM, "%s: out of memory", dev->type->name);
