@@ -166,6 +166,7 @@ UNITPROG_user-sys-compat := emu-user
 UNITPROG_user-sys-tables := emu-user
 UNITPROG_user-vma := emu-user
 $(foreach u,$(filter cpu-% dev-%,$(UNITS)),$(eval UNITPROG_$(u) := emu-cpu))
+$(foreach u,$(filter mon-%,$(UNITS) $(FUZZERS)),$(eval UNITPROG_$(u) := emu-mon))
 # These bring drives (and an A20 gate) of their own; the drives fail and wait when they are told to.
 UNITFLAGS_dev-i8042 := -Wl,-z,muldefs
 UNITFLAGS_dev-fdc := -Wl,-z,muldefs
