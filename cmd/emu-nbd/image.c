@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opens the image that the command line describes. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,22 @@ static int make_overlay(struct blk_graph *g, struct image *i, unsigned flags, st
 	return 0;
 }
 
+/* A server that was killed may still have I/O under way, and holds its locks until that is done. */
+int open_locked(const struct settings *s, struct blk_graph *g, const char *file, const char *format, json_t *options, unsigned flags,
+		struct blk **b, struct err *e)
+{
+	int64_t wait = (s->lock_wait >= 0 ? s->lock_wait : s->state ? 10 : 0) * 1000;
+	int r;
+
+	for (;; wait -= 20) {
+		*e = (struct err)ERR_INIT;
+		r = blk_open(g, file, format, options, flags, b, e);
+		if (r != -EAGAIN || wait <= 0)
+			return r;
+		poll(NULL, 0, 20);
+	}
+}
+
 int image_open(const struct settings *s, struct blk_graph *g, const char *file, struct image *i, struct err *e)
 {
 	unsigned flags = s->read_only || s->snapshot || s->load_snapshot ? 0 : BLK_RDWR;
@@ -114,7 +131,7 @@ int image_open(const struct settings *s, struct blk_graph *g, const char *file, 
 		if (!options)
 			return e ? -e->code : -EINVAL;
 	}
-	r = blk_open(g, options ? NULL : file, s->format, options, flags, &i->blk, e);
+	r = open_locked(s, g, options ? NULL : file, s->format, options, flags, &i->blk, e);
 	json_decref(options);
 	if (r < 0)
 		return err_prefix(e, "Failed to open '%s'", file);

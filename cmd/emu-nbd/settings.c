@@ -84,6 +84,15 @@ static const struct opt options[] = {
 	{'T', "trace", OPT_CALL, "SPEC", "trace points: [enable=]PATTERN[,events=FILE][,file=FILE]", .handler = trace},
 	{0, "fork", OPT_FLAG, NULL, "returns when the server runs", F(fork)},
 	{0, "pid-file", OPT_STRING, "PATH", "writes the server's process id there", F(pid_file)},
+	{0, "id", OPT_STRING, "NAME", "what the disk is called on the control socket", F(id), .def = "the export's name, or drive0"},
+	{0, "ctl", OPT_STRING, "PATH", "a control socket, for media, jobs, snapshots, limits and exports", F(ctl),
+	 .man = "A control socket in the QMP dialect is bound there (unix:PATH is accepted too); emu-nbd(7) lists its commands. The server then stays when "
+		"clients leave, and IMAGE may be left out: the disk has no medium until one is put in."},
+	{0, "ctl-fd", OPT_INT, "FD", "an open control connection; when it closes, the server ends", F(ctl_fd), .min = 0, .max = 1048576},
+	{0, "ready-fd", OPT_INT, "FD", "writes READY there once everything is held", F(ready_fd), .min = 0, .max = 1048576},
+	{0, "lock-wait", OPT_INT, "SECONDS", "how long another process's lock of an image is waited for", F(lock_wait), .min = 0, .max = 86400,
+	 .def = "0"},
+	{0, "removable", OPT_FLAG, NULL, "the medium can be ejected and changed", F(removable)},
 	{'c', "connect", OPT_CALL, "DEV", "attaches the image to a kernel NBD device", .handler = kernel_client},
 	{'d', "disconnect", OPT_CALL, "DEV", "detaches a kernel NBD device", .handler = kernel_client},
 	{'f', "format", OPT_STRING, "FORMAT", "image format", F(format), .def = "probed"},
@@ -117,6 +126,12 @@ int settings_check(const struct settings *s, int words, struct err *e)
 			return err_set(e, EINVAL, "List mode is incompatible with forking");
 		return 0;
 	}
+	if (s->state && (s->snapshot || s->load_snapshot || s->partition || s->offset))
+		return err_set(e, EINVAL, "--state excludes -s, -l, -P and -o: what they make cannot be made again");
+	if (s->state && !s->ctl && s->ctl_fd < 0)
+		return err_set(e, EINVAL, "--state needs --ctl or --ctl-fd: without them nothing changes");
+	if (words == 0 && (s->ctl || s->ctl_fd >= 0) && !s->snapshot && !s->load_snapshot && !s->partition && !s->offset)
+		return 0;
 	if (words != 1) {
 		err_set(e, EINVAL, "Invalid number of arguments");
 		return err_hint(e, "Try `%s --help' for more information.", err_program());

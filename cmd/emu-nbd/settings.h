@@ -7,14 +7,14 @@
 
 struct settings {
 	const char *bind, *port, *socket, *export_name, *description, *format, *load_snapshot, *cache, *tls_creds, *tls_hostname,
-		*pid_file;
-	int64_t shared, partition;
+		*pid_file, *ctl, *state, *id, *vhost;
+	int64_t shared, partition, ctl_fd, ready_fd, lock_wait, vhost_queues;
 	uint64_t offset;
-	bool persistent, verbose, list, fork, read_only, snapshot, nocache, image_opts, depth;
+	bool persistent, verbose, list, fork, read_only, snapshot, nocache, image_opts, depth, removable;
 	int discard, detect_zeroes, aio, sandbox;
 	struct opt_list objects;
 };
-#define SETTINGS_INIT {.shared = 1, .sandbox = 1}
+#define SETTINGS_INIT {.shared = 1, .sandbox = 1, .ctl_fd = -1, .ready_fd = -1, .lock_wait = -1, .vhost_queues = 1}
 
 extern const struct opt_table settings_table;
 /* What options exclude each other; words: how many were given beside them. */
@@ -28,5 +28,11 @@ struct image {
 	char *overlay;
 };
 int image_open(const struct settings *s, struct blk_graph *g, const char *file, struct image *i, struct err *e);
+/* blk_open() that waits for the locks of a process that is on its way out, as long as settings say. */
+int open_locked(const struct settings *s, struct blk_graph *g, const char *file, const char *format, json_t *options, unsigned flags,
+		struct blk **b, struct err *e);
 int image_close(struct image *i, struct err *e);
+
+/* Runs until a signal, the last client or the control connection ends it. file NULL: there is no medium yet. */
+int serve(const struct settings *set, struct objects *objects, const char *file, struct err *e);
 #endif

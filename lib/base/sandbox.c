@@ -122,6 +122,13 @@ static int add_code_rules(scmp_filter_ctx ctx, unsigned allow)
 	return 0;
 }
 
+static unsigned forbidden; /* groups that the filter of this process stops */
+
+bool sandbox_allows(unsigned g)
+{
+	return !(__atomic_load_n(&forbidden, __ATOMIC_RELAXED) & g);
+}
+
 int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e)
 {
 	scmp_filter_ctx ctx;
@@ -158,6 +165,8 @@ int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e)
 	if (r >= 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);
+	if (r >= 0 && mode == SANDBOX_ON)
+		__atomic_store_n(&forbidden, ~allow, __ATOMIC_RELAXED);
 	if (r < 0) {
 		err_errno(e, -r, "cannot load the system-call filter");
 		return err_hint(e, "--sandbox=off runs without it");

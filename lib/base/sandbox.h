@@ -5,6 +5,7 @@
  */
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
+#include <stdbool.h>
 #include "base/err.h"
 
 enum sandbox_mode { SANDBOX_OFF, SANDBOX_ON, SANDBOX_LOG /* allows all, logs what ON would stop */ };
@@ -34,4 +35,7 @@ int sandbox_drop_capabilities(const char *const *keep, struct err *e);
  * the kernel (SANDBOX_LOG); with SANDBOX_OFF nothing happens. All threads of the process are put under the filter.
  */
 int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e);
+
+/* May this process make the calls of these groups? True until sandbox_enter() forbids them; a filter is the process's, so is the answer. */
+bool sandbox_allows(unsigned groups);
 #endif

@@ -285,6 +285,16 @@ struct objects *blk_graph_objects(struct blk_graph *g);
 /* Descriptor sets: "/dev/fdset/ID" opens a duplicate of the member whose access mode fits. Takes over fd. */
 int blk_fdset_add(struct blk_graph *g, unsigned id, int fd);
 /*
+ * Descriptors passed to a process that may not open paths: opening (or creating) `path` takes a duplicate from then on. Takes over fd; an
+ * earlier one for the path is forgotten.
+ */
+int blk_path_fd_add(struct blk_graph *g, const char *path, int fd);
+int blk_path_fd_remove(struct blk_graph *g, const char *path); /* -ENOENT */
+/* The graph will change while it is used: files are opened for writing too where that is allowed, so that a read-only image can become writable. */
+void blk_graph_live(struct blk_graph *g);
+/* While on, options may give nodes names like "#block012": a graph is made again as it was. */
+void blk_graph_restoring(struct blk_graph *g, bool on);
+/*
  * Session parameters of iSCSI targets, as -iscsi has them: user, password, password-secret, header-digest, initiator-name,
  * timeout; "id" (a target's name) binds the group to that target. What an image's own options say comes first.
  */

@@ -18,6 +18,7 @@ struct blk_core {
 	bool lenient;            /* blk_share() */
 	bool auto_named;
 	bool bad;                /* the driver's open failed: close quietly */
+	struct blk_dirty *dirty; /* dirty.h */
 	pthread_rwlock_t unaligned; /* read-modify-write at the edges excludes other writes */
 	struct blk *next;        /* list of the graph */
 };
@@ -28,14 +29,22 @@ struct blk_graph {
 	unsigned serial;
 	struct { unsigned id; int fd; } fdset[64];
 	unsigned fdset_count;
+	struct { char *path; int fd; } *passed; /* blk_path_fd_add() */
+	unsigned passed_count;
+	bool live;     /* blk_graph_live() */
+	bool restoring; /* names of nodes may be generated ones */
 	json_t *iscsi; /* groups of blk_iscsi_defaults(); NULL: none */
 	pthread_mutex_t lock;
 };
 
 /* file-lock.c. Takes the lock bytes of perm and (all but) shared on fd; errors name the holder. */
 int blk_file_lock(int fd, const char *path, unsigned perm, unsigned shared, struct err *e);
+/* Other locks for a descriptor that has some; after a failure it has those of old_perm again. */
+int blk_file_relock(int fd, const char *path, unsigned perm, unsigned old_perm, unsigned shared, struct err *e);
 void blk_file_unlock(int fd);
 
 /* graph.c: a new descriptor for "/dev/fdset/ID"; -errno */
 int blk_fdset_open(struct blk_graph *g, const char *path, int oflags);
+/* A duplicate of the descriptor that was passed for this path; -ENOENT: none was; -EACCES: it cannot do what oflags say. */
+int blk_path_fd_open(struct blk_graph *g, const char *path, int oflags);
 #endif

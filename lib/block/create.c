@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/sandbox.h"
 #include "block/core.h"
 
 const char *const blk_prealloc_names[] = {"off", "metadata", "falloc", "full", NULL};
@@ -91,7 +92,7 @@ int blk_create_file(const struct blk_create *c, const char *filename, uint64_t s
 	r = blk_open(c->graph, filename, p->name, NULL,
 		     (c->flags | BLK_RDWR | BLK_RESIZE) & ~(unsigned)(BLK_WRITETHROUGH | BLK_DIRECT), b, e);
 	if (!r)
-		(*b)->core->made = true;
+		(*b)->core->made = sandbox_allows(SANDBOX_OPEN);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/sandbox.h"
 #include "block/core.h"
 
 struct file {
@@ -59,8 +60,21 @@ static int host_open(struct blk *b, const char *path, int oflags)
 
 	if (!strncmp(path, "/dev/fdset/", 11))
 		return blk_fdset_open(b->graph, path, oflags);
+	fd = blk_path_fd_open(b->graph, path, oflags);
+	if (fd != -ENOENT)
+		return fd;
+	if (!sandbox_allows(SANDBOX_OPEN))
+		return -EPERM;
 	fd = open(path, oflags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
+}
+
+static int cannot_open(int r, const char *path, struct err *e)
+{
+	err_errno(e, -r, "Could not open '%s'", path);
+	return r == -EPERM && !sandbox_allows(SANDBOX_OPEN)
+		       ? err_hint(e, "The server's filter lets it open no path: pass a descriptor with add-fd and \"path\".")
+		       : r;
 }
 
 /* The unit of direct I/O: tried out, since file systems do not say. */
@@ -118,7 +132,11 @@ static int file_open(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
 	if (b->flags & BLK_DIRECT)
 		oflags |= O_DIRECT;
-	fd = host_open(b, path, oflags);
+	fd = -EACCES;
+	if (b->graph->live && !(b->flags & BLK_RDWR)) /* it may become writable when no path can be opened any more */
+		fd = host_open(b, path, (oflags & ~O_ACCMODE) | O_RDWR);
+	if (fd < 0)
+		fd = host_open(b, path, oflags);
 	if ((fd == -EACCES || fd == -EROFS || fd == -EPERM) && (b->flags & BLK_RDWR) && (b->flags & BLK_AUTO_READ_ONLY)) {
 		oflags = (oflags & ~O_ACCMODE) | O_RDONLY;
 		fd = host_open(b, path, oflags);
@@ -130,7 +148,7 @@ static int file_open(struct blk *b, struct err *e)
 	if (fd < 0) {
 		if (fd == -EINVAL && (b->flags & BLK_DIRECT))
 			return err_set(e, EINVAL, "Could not open '%s': filesystem does not support O_DIRECT", path);
-		return err_errno(e, -fd, "Could not open '%s'", path);
+		return cannot_open(fd, path, e);
 	}
 	f->fd = fd;
 	if (fstat(fd, &st))
@@ -160,6 +178,8 @@ static void file_close(struct blk *b)
 {
 	struct file *f = b->state;
 
+	if (f->locked)
+		blk_file_unlock(f->fd); /* a descriptor that was passed lives on elsewhere, and its locks with it */
 	if (f->fd >= 0)
 		close(f->fd);
 	pthread_mutex_destroy(&f->seek_lock);
@@ -170,14 +190,17 @@ static void file_close(struct blk *b)
 static int file_reopen(struct blk *b, bool writable, struct err *e)
 {
 	struct file *f = b->state;
-	int oflags = (writable ? O_RDWR : O_RDONLY) | (b->flags & BLK_DIRECT ? O_DIRECT : 0);
+	int oflags = O_RDWR | (b->flags & BLK_DIRECT ? O_DIRECT : 0);
 	struct stat was, is;
-	int fd = host_open(b, f->path, oflags), r;
+	int fd, r;
 	unsigned old = writable ? b->core->perm & ~(unsigned)(BLK_PERM_WRITE | BLK_PERM_RESIZE)
 				: b->core->perm | BLK_PERM_WRITE | BLK_PERM_RESIZE;
 
+	if (!writable || (fcntl(f->fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		return f->locked ? blk_file_relock(f->fd, f->path, b->core->perm, old, b->core->shared, e) : 0;
+	fd = host_open(b, f->path, oflags);
 	if (fd < 0)
-		return err_errno(e, -fd, "Could not reopen '%s'", f->path);
+		return cannot_open(fd, f->path, e);
 	if (fstat(f->fd, &was) || fstat(fd, &is) || was.st_dev != is.st_dev || was.st_ino != is.st_ino) {
 		close(fd);
 		return err_set(e, ESTALE, "Could not reopen '%s': another file has its name now", f->path);
@@ -472,14 +495,24 @@ static int file_create(const struct blk_create *c, struct err *e)
 	const char *mode = blk_opts_string(c->opts, "preallocation");
 	struct fsxattr attr;
 	uint64_t hint = blk_opts_size(c->opts, "extent_size_hint", 0);
-	bool existed = !access(path, F_OK);
+	bool may_open = sandbox_allows(SANDBOX_OPEN), existed = !may_open || !access(path, F_OK);
 	int fd, r;
 
 	if (mode && (r = blk_prealloc_parse(mode, &prealloc, e)))
 		return r;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-	if (fd < 0)
-		return err_errno(e, errno, "Could not create '%s'", path);
+	if (!strncmp(path, "/dev/fdset/", 11))
+		fd = blk_fdset_open(c->graph, path, O_RDWR);
+	else
+		fd = blk_path_fd_open(c->graph, path, O_RDWR);
+	if (fd == -ENOENT && may_open && strncmp(path, "/dev/fdset/", 11)) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+		if (fd < 0)
+			return err_errno(e, errno, "Could not create '%s'", path);
+	} else if (fd < 0) {
+		return cannot_open(may_open ? fd : -EPERM, path, e);
+	} else {
+		existed = true; /* it is not ours to remove */
+	}
 	/* Others may look at the file meanwhile, but not write it or depend on its size. */
 	r = blk_file_lock(fd, path, BLK_PERM_WRITE | BLK_PERM_RESIZE, BLK_PERM_ALL & ~(unsigned)BLK_PERM_RESIZE, e);
 	if (r) {

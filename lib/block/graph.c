@@ -17,7 +17,9 @@
 #include <unistd.h>
 #include "base/json.h"
 #include "base/keyval.h"
+#include "base/sandbox.h"
 #include "block/core.h"
+#include "block/dirty.h"
 
 struct blk_graph *blk_graph_new(struct objects *objects)
 {
@@ -36,6 +38,11 @@ void blk_graph_free(struct blk_graph *g)
 		return;
 	for (unsigned i = 0; i < g->fdset_count; i++)
 		close(g->fdset[i].fd);
+	for (unsigned i = 0; i < g->passed_count; i++) {
+		close(g->passed[i].fd);
+		free(g->passed[i].path);
+	}
+	free(g->passed);
 	json_decref(g->iscsi);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
@@ -73,6 +80,63 @@ int blk_fdset_open(struct blk_graph *g, const char *path, int oflags)
 		}
 	}
 	return found ? -EACCES : -ENOENT;
+}
+
+int blk_path_fd_remove(struct blk_graph *g, const char *path)
+{
+	for (unsigned i = 0; i < g->passed_count; i++)
+		if (!strcmp(g->passed[i].path, path)) {
+			close(g->passed[i].fd);
+			free(g->passed[i].path);
+			g->passed[i] = g->passed[--g->passed_count];
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int blk_path_fd_add(struct blk_graph *g, const char *path, int fd)
+{
+	void *list;
+	char *copy;
+
+	blk_path_fd_remove(g, path);
+	if (g->passed_count >= 4096)
+		return -EMFILE;
+	list = realloc(g->passed, (g->passed_count + 1) * sizeof *g->passed);
+	if (!list)
+		return -ENOMEM;
+	g->passed = list;
+	copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	g->passed[g->passed_count].path = copy;
+	g->passed[g->passed_count++].fd = fd;
+	return 0;
+}
+
+int blk_path_fd_open(struct blk_graph *g, const char *path, int oflags)
+{
+	for (unsigned i = 0; i < g->passed_count; i++) {
+		int mode, fd;
+		if (strcmp(g->passed[i].path, path))
+			continue;
+		mode = fcntl(g->passed[i].fd, F_GETFL);
+		if (mode < 0 || ((mode & O_ACCMODE) != O_RDWR && (mode & O_ACCMODE) != (oflags & O_ACCMODE)))
+			return -EACCES;
+		fd = fcntl(g->passed[i].fd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
+	return -ENOENT;
+}
+
+void blk_graph_live(struct blk_graph *g)
+{
+	g->live = true;
+}
+
+void blk_graph_restoring(struct blk_graph *g, bool on)
+{
+	g->restoring = on;
 }
 
 void blk_warn(struct blk_graph *g, const char *fmt, ...)
@@ -174,13 +238,14 @@ const struct blk_format *blk_protocol_of(const char *filename, struct err *e)
 		}
 		if (!s.found) {
 			err_set(e, ENOENT, "Unknown protocol '%.*s'", (int)s.length, filename);
-			if (!access(filename, F_OK))
+			if (sandbox_allows(SANDBOX_OPEN) && !access(filename, F_OK))
 				err_hint(e, "For the file of that name say ./%s or file:%s", filename, filename);
 			return NULL;
 		}
 		return s.found;
 	}
-	if (is_device(filename) && (f = blk_format_find("host_device")) && f->probe && f->probe(NULL, 0, filename))
+	if (is_device(filename) && (f = blk_format_find("host_device")) && f->probe &&
+	    (!sandbox_allows(SANDBOX_OPEN) || f->probe(NULL, 0, filename)))
 		return f;
 	return blk_format_find("file");
 }
@@ -392,8 +457,15 @@ static struct blk *node_new(struct blk_graph *g, const struct blk_format *f, con
 	pthread_mutex_lock(&g->lock);
 	if (name) {
 		b->node_name = strdup(name);
-	} else if (asprintf(&b->node_name, "#block%03u", g->serial++) < 0) {
-		b->node_name = NULL;
+	} else {
+		const struct blk *other;
+		do { /* a restored graph has names of that kind already */
+			free(b->node_name);
+			if (asprintf(&b->node_name, "#block%03u", g->serial++) < 0)
+				b->node_name = NULL;
+			for (other = g->nodes; other && b->node_name && strcmp(other->node_name, b->node_name); other = other->core->next)
+				;
+		} while (other && b->node_name);
 	}
 	b->core->auto_named = !name;
 	if (b->node_name) {
@@ -426,6 +498,7 @@ static int node_close(struct blk *b)
 		blk_unref(b->backing);
 	if (b->file)
 		blk_unref(b->file);
+	blk_dirty_free_all(b);
 	free(b->core->child);
 	json_decref(b->core->options);
 	pthread_rwlock_destroy(&b->core->unaligned);
@@ -760,7 +833,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 			r = err_set(e, EEXIST, "Duplicate node name '%s'", node_name);
 			goto out;
 		}
-		if (!*node_name || strlen(node_name) > 31 || *node_name == '#') {
+		if (!*node_name || strlen(node_name) > 31 || (*node_name == '#' && !a->graph->restoring)) {
 			r = err_set(e, EINVAL, "Invalid node-name: '%s'", node_name);
 			goto out;
 		}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/core.h"
+#include "block/dirty.h"
 
 #define BOUNCE (1u << 20) /* bytes of zeros or of a bounce buffer at a time */
 
@@ -147,6 +148,8 @@ int blk_pwrite_flags(struct blk *b, uint64_t offset, size_t length, const void *
 		return -EACCES;
 	if ((b->flags & BLK_DETECT_ZEROES) && blk_is_zero(buf, length))
 		return blk_pwrite_zeroes(b, offset, length, (flags & BLK_WRITE_FUA) | (b->flags & BLK_UNMAP ? BLK_ZERO_MAY_UNMAP : 0));
+	if (b->core->dirty)
+		blk_dirty_mark(b, offset, length);
 	if (misaligned(b, offset, length, buf)) {
 		pthread_rwlock_wrlock(&b->core->unaligned);
 		r = pwrite_unaligned(b, offset, length, buf, flags);
@@ -212,6 +215,8 @@ int blk_pwrite_zeroes(struct blk *b, uint64_t offset, uint64_t length, unsigned 
 		return r;
 	if (!b->fmt->pwrite)
 		return -EACCES;
+	if (b->core->dirty)
+		blk_dirty_mark(b, offset, length);
 	while (at < end) {
 		uint64_t n = end - at, head = at % unit;
 		bool whole = !head && (n >= unit || (end == b->size && !(b->fmt->flags & BLK_F_GROWS)));
@@ -250,6 +255,8 @@ int blk_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const v
 		return r;
 	if (!b->fmt->pwrite_compressed)
 		return b->fmt->flags & BLK_F_FILTER && b->file ? blk_pwrite_compressed(b->file, offset, length, buf) : -ENOTSUP;
+	if (b->core->dirty)
+		blk_dirty_mark(b, offset, length);
 	return b->fmt->pwrite_compressed(b, offset, length, buf);
 }
 
@@ -261,6 +268,8 @@ int blk_discard(struct blk *b, uint64_t offset, uint64_t length)
 
 	if (r || !length || !(b->flags & BLK_UNMAP) || !b->fmt->discard)
 		return r;
+	if (b->core->dirty)
+		blk_dirty_mark(b, offset, length);
 	start = round_up64(offset, unit);
 	end = offset + length;
 	if (end != b->size)
@@ -426,7 +435,10 @@ int blk_truncate(struct blk *b, uint64_t size, enum blk_prealloc prealloc, struc
 		}
 		return err_set(e, ENOTSUP, "Image format driver does not support resize");
 	}
-	return b->fmt->truncate(b, size, prealloc, e);
+	int r = b->fmt->truncate(b, size, prealloc, e);
+	if (!r && b->core->dirty && (r = blk_dirty_resize(b, b->size)))
+		err_errno(e, -r, "%s: the dirty bitmaps cannot follow the new size", b->filename);
+	return r;
 }
 
 int blk_size(struct blk *b, uint64_t *size)

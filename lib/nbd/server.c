@@ -274,3 +274,13 @@ unsigned nbd_server_clients(struct nbd_server *s)
 	pthread_mutex_unlock(&s->lock);
 	return n;
 }
+
+unsigned nbd_server_in_use(struct nbd_server *s, const struct nbd_export *x)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&s->lock);
+	n = x->in_use;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}

@@ -68,4 +68,6 @@ int nbd_server_remove(struct nbd_server *s, const char *name, bool hard, struct 
 /* Serves the connected socket in threads of its own; takes over fd. -EAGAIN: max_clients are there (fd is closed). */
 int nbd_server_client(struct nbd_server *s, int fd, struct err *e);
 unsigned nbd_server_clients(struct nbd_server *s);
+/* Clients that are in this export. */
+unsigned nbd_server_in_use(struct nbd_server *s, const struct nbd_export *x);
 #endif

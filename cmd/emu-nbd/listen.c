@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Listening sockets, and what becomes of who connects. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/sock.h"
+#include "daemon.h"
+#include "proto/nbd.h"
+
+static void on_gone(void *opaque)
+{
+	struct listener *l = opaque;
+	struct daemon *d = l->daemon;
+
+	if (!l->server)
+		return;
+	/* Without -t the last client's end is the server's. */
+	if (l == &d->own && !d->set->persistent && !d->ctl && d->seen_client && nbd_server_clients(l->server) == 0)
+		loop_stop(d->loop, 0);
+	else if (l->watch)
+		loop_set_fd(l->watch, LOOP_READ);
+}
+
+static void client_gone(void *opaque, unsigned left)
+{
+	struct listener *l = opaque;
+
+	(void)left;
+	/* The count falls right after this call returns: look at it from the loop, a moment later. */
+	loop_post(l->daemon->loop, on_gone, l);
+}
+
+static void log_client(void *opaque, const char *message)
+{
+	struct listener *l = opaque;
+
+	if (l->daemon->set->verbose)
+		err_print("%s", message);
+}
+
+static void on_connection(void *opaque, unsigned events)
+{
+	struct listener *l = opaque;
+	struct daemon *d = l->daemon;
+	struct err e = ERR_INIT;
+	int fd;
+
+	(void)events;
+	/* At the limit a client waits in the backlog, as classic clients expect, until another leaves. */
+	if (l == &d->own && d->set->shared && nbd_server_clients(l->server) >= (unsigned)d->set->shared) {
+		loop_set_fd(l->watch, 0);
+		return;
+	}
+	fd = sock_accept(l->fd, &e);
+	if (fd < 0)
+		return;
+	d->seen_client = true;
+	if (nbd_server_client(l->server, fd, &e) < 0 && d->set->verbose)
+		err_report(&e);
+}
+
+/* Socket activation (sd_listen_fds(3)): one inherited listening socket, fd 3. -1: none. */
+static int activated(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+
+	if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid() || strcmp(count, "1"))
+		return -1;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	fcntl(3, F_SETFD, FD_CLOEXEC);
+	return 3;
+}
+
+int listen_command_line(struct daemon *d, struct err *e)
+{
+	const struct settings *set = d->set;
+	struct listener *l = &d->own;
+	int fd = activated();
+
+	if (fd >= 0) {
+		if (set->socket || set->port || set->bind)
+			return err_set(e, EINVAL, "the socket is inherited, so --socket, --port and --bind make no sense");
+	} else if (set->socket) {
+		if (set->socket[0] != '/')
+			return err_set(e, EINVAL, "the socket path '%s' must be absolute", set->socket);
+		fd = sock_listen_unix(set->socket, SOCK_STREAM, 0700, e);
+		if (fd >= 0)
+			l->path = strdup(set->socket);
+	} else if (set->vhost && !set->port && !set->bind) {
+		return 0;
+	} else {
+		fd = sock_listen_tcp(set->bind ? set->bind : "0.0.0.0", set->port ? set->port : NBD_PORT, false, false, e);
+	}
+	if (fd < 0)
+		return fd;
+	l->fd = fd;
+	return 0;
+}
+
+int listener_server(struct daemon *d, struct listener *l, struct tls_creds *tls, unsigned max_clients, struct err *e)
+{
+	struct nbd_server_config config = {.client_gone = client_gone, .log = log_client, .opaque = l, .max_clients = max_clients, .tls = tls};
+
+	l->daemon = d;
+	l->server = nbd_server_new(&config, e);
+	return l->server ? 0 : -e->code;
+}
+
+int listen_watch(struct daemon *d, struct listener *l, struct err *e)
+{
+	if (l->fd < 0)
+		return 0;
+	l->watch = loop_add_fd(d->loop, l->fd, LOOP_READ, on_connection, l, e);
+	return l->watch ? 0 : -e->code;
+}
+
+int listener_start(struct daemon *d, struct listener *l, int fd, struct err *e)
+{
+	l->fd = fd;
+	return listen_watch(d, l, e);
+}
+
+void listener_stop(struct listener *l)
+{
+	if (l->watch)
+		loop_del_fd(l->watch);
+	l->watch = NULL;
+	nbd_server_free(l->server);
+	l->server = NULL;
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	if (l->path)
+		unlink(l->path);
+	free(l->path);
+	l->path = NULL;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Start and end of the server, in the order: open, listen, background, threads, ready, filter, loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/sandbox.h"
+#include "base/sock.h"
+#include "crypto/object.h"
+#include "crypto/tls.h"
+#include "daemon.h"
+
+static void on_signal(void *opaque, int sig)
+{
+	struct daemon *d = opaque;
+
+	(void)sig;
+	loop_stop(d->loop, 0);
+}
+
+static int write_pid(const char *path, struct err *e)
+{
+	char text[32];
+	int n = snprintf(text, sizeof text, "%d\n", (int)getpid()), fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), r;
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot write the pid file %s", path);
+	/* Held locked as long as we live, so that two servers never share one. */
+	if (lockf(fd, F_TLOCK, 0) < 0) {
+		close(fd);
+		return err_set(e, EBUSY, "the pid file %s belongs to a server that runs", path);
+	}
+	r = ftruncate(fd, 0) < 0 || write(fd, text, (size_t)n) != n ? err_errno(e, errno, "cannot write the pid file %s", path) : 0;
+	return r;
+}
+
+/* --fork: the parent waits for one byte, or for the child's end with its message. Returns the fd to say it on; -1: none. */
+static int go_background(struct err *e)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(e, errno, "cannot fork");
+	pid = fork();
+	if (pid < 0)
+		return err_errno(e, errno, "cannot fork");
+	if (pid > 0) {
+		char byte;
+		int status;
+		close(fds[1]);
+		if (read(fds[0], &byte, 1) == 1)
+			_exit(0);
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1);
+	}
+	close(fds[0]);
+	setsid();
+	return fds[1];
+}
+
+static void ready(int fd)
+{
+	int null;
+
+	if (fd < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; null >= 0 && i < 3; i++)
+		dup2(null, i);
+	if (null > 2)
+		close(null);
+	if (write(fd, "r", 1) != 1)
+		_exit(1);
+	close(fd);
+}
+
+
+/* Everything that runs ends, in the order in which it depends on each other. */
+static int shut_down(struct daemon *d, int r, struct err *e)
+{
+	struct err quiet = ERR_INIT;
+
+	for (struct disk *k = d->disks; k; k = k->next)
+		blk_limits_suspend(k->limits, true); /* nobody sleeps through the end */
+	listener_stop(&d->extra);
+	listener_stop(&d->own);
+	ctl_free(d->ctl);
+	while (d->exports) {
+		struct export *x = d->exports;
+		d->exports = x->next;
+		image_export_done(&x->x);
+		blk_unref(x->bitmap_node);
+		free(x->bitmap);
+		free(x);
+	}
+	while (d->disks) {
+		struct disk *k = d->disks;
+		struct blk *root = k->root;
+		d->disks = k->next;
+		k->root = NULL;
+		disk_free(k);
+		if (root && r == 0)
+			r = blk_close(root, e);
+		else if (root)
+			blk_close(root, &quiet);
+	}
+	while (d->nodes) {
+		struct owned_node *n = d->nodes;
+		d->nodes = n->next;
+		blk_close(n->blk, &quiet);
+		free(n);
+	}
+	while (d->groups) {
+		struct limit_group *g = d->groups;
+		d->groups = g->next;
+		blk_limits_unref(g->limits);
+		free(g->name);
+		free(g);
+	}
+	blk_graph_free(d->graph);
+	loop_free(d->loop);
+	pthread_mutex_destroy(&d->lock);
+	return r;
+}
+
+static int open_disk(struct daemon *d, const char *file, struct image *image, struct err *e)
+{
+	const struct settings *set = d->set;
+	struct disk *k;
+	int r = 0;
+
+	if (file)
+		r = image_open(set, d->graph, file, image, e);
+	if (r < 0 || d->disks)
+		return r;
+	k = disk_new(set->id ? set->id : set->export_name && *set->export_name ? set->export_name : "drive0", image->blk, e);
+	if (!k)
+		return -e->code;
+	k->removable = set->removable;
+	d->disks = k;
+	blk_unref(image->blk);
+	image->blk = NULL;
+	r = daemon_export(d, &d->own, k, set->export_name, set->description, image->offset, file ? image->size : UINT64_MAX, set->depth,
+			  !set->read_only, NULL, NULL, e);
+	if (r == 0)
+		d->exports->x.nbd.multi_conn = set->shared != 1;
+	return r;
+}
+
+int serve(const struct settings *set, struct objects *objects, const char *file, struct err *e)
+{
+	struct daemon d = {.set = set, .objects = objects, .own = {.fd = -1}, .extra = {.fd = -1}};
+	struct tls_creds *tls = NULL;
+	struct image image = {.size = UINT64_MAX};
+	bool remote, temporary;
+	int say = -1, r;
+	unsigned allow = SANDBOX_FILE | SANDBOX_SOCKET | SANDBOX_IOCTL;
+
+	pthread_mutex_init(&d.lock, NULL);
+	d.graph = blk_graph_new(objects);
+	if (!d.graph)
+		return err_set(e, ENOMEM, "out of memory");
+	if (set->ctl || set->ctl_fd >= 0)
+		blk_graph_live(d.graph);
+	if (set->tls_creds) {
+		tls = objects_tls_creds(objects, set->tls_creds, e);
+		r = tls ? tls_creds_check_endpoint(tls, true, e) : -EINVAL;
+		if (r < 0)
+			goto out;
+	}
+	d.own.daemon = d.extra.daemon = &d;
+	r = listener_server(&d, &d.own, tls, (unsigned)set->shared, e);
+	if (r == 0)
+		r = open_disk(&d, file, &image, e);
+	remote = image.remote;
+	temporary = image.temporary;
+	if (r == 0)
+		r = listen_command_line(&d, e);
+	if (r < 0)
+		goto out;
+	if (set->fork) {
+		r = say = go_background(e);
+		if (r < 0)
+			goto out;
+	}
+	r = set->pid_file ? write_pid(set->pid_file, e) : 0;
+	/* Threads come after the fork. */
+	if (r == 0) {
+		d.loop = loop_new(e);
+		r = d.loop ? listen_watch(&d, &d.own, e) : -e->code;
+	}
+	if (r == 0)
+		r = daemon_ctl_start(&d, e);
+	if (r < 0 || (r = loop_add_signal(d.loop, SIGTERM, on_signal, &d, e)) < 0 || (r = loop_add_signal(d.loop, SIGINT, on_signal, &d, e)) < 0 ||
+	    (r = loop_add_signal(d.loop, SIGHUP, on_signal, &d, e)) < 0)
+		goto out;
+	/* Only a network protocol below the image needs more than its open files. */
+	if (remote)
+		allow |= SANDBOX_CONNECT | SANDBOX_OPEN;
+	if (temporary)
+		allow |= SANDBOX_OPEN;
+	r = sandbox_drop_capabilities(NULL, e);
+	if (r == 0)
+		r = sandbox_enter((enum sandbox_mode)set->sandbox, allow | SANDBOX_URING | SANDBOX_UNLINK, e);
+	if (r < 0)
+		goto out;
+	if (set->ready_fd >= 0) {
+		if (write((int)set->ready_fd, "READY\n", 6) != 6 && set->verbose)
+			err_print("nobody reads that the server is ready");
+		close((int)set->ready_fd);
+	}
+	ready(say);
+	say = -1;
+	r = loop_run(d.loop);
+out:
+	if (image.blk)
+		image_close(&image, &(struct err)ERR_INIT);
+	free(image.overlay);
+	r = shut_down(&d, r, e);
+	tls_creds_unref(tls);
+	return r;
+}
