@@ -56,8 +56,8 @@ static const struct opt options[] = {
 	LIST("global", "TYPE.PROP=VALUE", AT(global), .help = "default of a property of all devices of a type"),
 	LIST("set", "GROUP.ID.ARG=VALUE", AT(set), .help = "set an argument of the -device or -disk that has this id"),
 	/* boot */
-	STRING("kernel", "FILE", CONFIG(kernel), .help = "boot this kernel: a bzImage"),
-	STRING("initrd", "FILE", CONFIG(initrd), .help = "initial RAM disk"),
+	STRING("kernel", "FILE", CONFIG(kernel), .help = "boot this kernel: a bzImage, a multiboot kernel, or an ELF file with a PVH note"),
+	STRING("initrd", "FILE", CONFIG(initrd), .help = "initial RAM disk; for multiboot kernels the modules: FILE ARGUMENTS,FILE ARGUMENTS"),
 	STRING("append", "TEXT", CONFIG(append), .help = "the kernel's command line"),
 	STRING("dtb", "FILE", CONFIG(dtb), .help = "device tree for the kernel"),
 	STRING("bios", "FILE", CONFIG(bios), .help = "firmware", .def = "the board's"),

@@ -16,11 +16,8 @@
 #include "../boot-order.h"
 #include "../machine.h"
 #include "../x86-parts.h"
+#include "x86-boot-internal.h"
 
-/* fw_cfg keys of the kernel's parts */
-enum { KEY_KERNEL_ADDR = 0x07, KEY_KERNEL_SIZE = 0x08, KEY_INITRD_ADDR = 0x0a, KEY_INITRD_SIZE = 0x0b, KEY_KERNEL_DATA = 0x11,
-       KEY_INITRD_DATA = 0x12, KEY_CMDLINE_ADDR = 0x13, KEY_CMDLINE_SIZE = 0x14, KEY_CMDLINE_DATA = 0x15, KEY_SETUP_ADDR = 0x16,
-       KEY_SETUP_SIZE = 0x17, KEY_SETUP_DATA = 0x18 };
 /* The header */
 enum { SETUP_SECTORS = 0x1f1, VID_MODE = 0x1fa, BOOT_FLAG = 0x1fe, MAGIC = 0x202, VERSION = 0x206, LOADER = 0x210, LOAD_FLAGS = 0x211,
        RAMDISK_IMAGE = 0x218, RAMDISK_SIZE = 0x21c, HEAP_END = 0x224, COMMAND_LINE = 0x228, INITRD_MAX = 0x22c, XLOADFLAGS = 0x236,
@@ -30,21 +27,21 @@ enum { LOADED_HIGH = 1, CAN_USE_HEAP = 0x80 };
 enum { OLD_CL_MAGIC_AT = 0x20, OLD_CL_OFFSET_AT = 0x22, OLD_CL_MAGIC = 0xa33f };
 #define KERNEL_MAX (1ull << 30)
 
-static uint32_t get(const uint8_t *p, unsigned n)
+uint64_t boot_get(const uint8_t *p, unsigned n)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 	for (unsigned i = 0; i < n; i++)
-		v |= (uint32_t)p[i] << (8 * i);
+		v |= (uint64_t)p[i] << (8 * i);
 	return v;
 }
 
-static void put(uint8_t *p, uint64_t v, unsigned n)
+void boot_put(uint8_t *p, uint64_t v, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		p[i] = (uint8_t)(v >> (8 * i));
 }
 
-static uint8_t *read_file(const char *what, const char *path, size_t *size, struct err *e)
+uint8_t *boot_read_file(const char *what, const char *path, size_t *size, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -78,7 +75,7 @@ static uint8_t *read_file(const char *what, const char *path, size_t *size, stru
 	return p;
 }
 
-static int add_rom(struct machine *m, const char *file, struct err *e)
+int boot_add_rom(struct machine *m, const char *file, struct err *e)
 {
 	size_t size;
 	uint8_t *rom = firmware_load(m, file, &size, e);
@@ -116,9 +113,9 @@ static struct linux_layout layout_of(const uint8_t *k, unsigned protocol, size_t
 		l.command_line = 0x20000;
 		l.kernel = 0x100000;
 	}
-	l.initrd_max = protocol >= 0x203 ? get(k + INITRD_MAX, 4) : 0x37ffffff;
+	l.initrd_max = protocol >= 0x203 ? (uint32_t)boot_get(k + INITRD_MAX, 4) : 0x37ffffff;
 	/* Kernels that say so take an initial RAM disk anywhere below 4 GiB. */
-	if (protocol >= 0x20c && get(k + XLOADFLAGS, 2) & 2)
+	if (protocol >= 0x20c && (uint32_t)boot_get(k + XLOADFLAGS, 2) & 2)
 		l.initrd_max = UINT32_MAX;
 	return l;
 }
@@ -146,14 +143,14 @@ static int video_mode(uint8_t *setup, const char *command_line, struct err *e)
 	}
 	if (end == v || (*end && *end != ' ') || mode > 0xffff)
 		return err_set(e, EINVAL, "-append vga=%.20s: normal, ext, ask, or a mode number to 0xffff", v);
-	put(setup + VID_MODE, mode, 2);
+	boot_put(setup + VID_MODE, mode, 2);
 	return 0;
 }
 
 static int load_initrd(struct machine *m, uint8_t *setup, const struct linux_layout *l, uint64_t ram, struct err *e)
 {
 	size_t size;
-	uint8_t *p = read_file("-initrd", m->config.initrd, &size, e);
+	uint8_t *p = boot_read_file("-initrd", m->config.initrd, &size, e);
 	if (!p)
 		return -e->code;
 	uint64_t top = l->initrd_max;
@@ -169,8 +166,8 @@ static int load_initrd(struct machine *m, uint8_t *setup, const struct linux_lay
 	fw_cfg_add_u32(m, KEY_INITRD_ADDR, at);
 	fw_cfg_add_u32(m, KEY_INITRD_SIZE, (uint32_t)size);
 	fw_cfg_add_bytes(m, KEY_INITRD_DATA, p, size);
-	put(setup + RAMDISK_IMAGE, at, 4);
-	put(setup + RAMDISK_SIZE, size, 4);
+	boot_put(setup + RAMDISK_IMAGE, at, 4);
+	boot_put(setup + RAMDISK_SIZE, size, 4);
 	free(p);
 	return 0;
 }
@@ -178,21 +175,21 @@ static int load_initrd(struct machine *m, uint8_t *setup, const struct linux_lay
 static int load_linux(struct machine *m, uint8_t *k, size_t size, uint64_t ram, struct err *e)
 {
 	const char *path = m->config.kernel, *command_line = m->config.append ? m->config.append : "";
-	unsigned protocol = memcmp(k + MAGIC, "HdrS", 4) ? 0 : get(k + VERSION, 2);
+	unsigned protocol = memcmp(k + MAGIC, "HdrS", 4) ? 0 : (uint32_t)boot_get(k + VERSION, 2);
 	size_t command_line_size = (strlen(command_line) + 16) & ~(size_t)15;
 	unsigned sectors = k[SETUP_SECTORS] ? k[SETUP_SECTORS] : 4;
 	size_t setup_size = (sectors + 1) * 512u;
 	if (setup_size >= size)
 		return err_set(e, EINVAL, "-kernel %s: its header says %u setup sectors, but the file has %zu bytes", path, sectors, size);
-	uint32_t longest = protocol >= 0x206 ? get(k + COMMAND_LINE_MAX, 4) : 255;
+	uint32_t longest = protocol >= 0x206 ? (uint32_t)boot_get(k + COMMAND_LINE_MAX, 4) : 255;
 	if (strlen(command_line) > longest)
 		return err_set(e, EINVAL, "-append: this kernel takes at most %u characters, these are %zu", longest, strlen(command_line));
 	struct linux_layout l = layout_of(k, protocol, command_line_size);
 	if (protocol >= 0x202) {
-		put(k + COMMAND_LINE, l.command_line, 4);
+		boot_put(k + COMMAND_LINE, l.command_line, 4);
 	} else {
-		put(k + OLD_CL_MAGIC_AT, OLD_CL_MAGIC, 2);
-		put(k + OLD_CL_OFFSET_AT, l.command_line - l.setup, 2);
+		boot_put(k + OLD_CL_MAGIC_AT, OLD_CL_MAGIC, 2);
+		boot_put(k + OLD_CL_OFFSET_AT, l.command_line - l.setup, 2);
 	}
 	int r = video_mode(k, command_line, e);
 	if (r)
@@ -201,7 +198,7 @@ static int load_linux(struct machine *m, uint8_t *k, size_t size, uint64_t ram, 
 		k[LOADER] = 0xb0; /* the number that loaders of this kind have */
 	if (protocol >= 0x201) {
 		k[LOAD_FLAGS] |= CAN_USE_HEAP;
-		put(k + HEAP_END, l.command_line - l.setup - 0x200, 2);
+		boot_put(k + HEAP_END, l.command_line - l.setup - 0x200, 2);
 	}
 	if (m->config.initrd) {
 		if (protocol < 0x200)
@@ -219,7 +216,7 @@ static int load_linux(struct machine *m, uint8_t *k, size_t size, uint64_t ram, 
 	fw_cfg_add_u32(m, KEY_KERNEL_ADDR, l.kernel);
 	fw_cfg_add_u32(m, KEY_KERNEL_SIZE, (uint32_t)(size - setup_size));
 	fw_cfg_add_bytes(m, KEY_KERNEL_DATA, k + setup_size, size - setup_size);
-	return add_rom(m, "linuxboot_dma.bin", e);
+	return boot_add_rom(m, "linuxboot_dma.bin", e);
 }
 
 int x86_boot_kernel(struct machine *m, uint64_t ram_below_4g, struct err *e)
@@ -231,14 +228,22 @@ int x86_boot_kernel(struct machine *m, uint64_t ram_below_4g, struct err *e)
 		return 0;
 	}
 	size_t size;
-	uint8_t *k = read_file("-kernel", path, &size, e);
+	uint8_t *k = boot_read_file("-kernel", path, &size, e);
 	if (!k)
 		return -e->code;
 	int r;
-	if (size >= HEADER_LEAST && get(k + BOOT_FLAG, 2) == 0xaa55)
+	bool boot_sector = size >= HEADER_LEAST && boot_get(k + BOOT_FLAG, 2) == 0xaa55;
+	if (boot_sector && !memcmp(k + MAGIC, "HdrS", 4))
 		r = load_linux(m, k, size, ram_below_4g, e);
+	else if (multiboot_header(k, size) >= 0)
+		r = multiboot_load(m, k, size, ram_below_4g, e);
+	else if (boot_is_elf(k, size))
+		r = pvh_load(m, k, size, ram_below_4g, e);
+	else if (boot_sector)
+		r = load_linux(m, k, size, ram_below_4g, e); /* before the header had a version */
 	else
-		r = err_set(e, ENOEXEC, "-kernel %s: this is no Linux kernel image (bzImage), which is what can be started here", path);
+		r = err_set(e, ENOEXEC, "-kernel %s: this is no kernel that can be started here: a Linux bzImage, a multiboot kernel, or an ELF file with a PVH note",
+			    path);
 	free(k);
 	return r;
 }

@@ -9,7 +9,7 @@ struct machine;
 
 /*
  * Loads config.kernel with -initrd and -append into fw_cfg, and adds the option ROM that starts it, first in the boot order.
- * Linux (boot protocol 2.00 and up, and the older ones). ram_below_4g: bytes.
+ * Linux (boot protocol 2.00 and up, and the older ones), multiboot 1 with modules, ELF files with a PVH note. ram_below_4g: bytes.
  * Without a kernel nothing is done.
  */
 int x86_boot_kernel(struct machine *m, uint64_t ram_below_4g, struct err *e);
