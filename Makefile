@@ -70,6 +70,8 @@ EXTLIBS_emu-net := $(LIBS_net)
 # Static: LD_PRELOAD and LD_LIBRARY_PATH of the program it runs do not reach it, and it starts in half the time.
 LDFLAGS_emu-user := $(if $(SAN),,-static-pie)
 EXTLIBS_emu-cpu := $(LIBS_display)
+# The disassembler.
+EXTLIBS_emu-mon := $(LIBS_isa)
 
 # ---- the classic names, links beside the programs ---------------------------------------------------------
 NAMES_emu-user := qemu-x86_64 qemu-i386

@@ -370,8 +370,7 @@ static json_t *execute(struct client *c, struct ctl_call *call, const char *name
 	return result;
 }
 
-/* The parts of a request; false: it is malformed. */
-static bool take_apart(json_t *value, const char **name, json_t **args, struct err *e)
+bool ctl_request(json_t *value, const char **name, json_t **args, struct err *e)
 {
 	const char *key;
 	json_t *v;
@@ -430,7 +429,7 @@ static void on_value(void *opaque, json_t *value, const struct err *bad)
 		e = *bad;
 		if (!e.code)
 			err_set(&e, EINVAL, "JSON parse error");
-	} else if (take_apart(value, &name, &args, &e)) {
+	} else if (ctl_request(value, &name, &args, &e)) {
 		if (!args)
 			args = none = json_object();
 		result = execute(c, call, name, args, &e);

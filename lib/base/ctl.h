@@ -75,6 +75,9 @@ int ctl_send_fd(struct ctl_call *call, int fd);
 /* The end of a CTL_LATER: result (consumed; NULL for {}) or error. The client may have gone meanwhile. */
 void ctl_reply(struct ctl_call *call, json_t *result, const struct err *e);
 
+/* The parts of a request (borrowed; *args NULL: none); false: it is malformed, and e says how. For other servers of the dialect. */
+bool ctl_request(json_t *value, const char **name, json_t **args, struct err *e);
+
 /* Bytes of a client that nobody may read any more, for tests. */
 unsigned ctl_clients(const struct ctl_server *s);
 #endif

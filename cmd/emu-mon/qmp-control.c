@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* QMP: the monitor's own commands, and those that concern every part. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "hmp-rows.h"
+#include "mon-own.h"
+#include "qmp.h"
+
+static json_t *query_version(struct task *t, const json_t *args, struct err *e)
+{
+	(void)t, (void)args, (void)e;
+	return json_pack("{s:{s:i, s:i, s:i}, s:s}", "qemu", "micro", 0, "minor", 12, "major", 2, "package", " (emutools)");
+}
+
+/* ---- lists of what there is ---- */
+
+struct listing {
+	struct monitor *monitor;
+	json_t *list;
+};
+
+static void list_commands(void *opaque)
+{
+	struct listing *l = opaque;
+
+	for (const struct qmp_row *const *t = qmp_tables; *t; t++)
+		for (const struct qmp_row *r = *t; r->name; r++)
+			if (qmp_row_offered(l->monitor, r))
+				json_array_append_new(l->list, json_pack("{s:s}", "name", r->name));
+	json_array_append_new(l->list, json_pack("{s:s}", "name", "qmp_capabilities"));
+}
+
+static json_t *query_commands(struct task *t, const json_t *args, struct err *e)
+{
+	struct listing l = {t->monitor, json_array()};
+
+	(void)args, (void)e;
+	json_decref(part_list(t, PART_ANY)); /* waits until all have said what they can */
+	task_in_loop(t, list_commands, &l);
+	return l.list;
+}
+
+static json_t *query_events(struct task *t, const json_t *args, struct err *e)
+{
+	json_t *list = json_array();
+
+	(void)t, (void)args, (void)e;
+	for (const struct qmp_event *ev = qmp_events; ev->name; ev++)
+		json_array_append_new(list, json_pack("{s:s}", "name", ev->name));
+	return list;
+}
+
+static bool is_offered(void *opaque, const struct qmp_row *r)
+{
+	return qmp_row_offered(opaque, r);
+}
+
+static void make_schema(void *opaque)
+{
+	struct listing *l = opaque;
+
+	l->list = qapi_schema(is_offered, l->monitor);
+}
+
+static json_t *query_schema(struct task *t, const json_t *args, struct err *e)
+{
+	struct listing l = {t->monitor, NULL};
+
+	(void)args;
+	json_decref(part_list(t, PART_ANY));
+	task_in_loop(t, make_schema, &l);
+	if (!l.list)
+		err_set(e, ENOMEM, "out of memory");
+	return l.list;
+}
+
+/* ---- people's commands for programs ---- */
+
+static json_t *human(struct task *t, const json_t *args, struct err *e)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *was = t->out;
+	unsigned cpu = t->context->cpu;
+	const json_t *index = json_object_get(args, "cpu-index");
+	json_t *r;
+
+	t->out = open_memstream(&text, &size);
+	if (!t->out) {
+		t->out = was;
+		err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (index)
+		t->context->cpu = (unsigned)json_integer_value(index);
+	hmp_line(t, text_of(args, "command-line"));
+	fclose(t->out);
+	t->out = was;
+	if (index)
+		t->context->cpu = cpu;
+	/* Lines end here as on a terminal: that is what the classic's programs are used to. */
+	FILE *f;
+	char *lines = NULL;
+	f = open_memstream(&lines, &size);
+	for (const char *p = text; f && *p; p++) {
+		if (*p == '\n')
+			fputc('\r', f);
+		fputc(*p, f);
+	}
+	if (f)
+		fclose(f);
+	r = lines ? json_string(lines) : NULL;
+	if (!r && lines)
+		r = json_string("(the output is no text)");
+	free(lines);
+	free(text);
+	return r;
+}
+
+/* ---- the end ---- */
+
+static json_t *quit(struct task *t, const json_t *args, struct err *e)
+{
+	json_t *list, *p;
+	struct err gone = ERR_INIT;
+	size_t n;
+
+	(void)args, (void)e;
+	if (task_offered(t, PART_SUPER, "quit")) {
+		json_decref(part_call(t, PART_SUPER, NULL, "quit", NULL, &gone));
+		return NULL;
+	}
+	/* Whoever ends at once does not answer any more. The machine first, then what serves it. */
+	json_decref(part_call(t, PART_CPU, NULL, "quit", NULL, &gone));
+	list = part_list(t, PART_DISK | PART_NET | PART_VNC);
+	json_array_foreach(list, n, p)
+		json_decref(part_call(t, PART_ANY, text_of(p, "name"), "quit", NULL, &gone));
+	json_decref(list);
+	return NULL;
+}
+
+/* ---- files and descriptors ---- */
+
+int file_create(struct task *t, const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	(void)t;
+	if (fd < 0)
+		err_errno(e, errno, "Could not open '%.400s'", path);
+	return fd;
+}
+
+void file_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+struct named_fd {
+	struct monitor *monitor;
+	const char *name;
+	int fd;
+};
+
+static void put_fd(void *opaque)
+{
+	struct named_fd *n = opaque;
+	json_t *old;
+
+	if (!n->monitor->fds)
+		n->monitor->fds = json_object();
+	old = json_object_get(n->monitor->fds, n->name);
+	if (old)
+		close((int)json_integer_value(old));
+	if (n->fd >= 0)
+		json_object_set_new(n->monitor->fds, n->name, json_integer(n->fd));
+	else if (old)
+		json_object_del(n->monitor->fds, n->name);
+	else
+		n->name = NULL;
+}
+
+static json_t *getfd(struct task *t, const json_t *args, struct err *e)
+{
+	struct named_fd n = {t->monitor, text_of(args, "fdname"), task_take_fd(t)};
+
+	if (n.fd < 0)
+		err_set(e, EBADF, "No file descriptor supplied via SCM_RIGHTS");
+	else if (n.name[0] >= '0' && n.name[0] <= '9')
+		err_set(e, EINVAL, "Parameter 'fdname' expects a name not starting with a digit");
+	if (e->code) {
+		file_close(n.fd);
+		return NULL;
+	}
+	task_in_loop(t, put_fd, &n);
+	return NULL;
+}
+
+static json_t *closefd(struct task *t, const json_t *args, struct err *e)
+{
+	struct named_fd n = {t->monitor, text_of(args, "fdname"), -1};
+
+	task_in_loop(t, put_fd, &n);
+	if (!n.name)
+		err_set(e, ENOENT, "File descriptor named '%.200s' not found", text_of(args, "fdname"));
+	return NULL;
+}
+
+/* Memory to a file: the file is opened here, for emu-cpu opens nothing. */
+static json_t *save(struct task *t, const json_t *args, const char *command, struct err *e)
+{
+	int fd = file_create(t, text_of(args, "filename"), e);
+	json_t *r = fd < 0 ? NULL : part_call_fds(t, PART_CPU, NULL, command, json_deep_copy(args), &fd, 1, NULL, e);
+
+	file_close(fd);
+	return r;
+}
+
+static json_t *memsave(struct task *t, const json_t *args, struct err *e)
+{
+	return save(t, args, "memsave", e);
+}
+
+static json_t *pmemsave(struct task *t, const json_t *args, struct err *e)
+{
+	return save(t, args, "pmemsave", e);
+}
+
+const struct qmp_row qmp_control_rows[] = {
+	{.name = "query-version", .ret = "VersionInfo", .run = query_version},
+	{.name = "query-commands", .ret = "[CommandInfo]", .run = query_commands},
+	{.name = "query-events", .ret = "[EventInfo]", .run = query_events},
+	{.name = "query-qmp-schema", .ret = "[SchemaInfo]", .run = query_schema},
+	{.name = "human-monitor-command", .args = "command-line:str,*cpu-index:int", .ret = "str", .run = human},
+	{.name = "quit", .run = quit},
+	{.name = "getfd", .args = "fdname:str", .run = getfd},
+	{.name = "closefd", .args = "fdname:str", .run = closefd},
+	{.name = "memsave", .args = "val:int,size:int,filename:str,*cpu-index:int", .run = memsave},
+	{.name = "pmemsave", .args = "val:int,size:int,filename:str", .run = pmemsave},
+	{0}};

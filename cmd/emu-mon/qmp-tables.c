@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The lists of QMP's rows. */
+#include "qmp.h"
+
+const struct qmp_row *const qmp_tables[] = {qmp_control_rows, qmp_machine_rows, qmp_device_rows, NULL};
