@@ -51,7 +51,9 @@ $(call present,libssh,SSH)
 $(call present,libiscsi,ISCSI)
 $(call present,glusterfs-api,GLUSTER)
 $(call optional,capstone,isa,CAPSTONE)
-$(call optional,slirp,net,SLIRP)
+# Debian's slirp.pc asks for glib's, which its headers do not need.
+LIBS_net   += $(if $(wildcard /usr/include/slirp/libslirp.h),-lslirp)
+$(foreach f,user user-options user-forward settings,$(eval CFLAGS_cmd/emu-net/$(f) = $(if $(wildcard /usr/include/slirp/libslirp.h),-DHAVE_SLIRP=1)))
 $(call optional,libpng,display,PNG)
 
 # ---- the parts, and who links what (DESIGN.md section 2) ---------------------------------------------------

@@ -153,6 +153,8 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 		prepared = r == 0;
 	}
 	if (r == 0)
+		r = nets_prepare(m, e);
+	if (r == 0)
 		r = machine_build(m, e);
 	if (r == 0 && s->incoming)
 		r = incoming(m, s->incoming, e);

@@ -340,6 +340,11 @@ static int rom_load(struct pci_device *d, struct err *e)
 		return 0;
 	size_t size;
 	uint8_t *data = firmware_load(d->dev.machine, file, &size, e);
+	if (!data && e->code == ENOENT && !d->romfile) {
+		err_print("%s: %s: no boot from it (Debian's package is ipxe-qemu)", d->dev.type->name, e->msg);
+		*e = (struct err)ERR_INIT;
+		return 0;
+	}
 	if (!data)
 		return -e->code;
 	int r = 0;

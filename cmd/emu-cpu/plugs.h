@@ -33,7 +33,11 @@ int drives_prepare(struct machine *m, const char *const *remove, struct err *e);
 /* The server's image has another size now, in bytes. */
 void drive_resized(struct drive *d, uint64_t size);
 
-/* text: id=ID,fd=N or unix=PATH[,packet=on][,vnet_hdr=on] */
+/*
+ * text: id=ID,fd=N or unix=PATH[,packet=on][,vnet_hdr=on]. A path is connected to again when the other end has gone; nets_prepare() is called
+ * after the last one, as drives_prepare().
+ */
 int net_add(struct machine *m, const char *text, struct err *e);
+int nets_prepare(struct machine *m, struct err *e);
 int net_reconnect(struct machine *m, const char *id, int fd, struct err *e);
 #endif

@@ -96,8 +96,9 @@ static const struct opt options[] = {
 	LIST("virtioconsole", "fd=N|unix=PATH|...", AT(virtcon), .help = "a virtio console's byte stream"),
 	LIST("debugcon", "fd=N|unix=PATH|...", AT(debugcon), .help = "the debug console's byte stream (port 0xe9)"),
 	LIST("chardev", "id=ID,fd=N|unix=PATH|...", AT(chardev), .help = "a byte stream for -device ...,chardev=ID"),
-	LIST("net-fd", "id=ID,fd=N|unix=PATH[,vnet_hdr=on]", AT(net), .help = "a network for -device ...,netdev=ID",
-	     .man = "A stream socket carries each frame after its length in 4 bytes, big-endian; a datagram or packet socket one frame a message."),
+	LIST("net-fd", "id=ID,fd=N|unix=PATH[,packet=on][,vnet_hdr=on]", AT(net), .help = "a network for -device ...,netdev=ID",
+	     .man = "A stream socket carries each frame after its length in 4 bytes, big-endian; a datagram or packet socket (packet=on) one frame a message. "
+		    "vnet_hdr=on offers the other end frames with unfinished checksums and large segments; emu-net takes them (emu-net(7))."),
 	STRING("display-socket", "PATH", AT(display_socket), .help = "offer the screens to viewers on this socket; see emu-display(7)",
 	       .def = "cpu.display in the run directory"),
 	STRING("run", "DIR", AT(run_dir), .help = "the machine's run directory", .def = "$XDG_RUNTIME_DIR/emu/NAME with -name, else none"),
