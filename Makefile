@@ -80,6 +80,9 @@ NAMES_emu-user := qemu-x86_64 qemu-i386
 NAMES_emu-img  := qemu-img
 NAMES_emu-nbd  := qemu-nbd
 NAMES_emu-ga   := qemu-ga
+# A script, which finds its Tcl files beside itself or in ../share/emutools.
+SCRIPTS := emu-system
+NAMES_emu-system := qemu-system-x86_64 qemu-system-i386
 
 csources = $(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort)
 $(foreach l,$(LIBDIRS),$(eval SRC_$(l) := $(call csources,lib/$(l))))
@@ -103,7 +106,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 .PHONY: all check deps demo bench fuzz soak install clean units build-fuzz
 
 # ---- man pages: the text of man/NAME.N.in with the program's own option table at @OPTIONS@ ------------------
-MANS := $(patsubst man/%.in,$(BUILD)/man/%,$(foreach p,$(LIVEPROGS),$(wildcard man/$(p).1.in))) $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/*.7))
+MANS := $(patsubst man/%.in,$(BUILD)/man/%,$(foreach p,$(LIVEPROGS) $(SCRIPTS),$(wildcard man/$(p).1.in))) $(patsubst man/%,$(BUILD)/man/%,$(wildcard man/*.7))
 $(BUILD)/man/%.1: man/%.1.in $(BUILD)/bin/%
 	$(call say,MAN,$@)
 	@mkdir -p $(@D)
@@ -114,7 +117,14 @@ $(BUILD)/man/%.7: man/%.7
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-ALLBINS := $(foreach p,$(LIVEPROGS),$(BUILD)/bin/$(p))
+$(SCRIPTS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: share/%
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)ln -srfn share/$* $@
+	@for n in $(NAMES_$*); do ln -sf $* $(@D)/$$n; done
+$(SCRIPTS:%=$(BUILD)/man/%.1): $(wildcard $(SCRIPTS:%=share/%.d/*.tcl))
+
+ALLBINS := $(foreach p,$(LIVEPROGS) $(SCRIPTS),$(BUILD)/bin/$(p))
 all: $(ALLBINS) $(MANS)
 
 $(BUILD)/obj/%.o: %.c
@@ -230,9 +240,12 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
 	for p in $(LIVEPROGS); do install -m755 $(BUILD)/bin/$$p $(DESTDIR)$(PREFIX)/bin/; done
 	$(foreach p,$(LIVEPROGS),$(foreach n,$(NAMES_$(p)),ln -sf $(p) $(DESTDIR)$(PREFIX)/bin/$(n);)):
+	for s in $(SCRIPTS); do install -d $(DESTDIR)$(PREFIX)/share/emutools/$$s.d && install -m644 share/$$s.d/*.tcl $(DESTDIR)$(PREFIX)/share/emutools/$$s.d/ && \
+	    install -m755 share/$$s $(DESTDIR)$(PREFIX)/bin/; done
+	$(foreach p,$(SCRIPTS),$(foreach n,$(NAMES_$(p)),ln -sf $(p) $(DESTDIR)$(PREFIX)/bin/$(n);)):
 	for m in $(MANS); do install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	for p in $(LIVEPROGS); do $(BUILD)/bin/$$p --print-completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; done
+	for p in $(LIVEPROGS) $(SCRIPTS); do $(BUILD)/bin/$$p --print-completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; done
 
 clean:
 	rm -rf build

@@ -1,0 +1,132 @@
+#!/usr/bin/env tclsh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The classic command line is mapped onto the parts as the cases in tests/glue/emu-system/*.cases say, every option of the wrapper's table is
+# in one of them, and so is every row of the classic's list of options (rows.list).
+#
+# A case file:
+#   = WORDS          a command line (a Tcl list; %D is a directory with a.raw, b.raw and q.qcow2)
+#   PART TEXT        the command of emu-PART has TEXT in it, as -print shows it (RUN/x: a name in the run directory, <x>: a descriptor)
+#   plan TEXT        the plan has it, in JSON without spaces
+#   no TEXT          -print has it nowhere
+#   > TEXT           standard output has it
+#   ! TEXT           standard error has this line
+#   ok               nothing more is asked than that it is accepted
+set build [expr {[info exists ::env(BUILD)] ? $::env(BUILD) : "build"}]
+set build [file normalize $build]
+cd [file dirname [file normalize [info script]]]/../..
+set dir [string trim [exec mktemp -d /tmp/emutools-wrap-XXXXXX]]
+foreach name {a.raw b.raw c.raw flash.raw} { exec truncate -s 1M $dir/$name }
+exec $build/bin/emu-img create -q -f qcow2 $dir/q.qcow2 1M
+foreach {name text} {config "\[drive \"cfg\"\]\n  file = \"DIR/a.raw\"\n  format = \"raw\"\n  if = \"none\"\n\[machine\]\n  accel = \"tcg\"\n" secret hunter2 kernel "" events ""} {
+    set handle [open $dir/$name w]
+    puts $handle [string map [list DIR $dir] $text]
+    close $handle
+}
+# The programs that answer questions; what a mapping needs of emu-net is only that it is there.
+file mkdir $dir/bin
+foreach program [glob $build/bin/emu-*] { file link -symbolic $dir/bin/[file tail $program] $program }
+if {![file exists $dir/bin/emu-net]} { file link -symbolic $dir/bin/emu-net /bin/true }
+set n 0
+set failed 0
+proc result {ok sentence {details ""}} {
+    incr ::n
+    puts "[expr {$ok ? "ok" : "not ok"}] $::n - [string map {# {}} $sentence]"
+    if {!$ok} {
+        set ::failed 1
+        foreach line [split $details \n] { puts "# $line" }
+    }
+}
+
+# Standard output, standard error and status of the mapper alone: without the shell around it, which only hands the plan on.
+proc run {words} {
+    set status 0
+    set name [expr {[lindex $words 0] eq "i386" ? "qemu-system-i386" : "qemu-system-x86_64"}]
+    if {$name eq "qemu-system-i386"} { set words [lrange $words 1 end] }
+    if {[catch {exec tclsh share/emu-system.d/main.tcl /usr/bin/$name $::dir/bin {*}$words 2>$::dir/stderr </dev/null} out options]} {
+        set code [dict get $options -errorcode]
+        set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : 255}]
+        set out [regsub {\n?child process exited abnormally$} $out ""]
+    }
+    set handle [open $::dir/stderr]
+    set err [read $handle]
+    close $handle
+    return [list $status $out $err]
+}
+
+proc judge {words wants where} {
+    set words [string map [list %D $::dir] $words]
+    set errors [lsearch -all -inline $wants {! *}]
+    lassign [run [concat $words [expr {[llength $errors] && [lsearch -regexp $wants {^(cpu|nbd|net|mon|plan|no|ok)( |$)}] < 0 ? {} : "-print"}]]] status out err
+    set plan ""
+    regexp {END OF PLAN'\n(.*)\nEND OF PLAN} $out - plan
+    regsub -all {\n\s*} $plan "" plan
+    set plan [regsub -all {([:,]) (["\[\x7b])} $plan {\1\2}]
+    set plan [regsub -all {": (\d|true|false|null)} $plan {":\1}]
+    set trouble {}
+    foreach want $wants {
+        set kind [lindex [split $want] 0]
+        set text [string map [list %D $::dir] [string range $want [string length $kind]+1 end]]
+        switch -- $kind {
+            ! { set good [expr {[string first "\n$text\n" "\n$err"] >= 0}] }
+            > { set good [expr {[string first $text $out] >= 0}] }
+            plan { set good [expr {[string first $text $plan] >= 0}] }
+            no { set good [expr {$plan ne "" && [string first $text $plan] < 0 && [string first $text [join [lsearch -all -inline [split $out \n] "#   *"]]] < 0}] }
+            ok { set good [expr {$plan ne "" && $status == 0}] }
+            default {
+                set good 0
+                foreach line [split $out \n] {
+                    if {[string match "#   emu-$kind *" $line] && [string first $text $line] >= 0} { set good 1 }
+                }
+            }
+        }
+        if {!$good} { lappend trouble "wanted: $kind $text" }
+    }
+    if {[string match "*while executing*" $err]} { lappend trouble "the mapper broke" }
+    if {[llength $errors] == 0 && $status != 0 && ![llength [lsearch -all -glob $wants {> *}]]} { lappend trouble "status $status" }
+    result [expr {![llength $trouble]}] "$where: [join $words]" "[join $trouble \n]\nstdout: [string range $out 0 3000]\nstderr: $err"
+}
+
+set seen ""
+foreach file [lsort [glob tests/glue/emu-system/*.cases]] {
+    set handle [open $file]
+    set words {}
+    set wants {}
+    foreach line [concat [split [read $handle] \n] [list "="]] {
+        if {$line eq "" || [string index $line 0] eq "#"} continue
+        if {[string match "=*" $line]} {
+            if {[llength $wants]} { judge $words $wants [file rootname [file tail $file]] }
+            set words [string range $line 2 end]
+            append seen " $words \n"
+            set wants {}
+        } else {
+            lappend wants $line
+        }
+    }
+    close $handle
+}
+
+# ---- nothing is forgotten ----
+set missing {}
+foreach line [split [exec tclsh share/emu-system.d/main.tcl x $build/bin --print-table] \n] {
+    set fields [split $line \t]
+    if {[lindex $fields 0] eq "option" && ![regexp -- " -[lindex $fields 1]\\M" $seen]} { lappend missing -[lindex $fields 1] }
+}
+result [expr {![llength $missing]}] "every option of the table is in a case" [join $missing]
+set missing {}
+set handle [open tests/glue/emu-system/rows.list]
+foreach row [split [string trim [read $handle]] \n] {
+    # "-drive cache=": the option and a text of its value.
+    set at [string first " " $row]
+    set option [expr {$at < 0 ? $row : [string range $row 0 $at-1]}]
+    set text [expr {$at < 0 ? "" : [string range $row $at+1 end]}]
+    set found 0
+    foreach line [split $seen \n] {
+        if {[string first " $option " $line] >= 0 && ($text eq "" || [string first $text $line] >= 0)} { set found 1; break }
+    }
+    if {!$found} { lappend missing $row }
+}
+close $handle
+result [expr {![llength $missing]}] "every row of the classic's list of options is in a case" [join $missing \n]
+file delete -force $dir
+puts "1..$n"
+exit $failed
