@@ -177,6 +177,15 @@ static json_t *chardev_attach(void *opaque, struct ctl_call *call, const json_t 
 static const struct ctl_command chardev_row = {.name = "x-chardev-attach", .args = id_args, .run = chardev_attach};
 CTL_COMMAND(chardev_row);
 
+static json_t *chardev_break(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	(void)call;
+	serial_break(opaque, json_string_value(json_object_get(args, "id")), e);
+	return NULL;
+}
+static const struct ctl_command break_row = {.name = "x-chardev-break", .args = id_args, .run = chardev_break};
+CTL_COMMAND(break_row);
+
 static json_t *netdev_attach(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
 	int fd = ctl_take_fd(call, 0);

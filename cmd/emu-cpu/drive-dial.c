@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/part.h"
 #include "base/sandbox.h"
 #include "base/sock.h"
 
@@ -43,7 +44,8 @@ static _Noreturn void serve(int sock, const char *const *paths, unsigned count, 
 	close_range(4, ~0u, 0);
 	for (int fd = 0; fd < 2; fd++)
 		close(fd);
-	if (sandbox_enter(SANDBOX_ON, SANDBOX_SOCKET | SANDBOX_CONNECT | SANDBOX_OPEN, &e) < 0)
+	/* The paths are seen from the old root. */
+	if (part_give_up_rights(true, &e) < 0 || sandbox_enter(SANDBOX_ON, SANDBOX_SOCKET | SANDBOX_CONNECT | SANDBOX_OPEN, &e) < 0)
 		_exit(1);
 	for (;;) {
 		uint32_t n;

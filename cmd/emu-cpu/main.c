@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/part.h"
 #include "base/sandbox.h"
 #include "core.h"
 #include "ctl-server.h"
@@ -118,7 +119,7 @@ static int give_up(const struct settings *s, struct err *e)
 {
 	enum sandbox_mode mode;
 
-	if (sandbox_parse(s->sandbox, &mode, e) < 0)
+	if (sandbox_parse(s->sandbox, &mode, e) < 0 || part_give_up_rights(false, e) < 0)
 		return -e->code;
 	if (mode != SANDBOX_OFF && sandbox_drop_capabilities(NULL, e) < 0)
 		return -e->code;
@@ -165,11 +166,7 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 	if (r == 0)
 		r = give_up(s, e);
 	if (r == 0) {
-		if (s->ready_fd >= 0) {
-			if (write((int)s->ready_fd, "READY\n", 6) != 6)
-				err_print("nobody reads READY");
-			close((int)s->ready_fd);
-		}
+		part_ready((int)s->ready_fd);
 		if (!s->config.start_stopped && !s->test_protocol) {
 			machine_lock(m);
 			machine_continue(m);

@@ -12,6 +12,8 @@ struct machine;
 int serial_add(struct machine *m, const char *class_name, const char *text, struct err *e);
 /* A new end for it; the fd becomes the stream's. */
 int serial_reconnect(struct machine *m, const char *id, int fd, struct err *e);
+/* The other end sends a break, which no byte can tell. */
+int serial_break(struct machine *m, const char *id, struct err *e);
 
 /* text: id=ID,nbd=unix:PATH,if=ide|virtio|floppy|pflash|none|…; see emu-cpu(1), -disk. */
 int drive_add(struct machine *m, const char *text, struct err *e);

@@ -218,6 +218,16 @@ int serial_reconnect(struct machine *m, const char *id, int fd, struct err *e)
 	return connect_fds(s, fd, fd, false, e);
 }
 
+int serial_break(struct machine *m, const char *id, struct err *e)
+{
+	struct serial *s = serial_find(m, id);
+
+	if (!s)
+		return err_set(e, ENODEV, "there is no byte stream '%s'", id);
+	event(s, SERIAL_BREAK);
+	return 0;
+}
+
 int serial_add(struct machine *m, const char *class_name, const char *text, struct err *e)
 {
 	struct serial_core *c = core(m);

@@ -56,7 +56,7 @@ struct plan_link {
 	char *id;
 	int type;
 	char *end[2];    /* ids of parts */
-	char *attach[2]; /* ctl command that gives the part a new end; NULL: none, the part is restarted with the other */
+	char *attach[2]; /* ctl command that gives the part a new end; NULL: none, its end hangs up */
 	bool keep;       /* the same pair serves a restarted part */
 };
 

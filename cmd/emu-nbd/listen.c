@@ -79,9 +79,11 @@ int listen_command_line(struct daemon *d, struct err *e)
 {
 	const struct settings *set = d->set;
 	struct listener *l = &d->own;
-	int fd = activated();
+	int fd = set->listen_fd >= 0 ? (int)set->listen_fd : activated();
 
 	if (fd >= 0) {
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			return err_errno(e, errno, "--listen-fd %d", fd);
 		if (set->socket || set->port || set->bind)
 			return err_set(e, EINVAL, "the socket is inherited, so --socket, --port and --bind make no sense");
 	} else if (set->socket) {

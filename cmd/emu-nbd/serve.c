@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/part.h"
 #include "base/sandbox.h"
 #include "base/sock.h"
 #include "crypto/object.h"
@@ -205,16 +206,14 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 		allow |= SANDBOX_CONNECT | SANDBOX_OPEN;
 	if (temporary)
 		allow |= SANDBOX_OPEN;
-	r = sandbox_drop_capabilities(NULL, e);
+	r = part_give_up_rights(false, e);
+	if (r == 0)
+		r = sandbox_drop_capabilities(NULL, e);
 	if (r == 0)
 		r = sandbox_enter((enum sandbox_mode)set->sandbox, allow | SANDBOX_URING | SANDBOX_UNLINK, e);
 	if (r < 0)
 		goto out;
-	if (set->ready_fd >= 0) {
-		if (write((int)set->ready_fd, "READY\n", 6) != 6 && set->verbose)
-			err_print("nobody reads that the server is ready");
-		close((int)set->ready_fd);
-	}
+	part_ready((int)set->ready_fd);
 	ready(say);
 	say = -1;
 	r = loop_run(d.loop);

@@ -69,6 +69,7 @@ static const struct opt options[] = {
 	{'p', "port", OPT_STRING, "PORT", "TCP port to listen on", F(port), .def = "10809"},
 	{'b', "bind", OPT_STRING, "ADDRESS", "address to listen on", F(bind), .def = "0.0.0.0"},
 	{'k', "socket", OPT_STRING, "PATH", "UNIX socket to listen on instead of TCP", F(socket)},
+	{0, "listen-fd", OPT_INT, "FD", "a socket that listens already, instead of a port or path", F(listen_fd), .min = 0, .max = 1048576},
 	{'e', "shared", OPT_CALL, "NUM", "clients at once, 0 for any number", .def = "1", .handler = shared},
 	{'t', "persistent", OPT_FLAG, NULL, "stays when the last client leaves", F(persistent)},
 	{'v', "verbose", OPT_FLAG, NULL, "reports what clients do wrong", F(verbose)},

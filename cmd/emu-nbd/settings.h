@@ -8,13 +8,13 @@
 struct settings {
 	const char *bind, *port, *socket, *export_name, *description, *format, *load_snapshot, *cache, *tls_creds, *tls_hostname,
 		*pid_file, *ctl, *state, *id, *vhost;
-	int64_t shared, partition, ctl_fd, ready_fd, lock_wait, vhost_queues;
+	int64_t shared, partition, listen_fd, ctl_fd, ready_fd, lock_wait, vhost_queues;
 	uint64_t offset;
 	bool persistent, verbose, list, fork, read_only, snapshot, nocache, image_opts, depth, removable;
 	int discard, detect_zeroes, aio, sandbox;
 	struct opt_list objects;
 };
-#define SETTINGS_INIT {.shared = 1, .sandbox = 1, .ctl_fd = -1, .ready_fd = -1, .lock_wait = -1, .vhost_queues = 1}
+#define SETTINGS_INIT {.shared = 1, .sandbox = 1, .listen_fd = -1, .ctl_fd = -1, .ready_fd = -1, .lock_wait = -1, .vhost_queues = 1}
 
 extern const struct opt_table settings_table;
 /* What options exclude each other; words: how many were given beside them. */

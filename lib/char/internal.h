@@ -23,7 +23,10 @@ struct char_class {
 	bool no_mux;
 	int (*check)(const struct char_spec *s, struct err *e); /* what the properties' types do not tell; may be NULL */
 
-	/* Opens and fills c->state. On failure everything is undone. */
+	/*
+	 * Opens and fills c->state; sets c->opened where somebody is there at once. On failure everything is undone. close() says nothing to
+	 * front ends.
+	 */
 	int (*open)(struct chardev *c, const struct char_spec *s, struct err *e);
 	void (*close)(struct chardev *c);
 	/* What is taken now, 0..n. Called only while c->opened. A short one is followed by char_core_writable(). */
@@ -35,6 +38,7 @@ struct char_class {
 	int (*take_fd)(struct chardev *c);
 	void (*set_line)(struct chardev *c, const struct char_line *line);
 	bool (*waiting)(struct chardev *c);
+	void (*keep)(struct chardev *c); /* char_core_keep() once more for all it has */
 };
 
 /* name: as the class or an alias has it; NULL: unknown. */
@@ -64,6 +68,8 @@ struct chardev {
 	char *pty;
 };
 
+#define CHAR_KEPT "listen", "client", "pty" /* what is given to char_core_keep() */
+
 /* ---- from back ends ---- */
 /* How many bytes char_core_input() takes now. */
 size_t char_core_room(struct chardev *c);
@@ -79,5 +85,6 @@ struct objects *char_core_objects(const struct chardev *c);
 void char_core_keep(struct chardev *c, const char *what, int fd); /* under "ID/what"; -1: forget */
 int char_core_take(struct chardev *c, const char *what);
 void char_core_connected(struct chardevs *cs); /* chardevs_waiting() may have changed */
+void char_core_free(struct chardevs *cs, void *p); /* when no callback is under way any more; NULL is allowed */
 
 #endif
