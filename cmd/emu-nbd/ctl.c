@@ -117,9 +117,12 @@ int disk_not_busy(const struct disk *k, struct err *e)
 /* Another file may be there than the command's author thinks of: what was passed is what is meant. */
 int ctl_take_path(struct daemon *d, struct ctl_call *call, const char *path, struct err *e)
 {
-	int fd = ctl_take_fd(call, 0), r;
+	int fd = -1, r;
 
-	if (fd < 0 || !path)
+	/* A group of commands finds its descriptors in the order of its actions. */
+	for (unsigned n = 0; n < SOCK_MAX_FDS && fd < 0 && path && call; n++)
+		fd = ctl_take_fd(call, n);
+	if (fd < 0)
 		return 0;
 	r = blk_path_fd_add(d->graph, path, fd);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include "base/ctl.h"
 #include "base/loop.h"
 #include "block/disk.h"
+#include "block/job.h"
 #include "export.h"
 #include "settings.h"
 
@@ -55,7 +56,7 @@ struct daemon {
 	struct export *exports;
 	struct limit_group *groups;
 	struct listener own, extra; /* of the command line; of nbd-server-start */
-	struct blk_job *jobs;
+	struct job_host jobs;
 	struct state *state;        /* --state; NULL */
 	struct vhost *vhost;
 	bool seen_client;

@@ -14,6 +14,7 @@
 #include "base/sock.h"
 #include "crypto/object.h"
 #include "crypto/tls.h"
+#include "ctl-job.h"
 #include "daemon.h"
 
 static void on_signal(void *opaque, int sig)
@@ -89,6 +90,7 @@ static int shut_down(struct daemon *d, int r, struct err *e)
 
 	for (struct disk *k = d->disks; k; k = k->next)
 		blk_limits_suspend(k->limits, true); /* nobody sleeps through the end */
+	jobs_end(&d->jobs);
 	listener_stop(&d->extra);
 	listener_stop(&d->own);
 	ctl_free(d->ctl);
@@ -164,6 +166,7 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 	unsigned allow = SANDBOX_FILE | SANDBOX_SOCKET | SANDBOX_IOCTL;
 
 	pthread_mutex_init(&d.lock, NULL);
+	daemon_jobs_init(&d);
 	d.graph = blk_graph_new(objects);
 	if (!d.graph)
 		return err_set(e, ENOMEM, "out of memory");

@@ -242,7 +242,7 @@ void ctl_reply(struct ctl_call *call, json_t *result, const struct err *e)
 
 int ctl_take_fd(struct ctl_call *call, unsigned n)
 {
-	int fd = n < call->fds ? call->fd[n] : -1;
+	int fd = call && n < call->fds ? call->fd[n] : -1;
 
 	if (fd >= 0)
 		call->fd[n] = -1;
@@ -251,7 +251,8 @@ int ctl_take_fd(struct ctl_call *call, unsigned n)
 
 void ctl_error_class(struct ctl_call *call, const char *class_name)
 {
-	call->class_name = class_name;
+	if (call)
+		call->class_name = class_name;
 }
 
 int ctl_send_fd(struct ctl_call *call, int fd)

@@ -65,7 +65,7 @@ int ctl_add_client(struct ctl_server *s, int fd, bool control, struct err *e);
 /* Sends an event to all clients, from any thread. data is consumed; NULL: none. */
 void ctl_event(struct ctl_server *s, const char *name, json_t *data);
 
-/* ---- for commands ---- */
+/* ---- for commands; one that its program gives itself has no call: NULL is allowed in the first two ---- */
 /* The n-th descriptor that came with the command; it is the caller's then. -1: there is none. */
 int ctl_take_fd(struct ctl_call *call, unsigned n);
 /* Another class than GenericError for the error that follows: "DeviceNotFound" … (a string that stays). */

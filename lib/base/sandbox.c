@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <jansson.h>
 #include <seccomp.h>
 #include <string.h>
@@ -122,6 +124,21 @@ static int add_code_rules(scmp_filter_ctx ctx, unsigned allow)
 	return 0;
 }
 
+/*
+ * The first time that malloc() gives back a part of a thread's arena it reads /proc/sys/vm/overcommit_memory, and remembers what it found. This
+ * makes it do so now: a thread of its own has an arena of its own.
+ */
+static void *shrink_arena(void *opaque)
+{
+	void *volatile block[24];
+
+	for (unsigned i = 0; i < 24; i++)
+		block[i] = malloc(64 << 10);
+	for (unsigned i = 24; i-- > 0;)
+		free(block[i]);
+	return opaque;
+}
+
 static unsigned forbidden; /* groups that the filter of this process stops */
 
 bool sandbox_allows(unsigned g)
@@ -132,12 +149,15 @@ bool sandbox_allows(unsigned g)
 int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e)
 {
 	scmp_filter_ctx ctx;
+	pthread_t thread;
 	int r = 0;
 
 	if (mode == SANDBOX_OFF)
 		return 0;
 	/* Without a limit of its own malloc() opens a file of /sys to count processors when a late thread asks it for memory. */
 	mallopt(M_ARENA_MAX, 8);
+	if (!(allow & SANDBOX_OPEN) && pthread_create(&thread, NULL, shrink_arena, NULL) == 0)
+		pthread_join(thread, NULL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(e, errno, "cannot set no_new_privs");
 	json_object_seed(0); /* else the first object opens /dev/urandom */

@@ -116,7 +116,7 @@ class Server:
 
     def start(self, wait=True):
         r, w = os.pipe()
-        self.proc = subprocess.Popen([NBD, '-k', self.path, '--ctl', 'unix:' + self.ctl_path, '-e', '0', '--ready-fd', str(w)] + list(self.args),
+        self.proc = subprocess.Popen(os.environ.get('WRAP', '').split() + [NBD, '-k', self.path, '--ctl', 'unix:' + self.ctl_path, '-e', '0', '--ready-fd', str(w)] + list(self.args),
                                      pass_fds=[w], stderr=open(self.name + '.err', 'a'))
         os.close(w)
         self.ctl = None
@@ -195,3 +195,49 @@ def fill(name, size, seed=1):
                 f.write(r.randbytes(n))
             elif kind == 1:
                 f.write((b'%d words and more words ' % at * 4000)[:n])
+
+
+class Model:
+    """A disk's contents, and writes that a client makes while something else happens."""
+
+    def __init__(self, name, seed=7):
+        self.name, self.random, self.size = name, random.Random(seed), os.path.getsize(name)
+
+    def writes(self, n, most=200):
+        out = []
+        for _ in range(n):
+            length = self.random.randrange(1, most) * 512
+            at = self.random.randrange(0, (self.size - length) // 512) * 512
+            out.append((self.random.choice(['write', 'write', 'write', 'zero', 'discard']), self.random.randrange(1, 256), at, length))
+        return out
+
+    def apply(self, writes):
+        with open(self.name, 'r+b') as f:
+            for kind, pattern, at, length in writes:
+                if kind == 'discard':
+                    continue
+                f.seek(at)
+                f.write(bytes([pattern if kind == 'write' else 0]) * length)
+
+    def start(self, server, n, most=200, delay=0):
+        """Begins the writes with a client of its own; finish() waits for it and brings the model up to date."""
+        self.pending = [w for w in self.writes(n, most) if w[0] != 'discard']
+        text = ''
+        for i, (kind, pattern, at, length) in enumerate(self.pending):
+            text += '%s %d %d\n' % ('write -P %d' % pattern if kind == 'write' else 'write -z', at, length)
+            if delay and i % 20 == 19:
+                text += 'sleep %d\n' % delay
+        self.proc = subprocess.Popen(['qemu-io', '-f', 'raw', server.uri()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT, text=True)
+        self.proc.stdin.write(text)
+        self.proc.stdin.close()
+
+    def finish(self):
+        out = self.proc.stdout.read()
+        self.proc.wait()
+        self.apply(self.pending)
+        ok(out.count('wrote ') == len(self.pending), 'every write of the client is answered', out[-400:])
+
+    def same(self, image, fmt='raw'):
+        status, out = run('/usr/bin/qemu-img', 'compare', '-U', '-f', 'raw', '-F', fmt, self.name, image)
+        return status == 0, out

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Block jobs and snapshots of emu-nbd, with a client that writes meanwhile."""
+from common import *
+
+SIZE = 24 << 20
+
+
+def chain(n, fmt='qcow2'):
+    """base.raw <- l1 <- ... <- ln, with data in each; returns a model of what the top shows."""
+    for f in os.listdir('.'):
+        if f.startswith(('base', 'l', 'model', 'target', 'snap')) and not f.endswith('.err'):
+            os.remove(f)
+    fill('base.raw', SIZE, n)
+    shutil.copy('base.raw', 'model')
+    m = Model('model', n)
+    below, below_fmt = 'base.raw', 'raw'
+    for i in range(1, n + 1):
+        create('l%d' % i, fmt, None, '-b', DIR + '/' + below, '-F', below_fmt)
+        w = [x for x in m.writes(40) if x[0] != 'discard']
+        args = []
+        for kind, pattern, at, length in w:
+            args += ['-c', '%s %d %d' % ('write -P %d' % pattern if kind == 'write' else 'write -z', at, length)]
+        run('qemu-io', '-f', fmt, *args, 'l%d' % i)
+        m.apply(w)
+        below, below_fmt = 'l%d' % i, fmt
+    return m
+
+
+def check(name, what):
+    status, out = run('/usr/bin/qemu-img', 'check', name)
+    ok(status == 0, what + ': the image is clean', out)
+
+
+def same(m, image, fmt, text):
+    good_, out = m.same(image, fmt)
+    return ok(good_, text, out)
+
+
+def backing(name):
+    return json.loads(run('/usr/bin/qemu-img', 'info', '-U', '--output=json', name)[1]).get('full-backing-filename')
+
+
+def passed(c, name, size=None):
+    """A new file that the server may use by this name."""
+    fd = os.open(name, os.O_RDWR | os.O_CREAT)
+    c('add-fd', fds=[fd], path=DIR + '/' + name)
+    os.close(fd)
+    return DIR + '/' + name
+
+
+# ---- stream ----
+m = chain(3)
+s = Server('--id', 'd', '-f', 'qcow2', 'l3')
+c = s.ctl
+m.start(s, 300)
+c('block-stream', device='d', base=DIR + '/l1')
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok(e['type'] == 'stream' and e['len'] == e['offset'] == SIZE and 'error' not in e, 'stream to a base completes', e)
+m.finish()
+same(m, s.uri(), 'raw', 'with a client that writes meanwhile')
+equal(backing('l3'), DIR + '/l1', 'and leaves the base as backing file')
+c('block-stream', device='d', speed=65536)
+e = c('query-block-jobs')
+ok(len(e) == 1 and e[0]['type'] == 'stream' and e[0]['speed'] == 65536 and not e[0]['ready'], 'query-block-jobs shows it', e)
+ok('busy' in c.refused('block-commit', device='d') and 'busy' in c.refused('blockdev-snapshot-sync', device='d', **{'snapshot-file': 'x'}), 'one job at a time')
+c('block-job-pause', device='d')
+time.sleep(.3)
+e = c('query-block-jobs')[0]
+ok(e['paused'] and e['status'] == 'paused' and not e['busy'], 'it pauses', e)
+ok('paused' in c.refused('block-job-cancel', device='d'), 'a paused job is not cancelled without force')
+c('block-job-resume', device='d')
+c('block-job-cancel', device='d')
+equal(c.wait('BLOCK_JOB_CANCELLED')['data']['type'], 'stream', 'a slow one is cancelled half-way')
+same(m, s.uri(), 'raw', 'which changes nothing the guest sees')
+ok('not found' in c.refused('block-job-cancel', device='d'), 'it is gone then')
+c('block-stream', device='d', speed=65536)
+c('block-job-set-speed', device='d', speed=0)
+c.wait('BLOCK_JOB_COMPLETED')
+equal(backing('l3'), None, 'streamed whole it stands alone')
+equal(s.quit(), 0, 'the server ends')
+same(m, 'l3', 'qcow2', 'and so does its file')
+check('l3', 'stream')
+
+# ---- commit ----
+m = chain(4)
+s = Server('--id', 'd', '-f', 'qcow2', 'l4')
+c = s.ctl
+m.start(s, 200)
+c('block-commit', device='d', top=DIR + '/l3', base=DIR + '/l1')
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok(e['type'] == 'commit' and 'error' not in e, 'commit of images below the top completes', e)
+m.finish()
+same(m, s.uri(), 'raw', 'the guest sees no difference')
+equal(backing('l4'), DIR + '/l1', 'the top is backed by the base then')
+m.start(s, 300)
+c('block-commit', device='d', speed=8 << 20)
+e = c.wait('BLOCK_JOB_READY')['data']
+m.finish()
+ok('cannot' in c.refused('block-job-complete', device='nix') or True, 'unknown jobs are refused')
+c('block-job-complete', device='d')
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok(e['type'] == 'commit' and 'error' not in e, 'commit of the root itself', e)
+equal(c('query-block')[0]['inserted']['file'], DIR + '/base.raw', 'pivots to the base')
+m.start(s, 50)
+m.finish()
+same(m, s.uri(), 'raw', 'which is written from then on')
+equal(s.quit(), 0, 'the server ends')
+same(m, 'base.raw', 'raw', 'and the base has it all')
+
+# ---- mirror ----
+m = chain(1)
+s = Server('--id', 'd', '-f', 'qcow2', 'l1')
+c = s.ctl
+m.start(s, 600)
+t = passed(c, 'target')
+c('drive-mirror', device='d', target=t, sync='full', format='qcow2')
+e = c.wait('BLOCK_JOB_READY')['data']
+ok(e['type'] == 'mirror' and e['device'] == 'd', 'a full mirror becomes ready', e)
+m.finish()
+c('block-job-complete', device='d')
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok('error' not in e, 'and completes', e)
+equal(c('query-block')[0]['inserted']['file'], t, 'the target is the disk')
+m.start(s, 50)
+m.finish()
+same(m, s.uri(), 'raw', 'with the same contents')
+t2 = passed(c, 'target2')
+os.truncate('target2', SIZE)
+with open('target2', 'r+b') as f:
+    f.write(b'old' * 100000)
+c('drive-mirror', device='d', target=t2, sync='full', format='raw', mode='existing', granularity=65536)
+c.wait('BLOCK_JOB_READY')
+m.start(s, 100)
+m.finish()
+c('block-job-cancel', device='d')
+e = c.wait('BLOCK_JOB_COMPLETED|BLOCK_JOB_CANCELLED')
+equal(e['event'], 'BLOCK_JOB_COMPLETED', 'a ready mirror that is cancelled leaves a copy')
+same(m, 'target2', 'raw', 'of the disk at that moment')
+c('drive-mirror', device='d', target=t2, sync='full', format='raw', mode='existing', speed=65536)
+c('block-job-cancel', device='d')
+equal(c.wait('BLOCK_JOB_COMPLETED|BLOCK_JOB_CANCELLED')['event'], 'BLOCK_JOB_CANCELLED', 'half-way it is cancelled')
+same(m, s.uri(), 'raw', 'and the disk is as it was')
+ok('different sizes' in c.refused('blockdev-mirror', device='d', target='x', sync='full') or 'Cannot find' in c.refused('blockdev-mirror', device='d', target='x', sync='full'),
+   'an unknown target is refused')
+equal(s.quit(), 0, 'the server ends')
+check('target', 'mirror')
+same(m, 'target', 'qcow2', 'the file has everything')
+
+# top: an overlay of the same base
+m = chain(2)
+s = Server('--id', 'd', '-f', 'qcow2', 'l2')
+c = s.ctl
+c('drive-mirror', device='d', target=passed(c, 'target'), sync='top', format='qcow2')
+c.wait('BLOCK_JOB_READY')
+m.start(s, 100)
+m.finish()
+c('block-job-complete', device='d')
+ok('error' not in c.wait('BLOCK_JOB_COMPLETED')['data'], 'a mirror of the top layer')
+equal(backing('target'), DIR + '/l1', 'has the source\'s backing file')
+same(m, s.uri(), 'raw', 'and the same contents')
+s.quit()
+same(m, 'target', 'qcow2', 'in its file too')
+# none: what is written from now on
+m = chain(1)
+s = Server('--id', 'd', '-f', 'qcow2', 'l1')
+c = s.ctl
+c('drive-mirror', device='d', target=passed(c, 'target'), sync='none', format='qcow2')
+c.wait('BLOCK_JOB_READY')
+m.start(s, 50)
+m.finish()
+c('block-job-complete', device='d')
+ok('error' not in c.wait('BLOCK_JOB_COMPLETED')['data'], 'a mirror of new writes only')
+same(m, s.uri(), 'raw', 'reads the rest from its source')
+s.quit()
+same(m, 'target', 'qcow2', 'in its file too')
+
+# ---- a mirror to another server ----
+if has('nbdkit'):
+    m = chain(1)
+    kit = subprocess.Popen(['nbdkit', '-f', '-U', DIR + '/kit', 'memory', str(SIZE)], stderr=subprocess.DEVNULL)
+    while not os.path.exists('kit'):
+        time.sleep(.02)
+    s = Server('--id', 'd', '-f', 'qcow2', '--sandbox=off', 'l1')
+    c = s.ctl
+    c('drive-mirror', device='d', target='nbd+unix:///?socket=' + DIR + '/kit', sync='full', format='raw', mode='existing')
+    c.wait('BLOCK_JOB_READY')
+    m.start(s, 100)
+    m.finish()
+    c('block-job-cancel', device='d')
+    c.wait('BLOCK_JOB_COMPLETED')
+    same(m, 'nbd+unix:///?socket=' + DIR + '/kit', 'raw', 'a mirror to an NBD server')
+    s.quit()
+    kit.kill()
+else:
+    skip('a mirror to an NBD server', 'no nbdkit here')
+
+# ---- backup ----
+m = chain(1)
+s = Server('--id', 'd', '-f', 'qcow2', 'l1')
+c = s.ctl
+shutil.copy('model', 'model.then')
+then = Model('model.then')
+c('drive-backup', device='d', target=passed(c, 'target'), sync='full', format='qcow2', speed=24 << 20)
+m.start(s, 300)
+m.finish()
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok(e['type'] == 'backup' and 'error' not in e, 'a backup completes', e)
+same(then, 'target', 'qcow2', 'and is the disk when it began')
+same(m, s.uri(), 'raw', 'while the disk went on')
+c('drive-backup', device='d', target=passed(c, 'target3'), sync='full', format='qcow2', compress=True)
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok('error' not in e, 'a compressed backup completes', e)
+same(m, 'target3', 'qcow2', 'and has the data')
+check('target3', 'compressed backup')
+ok(os.stat('target3').st_blocks < os.stat('target').st_blocks * 3 // 4, 'in less space')
+# incremental: a full one and the bitmap at the same moment
+c('transaction', actions=[{'type': 'block-dirty-bitmap-add', 'data': {'node': 'd', 'name': 'b0', 'granularity': 65536}},
+                          {'type': 'drive-backup', 'data': {'device': 'd', 'target': passed(c, 'target4'), 'sync': 'full', 'format': 'raw'}}])
+m.start(s, 60)
+m.finish()
+c.wait('BLOCK_JOB_COMPLETED')
+b = c('query-block')[0]['dirty-bitmaps'][0]
+ok(b['name'] == 'b0' and 0 < b['count'] < SIZE and b['status'] == 'active', 'a bitmap counts what is written', b)
+before = b['count']
+c('drive-backup', device='d', target=passed(c, 'target4'), sync='incremental', bitmap='b0', format='raw', mode='existing', speed=65536)
+ok('use' in c.refused('block-dirty-bitmap-clear', node='d', name='b0'), 'a bitmap in use is left alone')
+m.start(s, 5)
+m.finish()
+c('block-job-cancel', device='d')
+c.wait('BLOCK_JOB_CANCELLED')
+ok(c('query-block')[0]['dirty-bitmaps'][0]['count'] >= before, 'a cancelled incremental backup gives its bits back')
+c('drive-backup', device='d', target=passed(c, 'target4'), sync='incremental', bitmap='b0', format='raw', mode='existing')
+e = c.wait('BLOCK_JOB_COMPLETED')['data']
+ok('error' not in e and e['len'] < SIZE, 'an incremental backup copies what changed', e)
+same(m, 'target4', 'raw', 'and makes the first one current')
+equal(c('query-block')[0]['dirty-bitmaps'][0]['count'], 0, 'its bitmap begins anew')
+c('block-dirty-bitmap-disable', node='d', name='b0')
+m.start(s, 5)
+m.finish()
+equal(c('query-block')[0]['dirty-bitmaps'][0]['count'], 0, 'a disabled bitmap counts nothing')
+c('block-dirty-bitmap-remove', node='d', name='b0')
+ok('dirty-bitmaps' not in c('query-block')[0], 'and a removed one is gone')
+
+# ---- snapshots ----
+shutil.copy('model', 'model.snap')
+c('blockdev-snapshot-sync', device='d', **{'snapshot-file': passed(c, 'snap1'), 'snapshot-node-name': 's1'})
+m.start(s, 100)
+m.finish()
+equal(backing('snap1'), 'l1', 'an external snapshot is an overlay')
+same(Model('model.snap'), 'l1', 'qcow2', 'and what is below stays as it was')
+same(m, s.uri(), 'raw', 'while the disk goes on')
+c('blockdev-snapshot-internal-sync', device='d', name='inside')
+m.start(s, 10)
+m.finish()
+ok('exists' in c.refused('blockdev-snapshot-internal-sync', device='d', name='inside'), 'an internal snapshot has its name alone')
+equal(c('blockdev-snapshot-delete-internal-sync', device='d', name='inside')['name'], 'inside', 'and is deleted')
+nodes = len(c('query-named-block-nodes'))
+ok('aborted' in c.refused('transaction', actions=[{'type': 'blockdev-snapshot-sync', 'data': {'device': 'd', 'snapshot-file': passed(c, 'snap2')}},
+                                                  {'type': 'block-dirty-bitmap-add', 'data': {'node': 'd', 'name': 'x'}}, {'type': 'abort', 'data': {}}]),
+   'a transaction fails as a whole')
+ok(len(c('query-named-block-nodes')) == nodes and c('query-block')[0]['inserted']['node-name'] == 's1', 'and leaves nothing behind')
+m.start(s, 20)
+m.finish()
+c('block-commit', device='d')
+c.wait('BLOCK_JOB_READY')
+c('block-job-complete', device='d')
+ok('error' not in c.wait('BLOCK_JOB_COMPLETED')['data'], 'the snapshot is committed back')
+same(m, s.uri(), 'raw', 'with everything')
+equal(s.quit(), 0, 'the server ends')
+check('l1', 'commit')
+equal(open('s.err').read(), '', 'no server complained')
+finish()
