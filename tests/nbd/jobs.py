@@ -64,8 +64,11 @@ e = c('query-block-jobs')
 ok(len(e) == 1 and e[0]['type'] == 'stream' and e[0]['speed'] == 65536 and not e[0]['ready'], 'query-block-jobs shows it', e)
 ok('busy' in c.refused('block-commit', device='d') and 'busy' in c.refused('blockdev-snapshot-sync', device='d', **{'snapshot-file': 'x'}), 'one job at a time')
 c('block-job-pause', device='d')
-time.sleep(.3)
-e = c('query-block-jobs')[0]
+for _ in range(100):
+    e = c('query-block-jobs')[0]
+    if e['status'] == 'paused':
+        break
+    time.sleep(.1)
 ok(e['paused'] and e['status'] == 'paused' and not e['busy'], 'it pauses', e)
 ok('paused' in c.refused('block-job-cancel', device='d'), 'a paused job is not cancelled without force')
 c('block-job-resume', device='d')
