@@ -26,7 +26,8 @@ struct acpi_tables {
 	uint32_t table;  /* offset of the one that is being made */
 	uint32_t listed[LISTED];
 	unsigned count;
-	bool failed;
+	bool failed, has_maker;
+	uint8_t maker[14];
 };
 
 static void append(struct acpi_tables *t, struct bytes *b, const void *p, size_t n)
@@ -153,6 +154,12 @@ void acpi_table_checksum(struct acpi_tables *t, uint32_t offset, uint32_t size, 
 
 /* ---- tables ---- */
 
+void acpi_tables_maker(struct acpi_tables *t, const uint8_t maker[14])
+{
+	memcpy(t->maker, maker, sizeof t->maker);
+	t->has_maker = true;
+}
+
 uint32_t acpi_table_begin(struct acpi_tables *t, const char signature[4], uint8_t revision)
 {
 	acpi_put_zero(t, -t->blob.size & 15);
@@ -161,9 +168,13 @@ uint32_t acpi_table_begin(struct acpi_tables *t, const char signature[4], uint8_
 	acpi_put(t, 0, 4); /* length */
 	acpi_put(t, revision, 1);
 	acpi_put(t, 0, 1); /* checksum */
-	acpi_put_bytes(t, "EMUTLS", 6);
-	acpi_put_bytes(t, "EMU ", 4);
-	acpi_put_bytes(t, signature, 4);
+	if (t->has_maker && (!memcmp(signature, "RSDT", 4) || !memcmp(signature, "FACP", 4))) {
+		acpi_put_bytes(t, t->maker, sizeof t->maker);
+	} else {
+		acpi_put_bytes(t, "EMUTLS", 6);
+		acpi_put_bytes(t, "EMU ", 4);
+		acpi_put_bytes(t, signature, 4);
+	}
 	acpi_put(t, 1, 4);
 	acpi_put_bytes(t, "EMUT", 4);
 	acpi_put(t, 1, 4);

@@ -17,6 +17,12 @@ struct acpi_tables;
 struct acpi_tables *acpi_tables_new(void); /* NULL: out of memory */
 void acpi_tables_free(struct acpi_tables *t);
 
+/*
+ * The makers' names in the root table and the FADT: 14 bytes, identifier and table identifier, as a SLIC brings them (Microsoft's OEM activation
+ * compares them). Before those tables begin.
+ */
+void acpi_tables_maker(struct acpi_tables *t, const uint8_t maker[14]);
+
 /* A table with the standard header: begin, add its body, end. begin returns its offset, which pointers name. */
 uint32_t acpi_table_begin(struct acpi_tables *t, const char signature[4], uint8_t revision);
 void acpi_table_end(struct acpi_tables *t);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/keyval.h"
 #include "core.h"
+#include "numa.h"
 
 extern const struct board *const __start_board_types[] __attribute__((weak));
 extern const struct board *const __stop_board_types[] __attribute__((weak));
@@ -45,6 +46,13 @@ const struct board *board_at(unsigned n)
 
 struct region *machine_ram(struct machine *m, const char *name, struct err *e)
 {
+	if (m->numa && m->numa->memdev[0]) {
+		if (m->config.memory_backend)
+			err_set(e, EINVAL, "memory-backend= and -numa node,memdev= exclude each other");
+		else
+			m->ram = numa_ram(m, name, e);
+		return m->ram;
+	}
 	if (!m->config.memory_backend) {
 		m->ram = region_new_ram(m, name, m->config.ram_size, e);
 		return m->ram;

@@ -94,7 +94,8 @@ int boot_order_publish(struct machine *m, bool strict, struct err *e)
 		m->boot_order = b->next;
 		free(b);
 	}
-	if (strict)
+	/* Strict is about bootindex: without any the old order holds, and whatever can be booted is. */
+	if (strict && p != text)
 		p += sprintf(p, "HALT\n");
 	int r = 0;
 	if (p != text) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core.h"
+#include "numa.h"
 
 struct hook {
 	void (*fn)(void *opaque);
@@ -409,6 +410,7 @@ void machine_free(struct machine *m)
 	for (const struct prop *p = m->board ? m->board->props : NULL; p && p->name && m->options; p++)
 		prop_free(m->options, p);
 	free(m->options);
+	numa_free(m->numa);
 	free(m->parts);
 	pthread_mutex_destroy(&m->lock);
 	pthread_mutex_destroy(&m->turn);

@@ -86,6 +86,7 @@ struct machine {
 	struct ctl_server *ctl;
 	char *ctl_name, *display_name; /* of the sockets */
 	struct boot_entry *boot_order; /* boot-order.h */
+	struct numa *numa;        /* numa.h; NULL: all is one node */
 	struct display *displays;      /* screens, the machine's own first */
 	struct parts *parts;      /* the core's own lists (core.h) */
 };

@@ -394,7 +394,7 @@ static void processor(struct smbios *s, const struct smbios_board *b, unsigned n
 	put(s, 35, cores, 1), put(s, 36, cores, 1), put(s, 37, threads, 1);
 	put(s, 38, 2, 2); /* characteristics unknown */
 	put(s, 40, 1, 2);
-	snprintf(socket, sizeof socket, "%s %2x", prefix, n);
+	snprintf(socket, sizeof socket, "%s%2x", prefix, n);
 	text(s, 4, socket);
 	text(s, 16, version ? version : b->version);
 	texts(s, TYPE_PROCESSOR, (const char *const[]){"sock_pfx", "version", NULL});

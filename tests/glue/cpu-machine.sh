@@ -96,8 +96,6 @@ refused('a word that is no option', "'disk.img' is no option", '-machine', 'none
 refused('-sandbox', "'maybe' is not accepted", '-machine', 'none', '-sandbox', 'maybe')
 refused('-icount', 'not built in', '-machine', 'none', '-icount', '3')
 refused('-dfilter', 'not built in', '-machine', 'none', '-dfilter', '0..1')
-refused('-numa', 'not built in', '-machine', 'pc', '-numa', 'node')
-refused('-acpitable', 'not built in', '-machine', 'pc', '-acpitable', 'file=x')
 refused('-usb', 'no USB controllers', '-machine', 'pc', '-usb')
 refused('-dtb', 'no device tree', '-machine', 'pc', '-dtb', 'x')
 refused('memory of nothing', 'needs memory', '-machine', 'none', '-m', '0')

@@ -450,6 +450,8 @@ static void waet(struct acpi_tables *t)
 int pc_acpi_build(struct acpi_tables *t, const struct pc_acpi *p, struct err *e)
 {
 	uint32_t facs_at = facs(t), dsdt_at = 0;
+	if (p->maker)
+		acpi_tables_maker(t, p->maker);
 	int r = dsdt(t, p, &dsdt_at, e);
 	if (r)
 		return r;
@@ -457,9 +459,10 @@ int pc_acpi_build(struct acpi_tables *t, const struct pc_acpi *p, struct err *e)
 	madt(t, p);
 	if (p->hpet)
 		hpet(t);
-	if (p->nodes > 1) {
+	if (p->nodes) {
 		srat(t, p);
-		slit(t, p);
+		if (p->nodes > 1)
+			slit(t, p);
 	}
 	waet(t);
 	for (unsigned i = 0; i < p->users; i++) {

@@ -27,6 +27,7 @@ struct pc_acpi {
 	const void *const *user;  /* -acpitable: complete tables */
 	const uint32_t *user_size;
 	unsigned users;
+	const uint8_t *maker;     /* 14 bytes for RSDT and FADT; NULL: our own */
 };
 
 struct acpi_tables;

@@ -17,7 +17,9 @@
 #include "isa/x86/system.h"
 #include "../dev/ide/piix3-ide.h"
 #include "../drive.h"
+#include "../acpi-user.h"
 #include "../isa-bus.h"
+#include "../numa.h"
 #include "../pc-chips.h"
 #include "../serial.h"
 #include "../smbios.h"
@@ -498,6 +500,44 @@ static void le64(uint8_t *p, uint64_t v)
 		p[i] = (uint8_t)(v >> (8 * i));
 }
 
+/* Where the nodes' memory lies: without the hole below 1 MiB, and in two pieces where PCI's hole cuts a node. At most two more than nodes. */
+static unsigned numa_ranges(const struct pc *p, const struct numa *n, struct pc_numa_range *range)
+{
+	const uint64_t video = 0xa0000, mib = 0x100000;
+	unsigned count = 0;
+	uint64_t at = 0;
+	for (unsigned i = 0; i < n->nodes; i++) {
+		uint64_t end = at + n->mem[i];
+		while (at < end) {
+			uint64_t stop = end;
+			if (at < video && stop > video)
+				stop = video;
+			else if (at < p->below_4g && stop > p->below_4g)
+				stop = p->below_4g;
+			range[count++] = (struct pc_numa_range){at < p->below_4g ? at : 4 * GIB + (at - p->below_4g), stop - at, i};
+			at = stop == video ? (end < mib ? end : mib) : stop;
+		}
+	}
+	return count;
+}
+
+/* For firmware that makes tables of its own: nodes, each processor's by its APIC identifier, each node's memory. */
+static void numa_tell(struct machine *m, struct pc *p)
+{
+	const struct numa *n = m->numa;
+	unsigned ids = p->apic_id[m->cpus - 1] + 1;
+	uint8_t *t = calloc(1 + ids + n->nodes, 8);
+	if (!t)
+		return;
+	le64(t, n->nodes);
+	for (unsigned i = 0; i < m->cpus; i++)
+		le64(t + 8 * (1 + p->apic_id[i]), n->cpu_node[i]);
+	for (unsigned i = 0; i < n->nodes; i++)
+		le64(t + 8 * (1 + ids + i), n->mem[i]);
+	fw_cfg_add_bytes(m, KEY_NUMA, t, 8 * (1 + ids + n->nodes));
+	free(t);
+}
+
 static int firmware_tell(struct machine *m, struct pc *p, struct err *e)
 {
 	uint8_t map[40] = {0}; /* e820 entries: start, length, kind */
@@ -507,6 +547,8 @@ static int firmware_tell(struct machine *m, struct pc *p, struct err *e)
 	fw_cfg_add_u64(m, KEY_RAM, p->below_4g);
 	fw_cfg_add_u16(m, KEY_NOGRAPHIC, !m->config.graphics);
 	fw_cfg_add_u32(m, KEY_IRQ0_OVERRIDE, 1);
+	if (m->numa)
+		numa_tell(m, p);
 	le64(map + 8, p->below_4g);
 	map[16] = 1;
 	le64(map + 20, 4 * GIB);
@@ -579,7 +621,25 @@ static int acpi_tell(struct machine *m, struct pc *p, struct err *e)
 	a.hole64_end = 1ull << HOLE64_SIZE_BITS;
 	memcpy(a.serial, p->serial, sizeof a.serial);
 	memcpy(a.parallel, p->parallel, sizeof a.parallel);
-	return pc_acpi_publish(m, &a, e);
+	struct pc_numa_range range[NUMA_NODES_MAX + 2];
+	if (m->numa) {
+		a.cpu_node = m->numa->cpu_node;
+		a.nodes = m->numa->nodes;
+		a.distance = m->numa->distance;
+		a.range = range;
+		a.ranges = numa_ranges(p, m->numa, range);
+	}
+	struct acpi_user user;
+	int r = acpi_user_read(m, &user, e);
+	if (!r) {
+		a.user = (const void *const *)user.table;
+		a.user_size = user.size;
+		a.users = user.count;
+		a.maker = user.slic ? user.slic + 10 : NULL;
+		r = pc_acpi_publish(m, &a, e);
+	}
+	acpi_user_free(&user);
+	return r;
 }
 
 /* -option-rom FILE[,bootindex=N] and -fw_cfg [name=]NAME,file=PATH|string=TEXT. */
@@ -642,11 +702,6 @@ static int user_files(struct machine *m, struct err *e)
 /* What the command line can say and these boards cannot do. */
 static int refuse(const struct machine_config *c, struct err *e)
 {
-	if (c->numa.count)
-		return err_set(e, ENOTSUP, "-numa %s: NUMA nodes are not built in; without it all memory and processors are one node", c->numa.item[0]);
-	if (c->acpitable.count)
-		return err_set(e, ENOTSUP, "-acpitable %s: further ACPI tables are not built in; -fw_cfg can hand a file to the firmware",
-			       c->acpitable.item[0]);
 	if (c->usb)
 		return err_set(e, ENOTSUP, "-usb: there are no USB controllers yet; keyboard and mouse are PS/2");
 	if (c->dtb)
@@ -659,6 +714,8 @@ static int refuse(const struct machine_config *c, struct err *e)
 static int common_begin(struct machine *m, struct pc *p, struct err *e)
 {
 	int r = refuse(&m->config, e);
+	if (!r)
+		r = numa_parse(m, e);
 	if (!r)
 		r = memory_make(m, p, e);
 	if (!r)

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-quick = True
+quick = False
 
 
 def run(t):
