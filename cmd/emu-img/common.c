@@ -58,19 +58,6 @@ int img_cache_flags(const char *mode, unsigned *flags)
 	return -EINVAL;
 }
 
-void img_probe_warning(const struct blk *b, const char *name)
-{
-	if (!(b->flags & BLK_PROBED) || strcmp(b->fmt->name, "raw") || !blk_writable(b))
-		return;
-	fflush(stdout);
-	fprintf(stderr,
-		"WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
-		"         Automatically detecting the format is dangerous for raw images, write operations on block 0 will be "
-		"restricted.\n"
-		"         Specify the 'raw' format explicitly to remove the restrictions.\n",
-		name);
-}
-
 int img_open(struct img *m, const char *name, bool image_opts, const char *fmt, unsigned flags, struct blk **b)
 {
 	struct err e = ERR_INIT;
@@ -107,7 +94,7 @@ int img_open(struct img *m, const char *name, bool image_opts, const char *fmt, 
 		img_fail(&e);
 		return r;
 	}
-	img_probe_warning(*b, name);
+	blk_warn_probed(*b, name);
 	return 0;
 }
 

@@ -86,5 +86,4 @@ void img_print_snapshots(struct blk_snapshot *list, unsigned count);
 int img_parse_size(const char *text, uint64_t *size); /* reports */
 /* snapshot.id=..,snapshot.name=.. or ID_OR_NAME; switches b to it */
 int img_load_snapshot(struct blk *b, const char *param, struct err *e);
-void img_probe_warning(const struct blk *b, const char *name);
 #endif

@@ -136,6 +136,7 @@ int image_open(const struct settings *s, struct blk_graph *g, const char *file, 
 	if (r < 0)
 		return err_prefix(e, "Failed to open '%s'", file);
 	i->remote = is_remote(i->blk);
+	blk_warn_probed(i->blk, s->image_opts ? blk_filename(i->blk) : file);
 	if (s->load_snapshot)
 		r = load_snapshot(i->blk, s->load_snapshot, e);
 	if (r == 0 && s->snapshot)

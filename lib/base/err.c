@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *program = "emu";
 
@@ -86,9 +87,23 @@ const char *err_program(void)
 	return program;
 }
 
+/* "PROGRAM: ", and the time before it where EMU_TIMESTAMPS asks for that (-msg timestamp=on). */
+static void begin(void)
+{
+	const char *wanted = getenv("EMU_TIMESTAMPS");
+	struct timespec now;
+	struct tm tm;
+
+	if (wanted && !strcmp(wanted, "on") && clock_gettime(CLOCK_REALTIME, &now) == 0 && gmtime_r(&now.tv_sec, &tm))
+		fprintf(stderr, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			tm.tm_sec, now.tv_nsec / 1000);
+	fprintf(stderr, "%s: ", program);
+}
+
 void err_report(const struct err *e)
 {
-	fprintf(stderr, "%s: %s\n", program, e->msg);
+	begin();
+	fprintf(stderr, "%s\n", e->msg);
 	if (e->hint[0])
 		fprintf(stderr, "%s\n", e->hint);
 }
@@ -97,7 +112,7 @@ void err_print(const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "%s: ", program);
+	begin();
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -108,7 +123,7 @@ void die(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "%s: ", program);
+	begin();
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);

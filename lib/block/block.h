@@ -302,6 +302,8 @@ int blk_iscsi_defaults(struct blk_graph *g, const json_t *props, struct err *e);
 /* The text of --object: type "iscsi" for the above, all others go to the graph's objects (crypto/object.h). */
 int blk_object_add_text(struct blk_graph *g, const char *text, struct err *e);
 /* Warnings (missing backing format and the like): printed to stderr as "PROGRAM: warning: ..." unless turned off. */
+/* Where the guess at an image's format was raw and it can be written: says that it is better given. */
+void blk_warn_probed(const struct blk *b, const char *name);
 void blk_warn(struct blk_graph *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*

@@ -8,6 +8,7 @@
  * A disk consists of sectors: where a file ends within one, the rest of it reads as zeros.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "block/block.h"
 
@@ -49,6 +50,21 @@ static int raw_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
 
 	memset((uint8_t *)buf + have, 0, length - have);
 	return blk_pread(b->file, at, have, buf);
+}
+
+void blk_warn_probed(const struct blk *b, const char *name)
+{
+	while (b && strcmp(b->fmt->name, "raw"))
+		b = b->file;
+	if (!b || !(b->flags & BLK_PROBED) || !blk_writable(b))
+		return;
+	fflush(stdout);
+	fprintf(stderr,
+		"WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
+		"         Automatically detecting the format is dangerous for raw images, write operations on block 0 will be "
+		"restricted.\n"
+		"         Specify the 'raw' format explicitly to remove the restrictions.\n",
+		name);
 }
 
 struct look {

@@ -84,14 +84,20 @@ proc ports_default {} {
 proc ports_make {} {
     set args {}
     foreach item [items chardev] { lappend ::plan_chardevs [fdset_names [keyval_text [dict get $item kv] backend]] }
-    foreach {class option} {serial serial parallel parallel virtcon virtioconsole} {
+    foreach class {serial parallel} {
         set n 0
         foreach {at device} $::ports($class) {
             if {$device eq "none"} continue
             chardev_known $at $device
-            lappend args -$option [stream_add $class$n $device $at]
+            lappend args -$class [stream_add $class$n $device $at]
             incr n
         }
+    }
+    foreach {at device} $::ports(virtcon) {
+        if {$device eq "none"} continue
+        chardev_known $at $device
+        lappend args -chardev [stream_add virtcon0 $device $at]
+        lappend ::cpu_devices virtio-serial-pci virtconsole,chardev=virtcon0
     }
     if {[info exists ::debugcon]} {
         lassign $::debugcon at device

@@ -85,7 +85,7 @@ proc main {} {
         say "$::no_viewer, so nobody sees the screen"
         puts stderr "$::viewer_hint"
     }
-    puts -nonewline "\x1e[json_line $plan]"
+    puts -nonewline "\x1e[environment]\n[json_line $plan]"
 }
 
 main

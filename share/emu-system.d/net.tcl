@@ -229,13 +229,11 @@ proc net_part {name} {
     if {![file executable [file join $::bin_dir emu-net]]} {
         fail "[dict get $::net($name) at]: emu-net is not installed here, which makes networks" "-nic none runs without one"
     }
-    set args {}
-    foreach backend [dict get $::net($name) backends] { lappend args --backend [fdset_names $backend] }
-    set sockets {}
-    foreach plug [dict get $::net($name) plugs] {
-        lappend args --plug id=$plug,unix:[token run $plug.net]
-    }
+    set args [list --ctl [token run $name.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready] --state [token run $name.state]]
+    if {$::sandbox ne ""} { lappend args --sandbox $::sandbox }
+    foreach plug [dict get $::net($name) plugs] { lappend args --plug id=$plug.plug,unix:[token run $plug.net] }
     if {[info exists ::net_dump($name)]} { foreach dump $::net_dump($name) { lappend args --dump $dump } }
+    foreach backend [dict get $::net($name) backends] { lappend args [fdset_names $backend] }
     part_add $name emu-net $args
 }
 

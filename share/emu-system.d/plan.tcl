@@ -59,6 +59,9 @@ proc argument_text {text} {
     return [list s $text]
 }
 
+# What the supervisor and the parts find in their environment.
+proc environment {} { return [expr {$::timestamps ? "EMU_TIMESTAMPS=on " : ""}] }
+
 proc shell_quote {text} {
     if {[regexp {^[A-Za-z0-9_./:=,@%+-]+$} $text]} { return $text }
     return '[string map {' '\\''} $text]'
@@ -79,6 +82,6 @@ proc plan_script {plan words} {
         append out [string map {\n { }} $line] \n
     }
     append out "cd [shell_quote [pwd]] || exit 1\n"
-    append out "exec [shell_quote [file join $::bin_dir emu-mon]] --supervise fd:$fd $fd<<'END OF PLAN'\n$plan\nEND OF PLAN"
+    append out "[environment]exec [shell_quote [file join $::bin_dir emu-mon]] --supervise fd:$fd $fd<<'END OF PLAN'\n$plan\nEND OF PLAN"
     return $out
 }
