@@ -141,7 +141,7 @@ static void eject_request(void *opaque, bool force)
 {
 	struct ide_unit *u = opaque;
 	(void)force;
-	u->event_new = true; /* the guest's polling for events sees it */
+	u->mmc.event_new = true; /* the guest's polling for events sees it */
 }
 
 static void resized(void *opaque)
@@ -149,7 +149,8 @@ static void resized(void *opaque)
 	struct ide_unit *u = opaque;
 	struct drive_info i;
 	drive_info(u->drive, &i);
-	u->total = u->cd ? i.size / CD_SECTOR : i.size / IDE_SECTOR;
+	u->total = i.size / IDE_SECTOR;
+	u->mmc.total = i.size / CD_SECTOR;
 }
 
 static const struct drive_events events = {.changed = changed, .eject_request = eject_request, .resized = resized};
@@ -177,7 +178,8 @@ static int unit_fill(struct ide_device *d, struct ide_unit *u, bool cd, struct e
 	else
 		snprintf(u->serial, sizeof u->serial, "QM%05u", u->channel->number * 2 + u->index + 1);
 	if (cd)
-		u->total = i.size / CD_SECTOR;
+		u->mmc = (struct mmc){.drive = d->drive, .total = i.size / CD_SECTOR, .vendor = "QEMU", .product = "QEMU DVD-ROM", .version = u->firmware,
+				      .serial = u->serial, .wwn = d->wwn};
 	else
 		ide_disk_geometry(u);
 	return 0;

@@ -97,11 +97,11 @@ void ide_channel_reset(struct ide_channel *c)
 		u->heads = u->default_heads;
 		u->sectors = u->default_sectors;
 		u->cylinders = u->default_cylinders;
-		u->sense_key = u->sense_asc = u->sense_ascq = 0;
-		u->cd_locked = false;
+		mmc_sense(&u->mmc, SENSE_NONE, 0, 0);
+		u->mmc.locked = false;
 		if (u->cd && u->drive) {
 			drive_lock(u->drive, false);
-			u->tray_open = false;
+			u->mmc.tray_open = false;
 		}
 	}
 	c->irq_level = false;
@@ -346,11 +346,10 @@ static const struct field unit_fields[] = {
 	{.name = "buffer", .offset = offsetof(struct ide_unit, buffer), .kind = FIELD_BUFFER, .aux = offsetof(struct ide_unit, buffer_size),
 	 .max = IDE_BUFFER, .count = 1},
 	F_UINT(struct ide_unit, at), F_UINT(struct ide_unit, end), F_UINT(struct ide_unit, after), F_BOOL(struct ide_unit, writing),
-	F_BOOL(struct ide_unit, dma_wanted), F_BYTES(struct ide_unit, packet), F_UINT(struct ide_unit, sense_key),
-	F_UINT(struct ide_unit, sense_asc), F_UINT(struct ide_unit, sense_ascq), F_UINT(struct ide_unit, packet_size),
+	F_BOOL(struct ide_unit, dma_wanted), F_BYTES(struct ide_unit, packet), F_STRUCT(struct ide_unit, mmc, mmc_fields),
+	F_UINT(struct ide_unit, packet_size),
 	F_UINT(struct ide_unit, packet_at), F_UINT(struct ide_unit, byte_limit), F_BOOL(struct ide_unit, packet_dma),
-	F_BOOL(struct ide_unit, cd_changed), F_BOOL(struct ide_unit, cd_locked), F_BOOL(struct ide_unit, tray_open),
-	F_BOOL(struct ide_unit, event_new), F_UINT(struct ide_unit, cd_read_kind), F_UINT(struct ide_unit, cd_sector_size), F_END,
+	F_UINT(struct ide_unit, cd_sector_size), F_END,
 };
 
 const struct field ide_channel_fields[] = {

@@ -3,12 +3,14 @@
  * ATA disks and ATAPI CD-ROMs (T13 ATA/ATAPI-6, draft 1410D rev. 3b; INF-8020i, MMC-3 for packets), two on a channel, behind any host
  * adapter (piix3-ide.c, isa-ide.c).
  *
- * Files: ide.c registers and channels, ide-disk.c commands of disks, ide-identify.c what they say of themselves, atapi.c packet commands.
+ * Files: ide.c registers and channels, ide-disk.c commands of disks, ide-identify.c what they say of themselves, atapi.c the
+ * PACKET command (the packets: mmc.c).
  */
 #ifndef EMU_CPU_IDE_H
 #define EMU_CPU_IDE_H
 #include "../../device.h"
 #include "../../drive.h"
+#include "../../mmc.h"
 
 enum { ATA_BUSY = 0x80, ATA_READY = 0x40, ATA_FAULT = 0x20, ATA_SEEK = 0x10, ATA_DRQ = 8, ATA_ERR = 1 };
 enum { ATA_ABORTED = 4, ATA_ID_NOT_FOUND = 0x10, ATA_UNCORRECTABLE = 0x40, ATA_MEDIA_CHANGED = 0x20 };
@@ -49,7 +51,7 @@ struct ide_unit {
 	/* geometry now in effect, and of the medium */
 	uint16_t cylinders, default_cylinders;
 	uint8_t heads, sectors, default_heads, default_sectors;
-	uint64_t total;            /* sectors of 512; of a CD: of 2048 */
+	uint64_t total;            /* sectors of 512; of a CD see mmc */
 	uint8_t multiple;          /* sectors an interrupt, 0: off */
 	uint8_t dma_mode, pio_mode;/* as SET FEATURES 03h was given */
 	bool write_cache, look_ahead, smart, security_frozen;
@@ -71,12 +73,12 @@ struct ide_unit {
 	unsigned iovs;
 	bool dma_wanted, dma_active;
 	/* ATAPI */
-	uint8_t packet[12], sense_key, sense_asc, sense_ascq;
+	struct mmc mmc;
+	uint8_t packet[12];
 	uint32_t packet_size, packet_at; /* bytes of the answer in all, and moved */
 	uint16_t byte_limit;       /* of one piece */
-	bool packet_dma, cd_changed, cd_locked, tray_open, event_new;
-	uint8_t cd_read_kind;      /* user data, or raw sectors */
-	uint32_t cd_sector_size;
+	bool packet_dma;
+	uint32_t cd_sector_size;   /* of what is being read: user data, or raw sectors */
 };
 
 enum ide_after { IDE_NOTHING, IDE_PIO_READ_MORE, IDE_PIO_WRITE, IDE_PACKET, IDE_ATAPI_MORE, IDE_ATAPI_WRITE, IDE_IGNORE };
