@@ -11,6 +11,7 @@ proc chardev_option {at value} {
 
 proc port_option {class most at value} {
     set ::default_$class 0
+    if {[string match mon:* $value]} { set ::default_monitor 0 }
     lappend ::ports($class) $at $value
     set count 0
     foreach {- device} $::ports($class) { if {$device ne "none"} { incr count } }

@@ -199,7 +199,9 @@ proc drive_serve {at id kv readonly} {
     set format [keyval_get $kv format]
     if {$file eq "" && ![llength $options]} { return 0 }
     if {$format ne "" && [keyval_has $options driver]} { fail "$at: Cannot specify both 'driver' and 'format'" }
-    if {$file ne "" && [llength [lsearch -all -inline -glob $options file.*]]} { fail "$at: Cannot specify both 'file' and options of it (file.*)" }
+    if {$file ne "" && ([keyval_has $options file.filename] || [keyval_has $options file.driver])} {
+        fail "$at: Cannot specify both 'file' and its parts (file.filename, file.driver)"
+    }
     if {$file ne ""} { file_check $at $file $readonly }
     set limits [drive_throttle $at $kv]
     set group [keyval_get $kv group [keyval_get $kv throttling.group]]
