@@ -246,6 +246,7 @@ install: all
 	for m in $(MANS); do install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	for p in $(LIVEPROGS) $(SCRIPTS); do $(BUILD)/bin/$$p --print-completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; done
+	for n in $(foreach p,$(SCRIPTS),$(NAMES_$(p))); do ln -sf emu-system $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$n; done
 
 clean:
 	rm -rf build

@@ -153,9 +153,14 @@ proc size_bytes {text {unit B}} {
 }
 
 # ---- files ------------------------------------------------------------------------------------------------------------------------------
+# A name as the system has it: Tcl would take "~user" for a home and "|command" for a pipe.
+proc file_name {path} {
+    return [expr {[string index $path 0] in {~ |} ? "./$path" : $path}]
+}
+
 # The reason why a file cannot be opened, in the system's words; "" if it can.
 proc file_trouble {path mode} {
-    if {[catch {open $path $mode} handle]} {
+    if {[catch {open [file_name $path] $mode} handle]} {
         set words [lindex $::errorCode 2]
         if {$words eq ""} { set words $handle }
         return [string toupper $words 0 0]

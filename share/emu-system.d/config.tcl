@@ -10,7 +10,7 @@ set config_groups {
 
 # [group "id"], then lines of: key = "value"
 proc config_read {file at} {
-    if {[catch {open $file} handle]} { fail "$at: Could not open '$file': [file_trouble $file r]" }
+    if {[catch {open [file_name $file]} handle]} { fail "$at: Could not open '$file': [file_trouble $file r]" }
     set text [read $handle]
     close $handle
     set group ""
@@ -58,7 +58,7 @@ proc config_write_option {at value} {
         }
     }
     if {$value eq "-"} { puts -nonewline $text; return }
-    if {[catch {open $value w} handle]} { fail "$at: Could not open '$value': [file_trouble $value w]" }
+    if {[catch {open [file_name $value] w} handle]} { fail "$at: Could not open '$value': [file_trouble $value w]" }
     puts -nonewline $handle $text
     close $handle
 }
@@ -83,7 +83,7 @@ proc set_option {at value} {
 
 # ---- the processes -----------------------------------------------------------------------------------------------------------------------------
 proc runas_option {at value} {
-    if {![regexp {^\d+:\d+$} $value] && [catch {exec getent passwd -- $value}]} {
+    if {![regexp {^\d+:\d+$} $value] && ([regexp {[^A-Za-z0-9_.-]} $value] || [catch {exec getent passwd -- $value}])} {
         fail "$at: User \"$value\" doesn't exist (and is not <uid>:<gid>)"
     }
     set ::run_as $value

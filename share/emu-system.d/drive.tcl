@@ -247,11 +247,11 @@ proc drive_serve {at id kv readonly} {
 
 # What the classic says before it starts anything, where it is a plain file.
 proc file_check {at file readonly} {
-    if {[regexp {^[A-Za-z0-9+_.-]+:} $file] && ![file exists $file]} return
+    if {[regexp {^[A-Za-z0-9+_.-]+:} $file] && ![file exists [file_name $file]]} return
     if {[string match /dev/fdset/* $file]} return
     regsub {^file:} $file {} file
     set trouble [file_trouble $file [expr {$readonly ? "r" : "r+"}]]
-    if {$trouble ne "" && ![file isdirectory $file]} { fail "$at: Could not open '$file': $trouble" }
+    if {$trouble ne "" && ![file isdirectory [file_name $file]]} { fail "$at: Could not open '$file': $trouble" }
 }
 
 proc drive_cache_args {pairs} {
@@ -265,10 +265,11 @@ proc drive_cache_args {pairs} {
 
 # One emu-nbd: image is a file's name or the options of a node.
 proc disk_part {id args image used} {
+    set part [part_name $id disk]
     foreach text [objects_for $used] { lappend args --object $text }
-    set own [list -t -e 0 -k [token run $id.nbd] --id $id --ctl [token run $id.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
+    set own [list -t -e 0 -k [token run $id.nbd] --id $id --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
     if {$::sandbox ne ""} { lappend own --sandbox $::sandbox }
-    part_add $id emu-nbd [concat $own $args [list -- [fdset_names $image]]]
+    part_add $part emu-nbd [concat $own $args [list -- [fdset_names $image]]]
 }
 
 # -iscsi: what is for all targets, then what is for this one, as options of the protocol.

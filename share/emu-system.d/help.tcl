@@ -90,6 +90,8 @@ proc table_print {} {
 proc ask_output {part arguments} {
     set program [file join $::bin_dir $part]
     if {![file executable $program]} { fail "$part is not installed here, which has the answer" }
+    # Words that Tcl's exec would take for redirections name nothing of a part's.
+    foreach word $arguments { if {[regexp {^(2?>|[<|&])} $word]} { fail "$word: nothing of that name has help" } }
     set failed [catch {exec -keepnewline -- $program {*}$arguments </dev/null 2>@1} text options]
     if {!$failed} { puts -nonewline $text; return 0 }
     set text [regsub -line -all "^$part: " [regsub {\n?child process exited abnormally$} $text ""] "$::program: "]

@@ -229,12 +229,13 @@ proc net_part {name} {
     if {![file executable [file join $::bin_dir emu-net]]} {
         fail "[dict get $::net($name) at]: emu-net is not installed here, which makes networks" "-nic none runs without one"
     }
-    set args [list --ctl [token run $name.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready] --state [token run $name.state]]
+    set part [part_name $name net]
+    set args [list --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready] --state [token run $part.state]]
     if {$::sandbox ne ""} { lappend args --sandbox $::sandbox }
     foreach plug [dict get $::net($name) plugs] { lappend args --plug id=$plug.plug,unix:[token run $plug.net] }
     if {[info exists ::net_dump($name)]} { foreach dump $::net_dump($name) { lappend args --dump $dump } }
     foreach backend [dict get $::net($name) backends] { lappend args [fdset_names $backend] }
-    part_add $name emu-net $args
+    part_add $part emu-net $args
 }
 
 # -object filter-dump

@@ -18,6 +18,14 @@ proc argument_json {text} {
     return [expr {[llength $pieces] == 1 ? [lindex $pieces 0] : [list a $pieces]}]
 }
 
+# The part of a disk or network: its own name, where no other part has it.
+proc part_name {id kind} {
+    set name $id
+    for {set n 2} {[info exists ::part_taken($name)] || $name in {cpu mon sup vnc}} {incr n} { set name $id-$kind[expr {$n > 2 ? $n - 1 : ""}] }
+    set ::part_taken($name) 1
+    return $name
+}
+
 proc part_add {id program arguments args} {
     set part [list id [list s $id] program [list s $program] argv0 [list s $::program] \
         args [list a [lmap a $arguments {argument_json $a}]]]

@@ -42,7 +42,11 @@ proc run {words} {
     set status 0
     set name [expr {[lindex $words 0] eq "i386" ? "qemu-system-i386" : "qemu-system-x86_64"}]
     if {$name eq "qemu-system-i386"} { set words [lrange $words 1 end] }
-    if {[catch {exec tclsh share/emu-system.d/main.tcl /usr/bin/$name $::dir/bin {*}$words 2>$::dir/stderr </dev/null} out options]} {
+    # Through a shell, since Tcl's exec takes some words for redirections.
+    set handle [open $::dir/words w]
+    puts -nonewline $handle [join [lmap word $words {string cat $word \0}] ""]
+    close $handle
+    if {[catch {exec xargs -0 -a $::dir/words tclsh share/emu-system.d/main.tcl /usr/bin/$name $::dir/bin 2>$::dir/stderr </dev/null} out options]} {
         set code [dict get $options -errorcode]
         set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : 255}]
         set out [regsub {\n?child process exited abnormally$} $out ""]
