@@ -1,75 +1,86 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* emu-mon: the monitor. */
+/* emu-mon: the monitor, the character back ends, and the parent of a machine's parts. The modes are files of their own. */
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include "attach.h"
-#include "base/opt.h"
+#include "char/char.h"
+#include "settings.h"
 
-struct settings {
-	const char *run_dir;
-	bool qmp, pretty;
-};
-
-extern const struct opt_table settings_table;
-
-static int help(const struct opt *o, const char *value, void *settings, struct err *e)
+/* --print-chardev, --print-device: what a description means, for the wrapper and for people. */
+static int print_spec(const char *text, bool old, struct err *e)
 {
-	(void)o, (void)value, (void)settings, (void)e;
-	opt_help(&settings_table, stdout);
-	exit(0);
+	struct char_spec spec = {0};
+	char *line;
+	int r;
+
+	if (!strcmp(text, "help") || !strcmp(text, "?")) {
+		char_help(stdout);
+		return 0;
+	}
+	r = old ? char_spec_parse_old(text, &spec, e) : char_spec_parse(text, &spec, e);
+	if (r < 0)
+		return r;
+	if (spec.nothing) {
+		puts("{\"none\":true}");
+	} else if (spec.reference) {
+		json_t *v = json_pack("{s:s, s:b}", "chardev", spec.reference, "monitor", spec.monitor);
+		json_dumpf(v, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(v);
+	} else {
+		json_t *v = json_object();
+		line = char_spec_print(&spec);
+		json_object_set_new(v, "backend", json_string(line));
+		json_object_set_new(v, "monitor", json_boolean(spec.monitor));
+		json_object_set_new(v, "mux", json_boolean(spec.mux));
+		json_dumpf(v, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(v);
+		free(line);
+	}
+	char_spec_free(&spec);
+	return 0;
 }
 
-static int print_man(const struct opt *o, const char *value, void *settings, struct err *e)
+/* emu-mon NAME [COMMAND]... */
+static int talk(const struct settings *s, char **words, struct err *e)
 {
-	(void)o, (void)value, (void)settings, (void)e;
-	opt_man(&settings_table, stdout);
-	exit(0);
+	struct attach_settings a = {.run_dir = s->run_dir, .qmp = s->qmp, .pretty = s->pretty};
+
+	if (!s->run_dir && *words)
+		a.name = *words++;
+	a.command = (const char *const *)words;
+	if (!s->run_dir && !a.name) {
+		err_set(e, EINVAL, "which machine? NAME or --run DIR expected");
+		return err_hint(e, "Try '%s --help' for the options.", err_program());
+	}
+	return attach(&a, e);
 }
-
-static int print_completion(const struct opt *o, const char *value, void *settings, struct err *e)
-{
-	(void)o, (void)value, (void)settings, (void)e;
-	opt_completion(&settings_table, stdout);
-	exit(0);
-}
-
-#define F(f) .offset = offsetof(struct settings, f)
-static const struct opt options[] = {
-	{'h', "help", OPT_CALL, NULL, "shows this help", .handler = help},
-	{0, "run", OPT_STRING, "DIR", "the machine's run directory", F(run_dir), .def = "$XDG_RUNTIME_DIR/emu/NAME"},
-	{0, "qmp", OPT_FLAG, NULL, "QMP for programs instead of HMP for people", F(qmp)},
-	{0, "pretty", OPT_FLAG, NULL, "with --qmp: values over several lines", F(pretty)},
-	{0, "print-man", OPT_CALL, NULL, NULL, .handler = print_man, .hidden = true},
-	{0, "print-completion", OPT_CALL, NULL, NULL, .handler = print_completion, .hidden = true},
-};
-
-const struct opt_table settings_table = {
-	.program = "emu-mon", .usage = "[OPTION]... NAME [COMMAND]...", .summary = "The monitor of a machine.",
-	.opts = options, .count = sizeof options / sizeof *options,
-};
 
 int main(int argc, char **argv)
 {
-	struct settings s = {0};
+	struct settings s = SETTINGS_INIT;
 	struct err e = ERR_INIT;
 	int first, r;
 
 	err_set_program(argc > 0 ? argv[0] : "emu-mon");
 	signal(SIGPIPE, SIG_IGN);
 	r = opt_parse(&settings_table, argc, argv, &s, &first, &e);
+	if (r == 0 && first < argc && (s.supervise || s.serve >= 0))
+		r = err_set(&e, EINVAL, "'%s' is no option", argv[first]);
 	if (r == 0) {
-		struct attach_settings a = {.run_dir = s.run_dir, .qmp = s.qmp, .pretty = s.pretty};
-		if (!s.run_dir && first < argc)
-			a.name = argv[first++];
-		a.command = (const char *const *)argv + first;
-		if (!s.run_dir && !a.name)
-			r = err_set(&e, EINVAL, "which machine? NAME or --run DIR expected");
+		if (s.print_chardev || s.print_device)
+			r = print_spec(s.print_chardev ? s.print_chardev : s.print_device, !s.print_chardev, &e);
+		else if (s.serve >= 0)
+			r = serve(&s, &e);
 		else
-			r = attach(&a, &e);
+			r = s.supervise ? supervise(&s, &e) : talk(&s, argv + first, &e);
 	}
-	if (r < 0)
+	if (r < 0 && e.code)
 		err_report(&e);
+	opt_list_free(&s.links);
+	opt_list_free(&s.kept);
 	return r < 0 ? 1 : r;
 }

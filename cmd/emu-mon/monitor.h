@@ -12,27 +12,24 @@
 #include "char/char.h"
 
 struct monitors;
-struct objects;
 
 enum monitor_mode { MONITOR_HMP, MONITOR_QMP, MONITOR_QMP_PRETTY };
 
 struct monitors_config {
 	const char *run_dir;     /* where the parts' *.ctl sockets are; they may appear later */
-	const char *name;        /* of the machine; may be NULL */
-	struct chardevs *chars;  /* for chardev-*, info chardev */
-	struct objects *objects; /* secrets and TLS credentials of this process: object-add and object-del change them too */
 };
 
-/* Strings and objects are borrowed until monitors_free(). */
+/* One monitor (session.h) for all sessions. */
 struct monitors *monitors_new(struct loop *l, const struct monitors_config *config, struct err *e);
 void monitors_free(struct monitors *ms);
 
 /*
- * A session at c: attaches itself as a front end, greets (HMP: banner and prompt when it gets the keyboard; QMP: the greeting) whenever
- * somebody comes, and forgets what was typed when he leaves. id: for messages.
+ * A session at c: attaches itself as a front end, greets (HMP: banner and prompt when it first gets the keyboard; QMP: the greeting)
+ * whenever somebody comes, and forgets what was typed when he leaves. id: for messages.
  */
 int monitors_add(struct monitors *ms, struct chardev *c, const char *id, enum monitor_mode mode, struct err *e);
 
-/* An event for every QMP session: what the supervisor tells (a helper was restarted). data is consumed; NULL: none. */
-void monitors_event(struct monitors *ms, const char *name, json_t *data);
+/* What keys of the multiplexer ask for: "commit all" of the disks; a break at the machine's end of a link. */
+void monitors_commit(struct monitors *ms);
+void monitors_break(struct monitors *ms, const char *link);
 #endif

@@ -48,7 +48,8 @@ int mux_add(struct chardev *c, struct char_user *u, struct err *e)
 	for (int i = 0; i < CHAR_MUX_USERS; i++)
 		if (!m->user[i]) {
 			m->user[i] = u;
-			set_focus(m, i); /* the last to come has the keyboard */
+			if (m->focus < 0)
+				set_focus(m, i); /* the first to come has the keyboard */
 			return 0;
 		}
 	return err_set(e, EBUSY, "chardev '%s' has %d front ends already", c->id, CHAR_MUX_USERS);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control socket of the monitor as a part: mon.ctl (serve-ctl.c). */
+#ifndef EMU_MON_SERVE_OWN_H
+#define EMU_MON_SERVE_OWN_H
+#include "base/ctl.h"
+#include "char/char.h"
+
+struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void *opaque, struct err *e);
+int serve_ctl_listen(struct ctl_server *s, const char *run_dir, struct err *e);
+#endif

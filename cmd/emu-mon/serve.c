@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitor as a part of a machine: character back ends, what is relayed between them and the machine, and the sessions at them. It
+ * is ready when no server waits for its first client any more. The end of its control connection is the order to stop: what the machine
+ * wrote last is passed on first.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/ctl.h"
+#include "base/part.h"
+#include "base/sock.h"
+#include "char/char.h"
+#include "char/relay.h"
+#include "char/terminal.h"
+#include "crypto/object.h"
+#include "monitor.h"
+#include "plan.h"
+#include "serve-own.h"
+#include "settings.h"
+
+#define LAST_BYTES_MS 2000
+
+struct serve {
+	const struct settings *set;
+	struct plan *plan;
+	struct loop *loop;
+	struct objects *objects;
+	struct chardevs *chars;
+	struct monitors *monitors;
+	struct relay **relay;
+	unsigned relays;
+	struct ctl_server *ctl;
+	int store;
+	bool ready;
+};
+
+/* ---- descriptors that outlive us (store.c) ---- */
+
+static void store(struct serve *s, char what, const char *name, int fd)
+{
+	char text[CHAR_ID_MAX + 60];
+	int n = snprintf(text, sizeof text, "%c %s", what, name);
+
+	if (s->store >= 0 && n < (int)sizeof text)
+		sock_send_fds(s->store, text, (size_t)n, &fd, fd >= 0);
+}
+
+static void keep(void *opaque, const char *name, int fd)
+{
+	store(opaque, fd >= 0 ? 'K' : 'D', name, fd);
+}
+
+/* "FD:NAME" of a list that the supervisor wrote; -1. */
+static int listed(const struct opt_list *l, const char *name)
+{
+	for (unsigned i = 0; i < l->count; i++) {
+		char *end;
+		long fd = strtol(l->item[i], &end, 10);
+		if (*end == ':' && !strcmp(end + 1, name))
+			return (int)fd;
+	}
+	return -1;
+}
+
+static int take(void *opaque, const char *name)
+{
+	struct serve *s = opaque;
+	int fd = listed(&s->set->kept, name);
+
+	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+}
+
+/* ---- keys and breaks ---- */
+
+static void quit(void *opaque)
+{
+	store(opaque, 'Q', "", -1);
+}
+
+static void commit(void *opaque)
+{
+	struct serve *s = opaque;
+
+	if (s->monitors)
+		monitors_commit(s->monitors);
+}
+
+static void on_break(void *opaque, const char *id)
+{
+	struct serve *s = opaque;
+
+	if (s->monitors)
+		monitors_break(s->monitors, id);
+}
+
+/* ---- set-up ---- */
+
+static int add_front(struct serve *s, const struct plan_front *f, bool monitors, struct err *e)
+{
+	struct relay_config config = {.id = f->link, .on_break = on_break, .opaque = s};
+	struct char_spec spec;
+	struct chardev *c = NULL;
+	int r = char_spec_parse_old(f->device, &spec, e), fd;
+	const char *id = f->id ? f->id : f->link;
+
+	if (r == 0 && spec.nothing)
+		return 0;
+	if (r == 0 && spec.reference) {
+		c = chardevs_find(s->chars, spec.reference);
+		if (!c)
+			r = err_set(e, ENOENT, "Chardev '%s' not found", spec.reference);
+	} else if (r == 0) {
+		c = chardevs_find(s->chars, id);
+		if (!c) {
+			spec.id = strdup(id);
+			c = chardevs_add(s->chars, &spec, e);
+			r = c ? 0 : -e->code;
+		}
+	}
+	/* Monitors come last, so that the machine's port has the keyboard. */
+	if (r == 0 && monitors && (!f->link || spec.monitor))
+		r = monitors_add(s->monitors, c, id ? id : spec.reference, f->link ? MONITOR_HMP : (enum monitor_mode)f->monitor, e);
+	if (r == 0 && !monitors && f->link) {
+		fd = listed(&s->set->links, f->link);
+		s->relay[s->relays] = fd < 0 ? NULL : relay_new(s->loop, c, fd, &config, e);
+		if (s->relay[s->relays])
+			s->relays++;
+		else
+			r = e->code ? -e->code : err_set(e, EBADF, "link %s was not passed", f->link);
+	}
+	char_spec_free(&spec);
+	return r < 0 && f->option ? err_prefix(e, "%s", f->option) : r;
+}
+
+static int make_back_ends(struct serve *s, struct err *e)
+{
+	for (unsigned i = 0; i < s->plan->objects; i++)
+		if (objects_add_text(s->objects, s->plan->object[i], e) < 0)
+			return err_prefix(e, "-object %s", s->plan->object[i]);
+	for (unsigned i = 0; i < s->plan->chardevs; i++) {
+		struct char_spec spec;
+		bool made = char_spec_parse(s->plan->chardev[i], &spec, e) == 0 && chardevs_add(s->chars, &spec, e);
+		char_spec_free(&spec);
+		if (!made)
+			return err_prefix(e, "-chardev %s", s->plan->chardev[i]);
+	}
+	for (int pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < s->plan->fronts; i++)
+			if (add_front(s, &s->plan->front[i], pass == 1, e) < 0)
+				return -e->code;
+	return 0;
+}
+
+static void tell_waiting(void *opaque, const struct char_info *info)
+{
+	const char *id = opaque;
+
+	if (!strcmp(info->id, id))
+		err_print("info: waiting for connection on: %s", info->filename);
+}
+
+static void look_ready(void *opaque)
+{
+	struct serve *s = opaque;
+
+	if (s->ready || chardevs_waiting(s->chars))
+		return;
+	s->ready = true;
+	part_ready((int)s->set->ready_fd);
+}
+
+static void stop(void *opaque)
+{
+	struct serve *s = opaque;
+
+	loop_stop(s->loop, 0);
+}
+
+static void on_signal(void *opaque, int sig)
+{
+	struct serve *s = opaque;
+
+	if (sig == SIGCONT)
+		char_terminal_continued(s->chars);
+	else if (sig == SIGTERM)
+		stop(s);
+	/* SIGINT, SIGQUIT, SIGHUP of the terminal are the supervisor's to judge. */
+}
+
+static int set_up(struct serve *s, struct err *e)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCONT};
+	const struct chardevs_hooks hooks = {.quit = quit, .commit = commit, .keep = keep, .take = take, .opaque = s};
+	const struct monitors_config config = {.run_dir = s->set->run_dir};
+	const char *waiting;
+
+	signal(SIGTTOU, SIG_IGN);
+	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (loop_add_signal(s->loop, signals[i], on_signal, s, e) < 0)
+			return -e->code;
+	s->chars = chardevs_new(s->loop, s->objects, &hooks, e);
+	s->monitors = s->chars ? monitors_new(s->loop, &config, e) : NULL;
+	if (!s->monitors)
+		return -e->code;
+	chardevs_set_escape(s->chars, s->plan->escape);
+	s->ctl = serve_ctl_new(s->loop, s->chars, stop, s, e);
+	if (!s->ctl || ctl_add_client(s->ctl, (int)s->set->ctl_fd, true, e) < 0)
+		return -e->code;
+	if (make_back_ends(s, e) < 0)
+		return -e->code;
+	if (serve_ctl_listen(s->ctl, s->set->run_dir, e) < 0 || part_give_up_rights(false, e) < 0)
+		return -e->code;
+	waiting = chardevs_waiting(s->chars);
+	if (waiting)
+		chardevs_each(s->chars, tell_waiting, (void *)(uintptr_t)waiting);
+	chardevs_on_connect(s->chars, look_ready, s);
+	look_ready(s);
+	return 0;
+}
+
+/* The machine is gone, or going: what it wrote last still goes out. */
+static void last_bytes(struct serve *s)
+{
+	uint64_t end = loop_now() + LAST_BYTES_MS * 1000000ull;
+	bool busy = true;
+
+	while (busy && loop_now() < end) {
+		loop_once(s->loop, 1);
+		busy = false;
+		for (unsigned i = 0; i < s->relays; i++)
+			busy |= relay_busy(s->relay[i]);
+	}
+	chardevs_drain(s->chars, LAST_BYTES_MS);
+}
+
+static void tear_down(struct serve *s)
+{
+	monitors_free(s->monitors);
+	for (unsigned i = 0; i < s->relays; i++)
+		relay_free(s->relay[i]);
+	free(s->relay);
+	ctl_free(s->ctl);
+	chardevs_free(s->chars);
+}
+
+int serve(const struct settings *set, struct err *e)
+{
+	struct serve s = {.set = set, .store = (int)set->store_fd};
+	char from[32];
+	int r = 0;
+
+	if (!set->run_dir || set->ctl_fd < 0)
+		return err_set(e, EINVAL, "--serve is the supervisor's: emu-mon --supervise PLAN starts it");
+	/* The descriptor's position is shared with those before us. */
+	lseek((int)set->serve, 0, SEEK_SET);
+	snprintf(from, sizeof from, "fd:%d", (int)set->serve);
+	s.plan = plan_read(from, e);
+	s.objects = objects_new();
+	s.loop = loop_new(e);
+	if (s.plan)
+		s.relay = calloc(s.plan->fronts + 1, sizeof *s.relay);
+	if (!s.plan || !s.objects || !s.loop || !s.relay)
+		r = e->code ? -e->code : err_set(e, ENOMEM, "out of memory");
+	if (r == 0)
+		r = set_up(&s, e);
+	if (r == 0) {
+		r = loop_run(s.loop);
+		last_bytes(&s);
+	}
+	tear_down(&s);
+	loop_free(s.loop);
+	objects_free(s.objects);
+	plan_free(s.plan);
+	return r;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The supervisor's insides: supervise.c (the machine's life), part.c (one part), link.c (connections between parts), store.c (descriptors). */
+#ifndef EMU_MON_SUPERVISE_OWN_H
+#define EMU_MON_SUPERVISE_OWN_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <termios.h>
+#include "base/ctl-client.h"
+#include "base/ctl.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "guard.h"
+#include "plan.h"
+#include "rundir.h"
+#include "settings.h"
+
+enum sup_state {
+	SUP_WAITING,  /* for the parts before it */
+	SUP_STARTING,
+	SUP_READY,
+	SUP_DEAD,     /* it ended and is not started again */
+};
+
+#define LAST_WORDS 3 /* lines */
+
+struct sup;
+struct sup_part {
+	struct sup *sup;
+	const struct plan_part *plan;
+	enum sup_state state;
+	pid_t pid;                    /* 0: none */
+	int *listen;                  /* sockets that stay */
+	int ctl_end, ready_end;       /* what the next process inherits; -1 */
+	struct ctl_client *ctl;
+	int ready_fd, out_fd;
+	struct loop_fd *ready_watch, *out_watch;
+	char ready[8];
+	size_t ready_size;
+	char line[1024];              /* of its output, not ended yet */
+	size_t line_size;
+	char last[LAST_WORDS][1024];
+	unsigned last_count;
+	uint64_t died[3];             /* the last three times */
+	unsigned deaths, restarts;
+	bool was_ready;               /* once in its life */
+	int used[PLAN_LINKS];         /* descriptors that its arguments name */
+	unsigned used_count;
+};
+
+struct sup_link {
+	const struct plan_link *plan;
+	struct sup_part *part[2];
+	int fd[2];                    /* -1: given away */
+	bool attach[2];               /* this end is to be attached when the other part is ready */
+};
+
+struct stored {
+	struct stored *next;
+	char *name;
+	int fd;
+};
+
+struct sup {
+	const struct plan *plan;
+	struct loop *loop;
+	struct ctl_server *ctl;
+	struct run_dir dir;
+	struct guard *guard;
+	struct sup_part *part;
+	struct sup_link *link;
+	struct loop_timer *patience;
+	int plan_fd;                  /* for the monitor */
+	int store[2];                 /* ours, the monitor's */
+	struct loop_fd *store_watch;
+	struct stored *stored;
+	unsigned stored_count;
+	struct termios terminal;
+	bool has_terminal, running, ending, killed, machine_gone;
+	int tell;                     /* background_done(); -1 */
+	int pid_file;
+	int status;
+	uid_t uid;
+	gid_t gid;
+	char run_as[32];
+};
+
+/* ---- part.c ---- */
+int part_init(struct sup *s, unsigned n, struct err *e);
+int part_launch(struct sup_part *p, struct err *e);
+void part_free(struct sup_part *p);
+void part_drain(struct sup_part *p); /* what it wrote last */
+void part_listen_to(struct sup_part *p, bool on);
+void part_reaped(struct sup_part *p, int status); /* tidies up after the process */
+const char *part_label(const struct sup_part *p, char *buf, size_t size); /* "emu-net (net0)" */
+int part_commands(struct sup_part *p, const struct plan_command *list, unsigned count, struct err *e);
+
+/* ---- words.c: standard error, without ever waiting for it ---- */
+/* resume: there is room again after words_full(). */
+int words_init(struct loop *l, void (*resume)(void *opaque), void *opaque, struct err *e);
+void words_line(const char *line);
+void sup_say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* with the program's name */
+bool words_full(void);
+void words_free(int timeout_ms); /* writes what is left, at most so long */
+
+/* ---- supervise.c ---- */
+void sup_part_ready(struct sup_part *p);
+void sup_quit(struct sup *s);
+
+/* ---- link.c ---- */
+int links_init(struct sup *s, struct err *e);
+/* Every link of this part has a descriptor for it. */
+int links_prepare(struct sup *s, struct sup_part *p, struct err *e);
+void links_given(struct sup *s, struct sup_part *p);  /* it has been started */
+void links_attach(struct sup *s, struct sup_part *p); /* it is ready: the others get their new ends */
+void links_abandon(struct sup *s, struct sup_part *p); /* it will not come back */
+int link_fd(const struct sup *s, const struct sup_part *p, const char *name);
+void links_free(struct sup *s);
+
+/* ---- store.c ---- */
+int store_init(struct sup *s, struct err *e);
+void store_free(struct sup *s);
+#endif
