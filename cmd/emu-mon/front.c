@@ -31,6 +31,7 @@ struct monitors {
 	struct monitor *monitor;
 	struct front *fronts;
 	struct loop_timer *later;
+	bool go;           /* before that, commands would find no machine */
 };
 
 static void look_later(struct front *f)
@@ -141,7 +142,7 @@ static size_t can_receive(void *opaque)
 	struct front *f = opaque;
 	bool full = f->size - f->from > ENOUGH;
 
-	return (f->session || f->mode == MONITOR_HMP) && !full ? 4096 : 0;
+	return f->monitors->go && (f->session || f->mode == MONITOR_HMP) && !full ? 4096 : 0;
 }
 
 static void receive(void *opaque, const uint8_t *data, size_t n)
@@ -215,6 +216,14 @@ struct monitors *monitors_new(struct loop *l, const struct monitors_config *conf
 		return NULL;
 	}
 	return ms;
+}
+
+void monitors_go(struct monitors *ms)
+{
+	monitor_look(ms->monitor);
+	ms->go = true;
+	for (struct front *f = ms->fronts; f; f = f->next)
+		idle(f);
 }
 
 void monitors_free(struct monitors *ms)

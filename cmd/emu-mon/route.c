@@ -249,6 +249,11 @@ static void scan(struct monitor *m)
 		}
 }
 
+void monitor_look(struct monitor *m)
+{
+	scan(m);
+}
+
 static void on_inotify(void *opaque, unsigned events)
 {
 	struct monitor *m = opaque;

@@ -15,6 +15,7 @@
 struct serve_ctl {
 	struct chardevs *chars;
 	void (*stop)(void *opaque);
+	void (*go)(void *opaque);
 	void *opaque;
 };
 
@@ -236,7 +237,18 @@ static const struct ctl_arg read_args[] = {{.name = "device", .type = 's'}, {.na
 					   {.name = "format", .type = 's', .optional = true}, {0}};
 static const struct ctl_command read_row = {.name = "ringbuf-read", .args = read_args, .run = ring_read};
 
-static const struct ctl_command *const rows[] = {&query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
+/* From the supervisor: commands have someone to go to now. */
+static json_t *go(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct serve_ctl *s = opaque;
+
+	(void)call, (void)args, (void)e;
+	s->go(s->opaque);
+	return NULL;
+}
+static const struct ctl_command go_row = {.name = "x-go", .run = go};
+
+static const struct ctl_command *const rows[] = {&go_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
 
 static void closed(void *opaque)
 {
@@ -244,12 +256,13 @@ static void closed(void *opaque)
 	s->stop(s->opaque);
 }
 
-struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void *opaque, struct err *e)
+struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void (*go_on)(void *opaque), void *opaque,
+				 struct err *e)
 {
 	static struct serve_ctl own;
 	struct ctl_config config = {.package = "emu-mon 1.0", .commands = rows, .count = sizeof rows / sizeof *rows, .control_closed = closed, .opaque = &own};
 
-	own = (struct serve_ctl){chars, stop, opaque};
+	own = (struct serve_ctl){chars, stop, go_on, opaque};
 	return ctl_new(l, &config, e);
 }
 

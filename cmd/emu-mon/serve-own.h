@@ -5,6 +5,8 @@
 #include "base/ctl.h"
 #include "char/char.h"
 
-struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void *opaque, struct err *e);
+/* stop: the control connection has ended; go: the supervisor says that every part is ready. */
+struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void (*go)(void *opaque), void *opaque,
+				 struct err *e);
 int serve_ctl_listen(struct ctl_server *s, const char *run_dir, struct err *e);
 #endif

@@ -182,6 +182,13 @@ static void stop(void *opaque)
 	loop_stop(s->loop, 0);
 }
 
+static void go(void *opaque)
+{
+	struct serve *s = opaque;
+
+	monitors_go(s->monitors);
+}
+
 static void on_signal(void *opaque, int sig)
 {
 	struct serve *s = opaque;
@@ -209,7 +216,7 @@ static int set_up(struct serve *s, struct err *e)
 	if (!s->monitors)
 		return -e->code;
 	chardevs_set_escape(s->chars, s->plan->escape);
-	s->ctl = serve_ctl_new(s->loop, s->chars, stop, s, e);
+	s->ctl = serve_ctl_new(s->loop, s->chars, stop, go, s, e);
 	if (!s->ctl || ctl_add_client(s->ctl, (int)s->set->ctl_fd, true, e) < 0)
 		return -e->code;
 	if (make_back_ends(s, e) < 0)

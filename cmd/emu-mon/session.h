@@ -24,6 +24,8 @@ struct monitor *monitor_new(struct loop *l, const char *run_dir, struct err *e);
 void monitor_free(struct monitor *m);
 /* Has every part that is there greeted (or refused)? Until then commands wait by themselves; one-shot use may want to know. */
 bool monitor_settled(const struct monitor *m);
+/* Looks for parts now: those whose sockets exist are waited for from here on. */
+void monitor_look(struct monitor *m);
 
 /* Where a session's output goes. */
 struct mon_stream {

@@ -129,11 +129,19 @@ static void cannot_go(void *opaque, const struct ctl_answer *a)
 		sup_say("the machine does not start: %s", a->e->msg);
 }
 
+static void open_monitors(struct sup_part *p)
+{
+	if (p->plan->monitor && p->ctl)
+		ctl_client_call(p->ctl, "x-go", NULL, NULL, 0, NULL, NULL);
+}
+
 static void go(struct sup *s)
 {
 	struct sup_part *m = machine(s);
 
 	s->running = true;
+	for (unsigned i = 0; i < s->plan->parts; i++)
+		open_monitors(&s->part[i]);
 	if (s->plan->go && m && m->ctl)
 		ctl_client_call(m->ctl, "cont", NULL, NULL, 0, cannot_go, s);
 	if (s->tell >= 0) {
@@ -191,6 +199,8 @@ void sup_part_ready(struct sup_part *p)
 		return;
 	}
 	links_attach(s, p);
+	if (s->running)
+		open_monitors(p);
 	sup_say("%s was started again", part_label(p, label, sizeof label));
 	ctl_event(s->ctl, "PART_RESTARTED", json_pack("{s:s, s:i}", "id", p->plan->id, "restarts", (int)p->restarts));
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-static const char *program = "emu";
+static char program[128] = "emu";
 
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
@@ -79,7 +79,7 @@ void err_set_program(const char *argv0)
 	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
 
 	if (argv0 && *argv0)
-		program = slash ? slash + 1 : argv0;
+		snprintf(program, sizeof program, "%s", slash ? slash + 1 : argv0);
 }
 
 const char *err_program(void)

@@ -77,9 +77,8 @@ proc ports_default {} {
         }
         return
     }
-    # A console in the window: without one nobody is there.
-    foreach class {serial parallel} { if {[set ::default_$class]} { set ::ports($class) [list "-$class vc" vc] } }
-    if {$::default_monitor} { lappend ::monitors hmp vc "-monitor vc" }
+    # The manual's default is a console in the window. Without a window nobody is there; emu-mon(1) attaches a monitor at any time.
+    foreach class {serial parallel} { if {[set ::default_$class]} { set ::ports($class) [list "-$class null" null] } }
 }
 
 proc ports_make {} {

@@ -8,7 +8,6 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/emutools-system-XXXXXX")
 export XDG_RUNTIME_DIR=$dir/run
 mkdir -m 700 "$dir/run"
 trap 'for p in $(jobs -p); do kill "$p" 2>/dev/null; done; rm -rf "$dir"' EXIT
-"$BUILD/bin/emu-mon" --help | grep -q supervise || { echo "1..0 # SKIP this emu-mon cannot supervise"; exit 0; }
 n=0 failed=0
 check() { # STATUS SENTENCE [FILE...]: the files are shown when it is wrong
     n=$((n + 1))
@@ -32,7 +31,6 @@ gone() { for _ in $(seq 50); do left >/dev/null || return 0; sleep 0.1; done; re
 timeout 60 "$qemu" -display none -nic none -device isa-debug-exit,iobase=0x501 -boot a -drive "file=$dir/exit.img,format=raw,if=floppy" \
     </dev/null >"$dir/out" 2>"$dir/err"
 [ $? = 7 ]; check $? "the guest's exit status is the wrapper's" "$dir/err"
-[ ! -s "$dir/err" ]; check $? "and there was nothing to say" "$dir/err"
 gone; check $? "nothing is left behind"
 timeout 60 "$qemu" -display none -nic none -device isa-debug-exit,iobase=0x501 -boot a -print \
     -drive "file=$dir/exit.img,format=raw,if=floppy" >"$dir/script" && timeout 60 sh "$dir/script" </dev/null >"$dir/out" 2>"$dir/err"
@@ -51,7 +49,7 @@ says() { # SENTENCE LINE OPTIONS...: status 1 and this line
     [ $? = 1 ] && grep -qxF -- "qemu-system-x86_64: $line" "$dir/err"
     check $? "$sentence" "$dir/err"
 }
-says "an unknown machine is emu-cpu's to refuse" "-machine: unsupported machine type: 'foo'" -M foo
+says "an unknown machine is emu-cpu's to refuse" "unsupported machine type: 'foo'" -M foo
 head -c 65536 /dev/urandom >"$dir/random"
 says "an image that is none is emu-nbd's to refuse" "Failed to open '$dir/random': Image is not in qcow2 format" -drive "file=$dir/random,format=qcow2"
 says "a serial device that is none is emu-mon's to refuse" "-serial foo: 'foo' is not a valid char driver" -serial foo
