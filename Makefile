@@ -65,6 +65,7 @@ USES_emu-cpu  := nbd crypto isa jit fpu base
 USES_emu-img  := block nbd crypto base
 USES_emu-nbd  := block nbd crypto base
 USES_emu-net  := crypto base
+USES_emu-bridge-helper := base
 USES_emu-vnc  := crypto base
 USES_emu-mon  := char crypto base
 USES_emu-ga   := base
@@ -83,6 +84,7 @@ NAMES_emu-ga   := qemu-ga
 # A script, which finds its Tcl files beside itself or in ../share/emutools.
 SCRIPTS := emu-system
 NAMES_emu-system := qemu-system-x86_64 qemu-system-i386
+NAMES_emu-bridge-helper := qemu-bridge-helper
 
 csources = $(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort)
 $(foreach l,$(LIBDIRS),$(eval SRC_$(l) := $(call csources,lib/$(l))))

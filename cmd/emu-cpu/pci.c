@@ -332,6 +332,25 @@ static void header_fill(struct pci_device *d)
 		memset(w + 0x100, 0, d->config_size - 0x100);
 }
 
+/*
+ * Firmware starts a ROM only where its PCI data structure names the function (Firmware Specification 3.0, 5.1.2); boot ROMs are made for one
+ * identifier of the many that they know. So it is given this one's, and the first image's checksum stays what it was.
+ */
+static void rom_name(const struct pci_device *d, uint8_t *rom, size_t size)
+{
+	if (size < 0x1a || rom[0] != 0x55 || rom[1] != 0xaa)
+		return;
+	size_t at = pci_get16(rom + 0x18);
+	if (at + 0x18 > size || memcmp(rom + at, "PCIR", 4))
+		return;
+	uint8_t sum = 0, *ids = rom + at + 4;
+	for (unsigned i = 0; i < 4; i++) {
+		sum = (uint8_t)(sum + ids[i] - d->config[i]);
+		ids[i] = d->config[i];
+	}
+	rom[6] = (uint8_t)(rom[6] + sum);
+}
+
 static int rom_load(struct pci_device *d, struct err *e)
 {
 	const struct pci_class *c = class_of(d);
@@ -368,6 +387,8 @@ static int rom_load(struct pci_device *d, struct err *e)
 		goto out;
 	}
 	memcpy(region_ram(d->rom), data, size);
+	if (!d->romfile)
+		rom_name(d, region_ram(d->rom), size);
 	pci_bar(d, PCI_ROM_SLOT, PCI_BAR_MEM, d->rom);
 out:
 	free(data);

@@ -31,6 +31,8 @@ struct launcher {
 	struct service service[SERVICES];
 	unsigned services;
 	bool smb;
+	char *script[SERVICES], *argument[SERVICES]; /* run at the end */
+	unsigned scripts;
 	int end;            /* our end of the pipe that tells the process that we are gone */
 };
 
@@ -109,6 +111,22 @@ const char *launcher_connect(struct net *n, const char *host_port, struct err *e
 	s->host = strndup(host_port, (size_t)(colon - host_port));
 	s->port = strdup(colon + 1);
 	return s->path;
+}
+
+int launcher_at_end(struct net *n, const char *script, const char *argument, struct err *e)
+{
+	struct launcher *l = launcher(n, e);
+
+	if (!l)
+		return -e->code;
+	if (l->scripts == SERVICES)
+		return err_set(e, ENOSPC, "at most %u scripts can be run at the end", SERVICES);
+	l->script[l->scripts] = strdup(script);
+	l->argument[l->scripts] = strdup(argument);
+	if (!l->script[l->scripts] || !l->argument[l->scripts])
+		return err_set(e, ENOMEM, "out of memory");
+	l->scripts++;
+	return 0;
 }
 
 /* ---- smbd ---- */
@@ -277,6 +295,15 @@ static _Noreturn void run(struct launcher *l, int end)
 			if (p[i].revents)
 				serve(&l->service[i]);
 	}
+	signal(SIGCHLD, SIG_DFL);
+	for (unsigned i = 0; i < l->scripts; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			execl(l->script[i], l->script[i], l->argument[i], (char *)NULL);
+			_exit(127);
+		}
+		waitpid(pid, NULL, 0);
+	}
 	tidy(l->dir);
 	_exit(0);
 }
@@ -337,6 +364,10 @@ void launcher_stop(struct net *n)
 		free(l->service[i].command);
 		free(l->service[i].host);
 		free(l->service[i].port);
+	}
+	for (unsigned i = 0; i < l->scripts; i++) {
+		free(l->script[i]);
+		free(l->argument[i]);
 	}
 	free(l);
 	n->launcher = NULL;

@@ -12,6 +12,7 @@
 const char *launcher_command(struct net *n, const char *command, struct err *e);      /* /bin/sh -c */
 const char *launcher_connect(struct net *n, const char *host_port, struct err *e);    /* a TCP connection */
 const char *launcher_smb(struct net *n, const char *directory, struct err *e);        /* smbd, with a configuration of ours */
+int launcher_at_end(struct net *n, const char *script, const char *argument, struct err *e); /* when this process has ended */
 int launcher_start(struct net *n, struct err *e);
 void launcher_stop(struct net *n);
 #endif
