@@ -90,6 +90,11 @@ int job_options(const json_t *args, struct job_options *o, struct err *e)
 				  .manual_dismiss = json_is_false(json_object_get(args, "auto-dismiss")),
 				  .paused = json_is_true(json_object_get(args, "x-paused")),
 				  .resumed = json_is_true(json_object_get(args, "x-resumed"))};
+	if (o->resumed) {
+		o->ready = json_is_true(json_object_get(args, "x-ready"));
+		o->complete = json_is_true(json_object_get(args, "x-complete"));
+		o->cancel = json_is_true(json_object_get(args, "x-cancel"));
+	}
 	if (speed < 0)
 		return err_set(e, EINVAL, "Invalid parameter 'speed': it is a number of bytes a second, 0 for no limit");
 	if (o->id && (!*o->id || strlen(o->id) > 127 || strchr(o->id, '/')))

@@ -279,9 +279,3 @@ static json_t *query_fdsets(void *opaque, struct ctl_call *call, const json_t *a
 }
 static const struct ctl_command fdsets_row = {.name = "query-fdsets", .run = query_fdsets};
 NBD_COMMAND(fdsets_row);
-
-int daemon_commit(struct daemon *d, struct err *e)
-{
-	(void)d, (void)e;
-	return 0;
-}

@@ -58,6 +58,7 @@ struct daemon {
 	struct listener own, extra; /* of the command line; of nbd-server-start */
 	struct job_host jobs;
 	struct state *state;        /* --state; NULL */
+	json_t *restored;           /* nodes that the state file named, until who needs them has them */
 	struct vhost *vhost;
 	bool seen_client;
 	unsigned serial;
@@ -108,6 +109,9 @@ void daemon_exports_changed(struct daemon *d, struct disk *k);
 /* ---- describe.c ---- */
 json_t *describe_image(struct blk *b, bool chain); /* as "image" of query-block */
 json_t *describe_node(struct daemon *d, struct blk *b, struct disk *limits); /* BlockDeviceInfo */
-json_t *describe_options(struct blk *b); /* as blockdev-add would make it again, with everything below */
+/*
+ * As blockdev-add would make it again, with everything below. Nodes that are keys of `seen` (NULL: none) appear by name only; others are added.
+ */
+json_t *describe_options(struct blk *b, json_t *seen);
 void limits_to_json(struct disk *d, json_t *o);
 #endif

@@ -124,7 +124,14 @@ json_t *describe_node(struct daemon *d, struct blk *b, struct disk *k)
 	return o;
 }
 
-static json_t *options(struct blk *b, unsigned depth)
+static json_t *options(struct blk *b, json_t *seen, unsigned depth);
+
+static json_t *child(struct blk *b, json_t *seen, unsigned depth)
+{
+	return seen && json_object_get(seen, b->node_name) ? json_string(b->node_name) : options(b, seen, depth);
+}
+
+static json_t *options(struct blk *b, json_t *seen, unsigned depth)
 {
 	json_t *o = json_pack("{s:s, s:s, s:b, s:s}", "driver", b->fmt->name, "node-name", b->node_name, "read-only", !blk_writable(b), "discard",
 			      b->flags & BLK_UNMAP ? "unmap" : "ignore"),
@@ -132,6 +139,8 @@ static json_t *options(struct blk *b, unsigned depth)
 
 	if (!o || depth > MAX_NEST)
 		return o;
+	if (seen)
+		json_object_set_new(seen, b->node_name, json_true());
 	cache = json_pack("{s:b, s:b}", "direct", (b->flags & BLK_DIRECT) != 0, "no-flush", (b->flags & BLK_NO_FLUSH) != 0);
 	if (b->flags & BLK_WRITETHROUGH)
 		json_object_set_new(cache, "writeback", json_false());
@@ -146,15 +155,15 @@ static json_t *options(struct blk *b, unsigned depth)
 		if (blk_opts_has(b->opts, t->name))
 			json_object_set_new(o, t->name, json_string(blk_opts_string(b->opts, t->name)));
 	if (b->file)
-		json_object_set_new(o, "file", options(b->file, depth + 1));
+		json_object_set_new(o, "file", child(b->file, seen, depth + 1));
 	if (b->backing)
-		json_object_set_new(o, "backing", options(b->backing, depth + 1));
+		json_object_set_new(o, "backing", child(b->backing, seen, depth + 1));
 	else if (b->fmt->flags & BLK_F_BACKING)
 		json_object_set_new(o, "backing", json_null());
 	return o;
 }
 
-json_t *describe_options(struct blk *b)
+json_t *describe_options(struct blk *b, json_t *seen)
 {
-	return options(b, 0);
+	return options(b, seen, 0);
 }

@@ -16,6 +16,7 @@
 #include "crypto/tls.h"
 #include "ctl-job.h"
 #include "daemon.h"
+#include "state.h"
 
 static void on_signal(void *opaque, int sig)
 {
@@ -94,6 +95,8 @@ static int shut_down(struct daemon *d, int r, struct err *e)
 	listener_stop(&d->extra);
 	listener_stop(&d->own);
 	ctl_free(d->ctl);
+	d->ctl = NULL;
+	state_stop(d, r == 0);
 	while (d->exports) {
 		struct export *x = d->exports;
 		d->exports = x->next;
@@ -138,7 +141,9 @@ static int open_disk(struct daemon *d, const char *file, struct image *image, st
 	struct disk *k;
 	int r = 0;
 
-	if (file)
+	if (state_has_graph(d))
+		r = state_restore_graph(d, e);
+	else if (file)
 		r = image_open(set, d->graph, file, image, e);
 	if (r < 0 || d->disks)
 		return r;
@@ -179,7 +184,9 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 			goto out;
 	}
 	d.own.daemon = d.extra.daemon = &d;
-	r = listener_server(&d, &d.own, tls, (unsigned)set->shared, e);
+	r = state_open(&d, e);
+	if (r == 0)
+		r = listener_server(&d, &d.own, tls, (unsigned)set->shared, e);
 	if (r == 0)
 		r = open_disk(&d, file, &image, e);
 	remote = image.remote;
@@ -214,6 +221,8 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 		r = sandbox_drop_capabilities(NULL, e);
 	if (r == 0)
 		r = sandbox_enter((enum sandbox_mode)set->sandbox, allow | SANDBOX_URING | SANDBOX_UNLINK, e);
+	if (r == 0)
+		r = state_resume_jobs(&d, e);
 	if (r < 0)
 		goto out;
 	part_ready((int)set->ready_fd);

@@ -91,8 +91,12 @@ static const struct opt options[] = {
 		"clients leave, and IMAGE may be left out: the disk has no medium until one is put in."},
 	{0, "ctl-fd", OPT_INT, "FD", "an open control connection; when it closes, the server ends", F(ctl_fd), .min = 0, .max = 1048576},
 	{0, "ready-fd", OPT_INT, "FD", "writes READY there once everything is held", F(ready_fd), .min = 0, .max = 1048576},
+	{0, "state", OPT_STRING, "FILE", "keeps what has changed since the start, and continues from it", F(state),
+	 .man = "What the control socket changes (images, media, limits, jobs, exports, bitmaps) is in FILE, on the disk, before it is acknowledged. A server that "
+		"is started again with the same FILE continues where the other one was killed; IMAGE and its options are then those of FILE. The file is "
+		"removed when the server ends in order."},
 	{0, "lock-wait", OPT_INT, "SECONDS", "how long another process's lock of an image is waited for", F(lock_wait), .min = 0, .max = 86400,
-	 .def = "0"},
+	 .def = "10 with --state, else 0"},
 	{0, "removable", OPT_FLAG, NULL, "the medium can be ejected and changed", F(removable)},
 	{'c', "connect", OPT_CALL, "DEV", "attaches the image to a kernel NBD device", .handler = kernel_client},
 	{'d', "disconnect", OPT_CALL, "DEV", "detaches a kernel NBD device", .handler = kernel_client},

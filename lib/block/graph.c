@@ -891,7 +891,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 	b->core->perm = a->perm;
 	b->core->shared = a->shared;
 	b->core->depth = a->depth;
-	b->core->complex_name = !plain_options(original);
+	b->core->complex_name = !a->graph->restoring && !plain_options(original);
 	if (a->format && !json_object_get(original, "driver") && b->core->complex_name)
 		json_object_set_new(original, "driver", json_string(f->name));
 	if (f->flags & BLK_F_PROTOCOL && name) {

@@ -271,6 +271,8 @@ int job_backup(struct job_host *h, struct disk *k, const struct job_copy *c, con
 	s->bitmap = c->bitmap ? strdup(c->bitmap) : NULL;
 	disk_drain(k);
 	r = make_map(j, &s->todo, &s->todo_file, "todo", granularity, &s->kept, e);
+	if (!r && o->resumed && !s->kept)
+		r = err_set(e, ENOENT, "what was copied of '%s' is not known any more", k->name);
 	if (!r && dirty) {
 		r = make_map(j, &s->held, &s->held_file, "held", dirty->map.granularity, &kept, e);
 		if (!r) {

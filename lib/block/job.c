@@ -80,6 +80,9 @@ struct blk_job *job_new(struct job_host *h, const struct job_type *type, struct 
 	j->auto_dismiss = !o->manual_dismiss;
 	j->user_paused = o->paused;
 	j->resumed = o->resumed;
+	j->ready = o->ready;
+	j->complete = o->complete;
+	j->cancel = o->cancel;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);

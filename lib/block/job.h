@@ -74,7 +74,7 @@ struct job_options {
 	const char *id; /* NULL: the disk's name */
 	uint64_t speed; /* bytes a second; 0: no limit */
 	enum job_on_error on_source, on_target;
-	bool manual_finalize, manual_dismiss, paused, resumed;
+	bool manual_finalize, manual_dismiss, paused, resumed, ready, complete, cancel; /* from resumed on: as it was when it was killed */
 	json_t *args; /* see struct blk_job; borrowed */
 };
 

@@ -6,7 +6,7 @@
  * come. At depth one a request thus costs no thread switch.
  *
  * When a connection breaks, whoever notices marks it broken and wakes everyone. One of the waiting callers becomes the
- * one that reconnects, with the same negotiation (the export must not have changed its size or lost a feature),
+ * one that reconnects, with the same negotiation (the export must not have become smaller or lost a feature),
  * and sends every request again that has no answer yet: NBD requests are idempotent, and the callers' buffers are
  * still theirs. After reconnect_ms without success all of them fail with EIO.
  */
@@ -303,7 +303,7 @@ static void replay(struct link *l)
 /* The export that answers after a reconnection must be what the callers know. */
 static bool same_export(const struct nbd_export_info *now, const struct nbd_export_info *known)
 {
-	return now->size == known->size && now->structured >= known->structured && now->allocation >= known->allocation &&
+	return now->size >= known->size && now->structured >= known->structured && now->allocation >= known->allocation &&
 	       now->context >= known->context && (now->flags & known->flags) == known->flags &&
 	       !(now->flags & ~known->flags & NBD_FLAG_READ_ONLY);
 }
