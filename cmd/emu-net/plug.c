@@ -178,11 +178,44 @@ static int listen_on(struct net *n, const char *id, int fd, const char *unlink_p
 	return 0;
 }
 
+/* Words between commas: the address is one that begins with unix: or fd:, the others are KEY=VALUE. A doubled comma is one in a path. */
+static int parse(const char *text, char *address, size_t size, struct keyval *kv, struct err *e)
+{
+	const char *at = NULL;
+	char *rest;
+	size_t n = 0;
+	int r;
+
+	for (const char *p = text; p && !at; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+		if (!strncmp(p, "unix:", 5) || !strncmp(p, "fd:", 3))
+			at = p;
+	if (!at)
+		return err_set(e, EINVAL, "unix:PATH or fd:N is expected");
+	const char *end = at;
+	for (; *end && (*end != ',' || end[1] == ','); end++) {
+		end += *end == ',';
+		if (n + 1 < size)
+			address[n++] = *end;
+	}
+	address[n] = 0;
+	rest = malloc(strlen(text) + 1);
+	if (!rest)
+		return err_set(e, ENOMEM, "out of memory");
+	sprintf(rest, "%.*s%s", (int)(at - text), text, *end ? end + 1 : "");
+	n = strlen(rest);
+	if (n && rest[n - 1] == ',')
+		rest[n - 1] = 0;
+	r = *rest ? keyval_parse(rest, NULL, kv, e) : 0;
+	free(rest);
+	return r;
+}
+
 int plug_add(struct net *n, const char *text, struct err *e)
 {
+	static const char *const known[] = {"packet", NULL};
+	char at[4096] = "";
 	struct keyval kv = {0};
-	int r = keyval_parse(text, "address", &kv, e), listening = 0;
-	static const char *const known[] = {"address", "packet", NULL};
+	int r = parse(text, at, sizeof at, &kv, e), listening = 0;
 	socklen_t size = sizeof listening;
 	bool packet = false;
 	int64_t number;
@@ -191,14 +224,14 @@ int plug_add(struct net *n, const char *text, struct err *e)
 		r = backend_check(&kv, known, e);
 	if (r == 0)
 		r = backend_on_off(&kv, "packet", &packet, e);
-	const char *at = r ? NULL : keyval_get(&kv, "address"), *id = r ? NULL : keyval_get(&kv, "id");
+	const char *id = r ? NULL : keyval_get(&kv, "id");
 	if (r < 0) {
-	} else if (at && !strncmp(at, "unix:", 5) && at[5]) {
-		int fd = sock_listen_unix(at + 5, packet ? SOCK_SEQPACKET : SOCK_STREAM, 0600, e);
+	} else if (!strncmp(at, "unix:", 5)) {
+		int fd = at[5] ? sock_listen_unix(at + 5, packet ? SOCK_SEQPACKET : SOCK_STREAM, 0600, e) : err_set(e, EINVAL, "unix:PATH is expected");
 		r = fd < 0 ? fd : listen_on(n, id, fd, at + 5, e);
 		if (r < 0 && fd >= 0)
 			close(fd);
-	} else if (at && !strncmp(at, "fd:", 3)) {
+	} else {
 		r = number_parse("fd", at + 3, 0, INT32_MAX, &number, e);
 		if (r == 0 && getsockopt((int)number, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
 			r = err_errno(e, errno, "fd %lld cannot be a plug", (long long)number);
@@ -206,8 +239,6 @@ int plug_add(struct net *n, const char *text, struct err *e)
 			fcntl((int)number, F_SETFD, FD_CLOEXEC);
 			r = listening ? listen_on(n, id, (int)number, NULL, e) : cable_add(n, id ? id : "machine", (int)number, false, e);
 		}
-	} else {
-		r = err_set(e, EINVAL, "'%s': unix:PATH or fd:N is expected", text);
 	}
 	keyval_free(&kv);
 	return r < 0 ? err_prefix(e, "--plug %s", text) : 0;

@@ -220,7 +220,7 @@ try:
     tap.ok(open(dir + "/all.pcap", "rb").read(4) == b"\xd4\xc3\xb2\xa1" and os.path.getsize(dir + "/all.pcap") > 10000, "the capture is a pcap file")
 
     # restrict, networks of one's own
-    p = start("--plug", "unix:%s,packet=on" % plug, "user,restrict=on,net=192.168.7.0/24,host=192.168.7.9,dns=192.168.7.8,dhcpstart=192.168.7.50,ipv6=off")
+    p = start("--plug", "id=lan,unix:%s,packet=on" % plug, "user,restrict=on,net=192.168.7.0/24,host=192.168.7.9,dns=192.168.7.8,dhcpstart=192.168.7.50,ipv6=off")
     g = Peer(plug, packet=True)
     address, o = g.configure()
     tap.ok(address == ip("192.168.7.50") and 3 not in o, "a network of one's own, on a packet socket")
@@ -235,7 +235,7 @@ try:
                        ("is no directory", ["user,tftp=/nonexistent"]), ("Invalid host forwarding rule", ["user,hostfwd=tcp:1-2"]),
                        ("Invalid guest forwarding rule", ["user,guestfwd=10.0.2.9"]), ("cannot be behind", ["user,guestfwd=tcp:10.0.2.9:80-file:/x"]),
                        ("is no type of network", ["token-ring"]), ("no network is given", []), ("mask", ["user,net=10.0.0.0/31"]),
-                       ("lease", ["user,dhcpstart=10.0.2.1"]), ("IPv4 and IPv6 disabled", ["user,ipv4=off,ipv6=off"]), ("netmap", ["netmap,ifname=x"])]:
+                       ("lease", ["user,dhcpstart=10.0.2.1"]), ("IPv4 and IPv6 disabled", ["user,ipv4=off,ipv6=off"]), ("netmap", ["netmap,ifname=x"]), ("unix:PATH or fd:N is expected", ["--plug", "id=x", "user"]), ("no-such", ["--plug", "unix:/tmp/x,no-such=1", "user"])]:
         got = fails(*args)
         if not tap.ok(text in got, "refused: %s" % (args or ["nothing"])[0]):
             print("# " + got)
