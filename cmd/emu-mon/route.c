@@ -252,6 +252,10 @@ static void scan(struct monitor *m)
 void monitor_look(struct monitor *m)
 {
 	scan(m);
+	/* A socket that was bound and not listened on yet refused us; the next attempt is on its way. */
+	for (struct part *p = m->parts; p; p = p->next)
+		if (!p->gone && ctl_client_state(p->client) != CTL_READY)
+			p->settled = false;
 }
 
 static void on_inotify(void *opaque, unsigned events)

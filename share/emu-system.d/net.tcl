@@ -232,7 +232,7 @@ proc net_part {name} {
     set part [part_name $name net]
     set args [list --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready] --state [token run $part.state]]
     if {$::sandbox ne ""} { lappend args --sandbox $::sandbox }
-    foreach plug [dict get $::net($name) plugs] { lappend args --plug id=$plug.plug,unix:[token run $plug.net] }
+    foreach plug [dict get $::net($name) plugs] { lappend args --plug unix:[token run $plug.net],id=$plug.plug }
     if {[info exists ::net_dump($name)]} { foreach dump $::net_dump($name) { lappend args --dump $dump } }
     foreach backend [dict get $::net($name) backends] { lappend args [fdset_names $backend] }
     part_add $part emu-net $args

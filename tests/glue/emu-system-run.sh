@@ -55,6 +55,23 @@ says "an image that is none is emu-nbd's to refuse" "Failed to open '$dir/random
 says "a serial device that is none is emu-mon's to refuse" "-serial foo: 'foo' is not a valid char driver" -serial foo
 gone; check $? "failed starts leave nothing behind"
 
+# ---- networks ----
+network() { # SENTENCE OPTIONS...: the machine starts with them and ends by itself
+    local sentence=$1
+    shift
+    timeout 60 "$qemu" -display none -device isa-debug-exit,iobase=0x501 -boot a -drive "file=$dir/exit.img,format=raw,if=floppy" "$@" \
+        </dev/null >"$dir/out" 2>"$dir/err"
+    [ $? = 7 ]; check $? "$sentence" "$dir/err"
+}
+network "the default network: an e1000 card on user networking"
+network "-nic user,model=virtio with a forwarded port" -nic user,model=virtio,hostfwd=tcp:127.0.0.1:0-:22
+network "-net nic -net user, a socket and a capture" -net nic,model=virtio -net user -netdev socket,id=s,listen=127.0.0.1:0 -device e1000,netdev=s \
+    -object "filter-dump,id=d,netdev=s,file=$dir/pcap"
+[ -s "$dir/pcap" ]; check $? "the capture has its header"
+network "a hub with two cards and a back end" -netdev user,id=u -netdev hubport,id=h0,hubid=3,netdev=u -netdev hubport,id=h1,hubid=3 \
+    -netdev hubport,id=h2,hubid=3 -device e1000,netdev=h1 -device virtio-net,netdev=h2
+gone; check $? "networks leave nothing behind"
+
 # ---- monitors ----
 printf 'info status\nquit\n' | timeout 60 "$qemu" -display none -nic none -monitor stdio -S >"$dir/out" 2>"$dir/err"
 [ $? = 0 ] && has 'VM status: paused' "$dir/out"; check $? "-monitor stdio: info status, quit" "$dir/out" "$dir/err"
