@@ -35,7 +35,8 @@ static int make_dir(const char *path, struct err *e)
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return err_errno(e, errno, "cannot make the directory %s", path);
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+	/* The superuser may be about to become the user that it belongs to. */
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode) || (st.st_uid != geteuid() && geteuid() != 0))
 		return err_set(e, EPERM, "%s is not a directory of this user", path);
 	return 0;
 }

@@ -526,6 +526,7 @@ static int run(struct sup *s, const struct settings *set, struct err *e)
 
 int supervise(const struct settings *set, struct err *e)
 {
+	static char program[256];
 	struct plan *p = plan_read(set->supervise, e);
 	struct sup s = {.plan = p, .plan_fd = -1, .store = {-1, -1}, .tell = -1, .pid_file = -1, .dir.lock = -1};
 	int r;
@@ -534,8 +535,11 @@ int supervise(const struct settings *set, struct err *e)
 		return -e->code;
 	if (set->delete_plan)
 		unlink(set->supervise);
-	if (p->program)
-		err_set_program(p->program);
+	if (p->program) {
+		/* It outlives the plan. */
+		snprintf(program, sizeof program, "%s", p->program);
+		err_set_program(program);
+	}
 	prctl(PR_SET_NAME, "emu-mon");
 	r = plan_check_fronts(p, e);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/json.h"
+#include "base/part.h"
 
 #define ENOUGH (1u << 20) /* output beyond which input waits */
 
@@ -538,6 +539,10 @@ int ctl_listen(struct ctl_server *s, const char *path, struct err *e)
 	if (fd < 0)
 		return fd;
 	s->path = strdup(path);
+	if (part_own_path(path, e) < 0) {
+		close(fd);
+		return -e->code;
+	}
 	return ctl_listen_fd(s, fd, e);
 }
 

@@ -7,13 +7,33 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static int user_ids(const char *text, unsigned *uid, unsigned *gid, struct err *e)
+{
+	int n = 0;
+
+	if (sscanf(text, "%u:%u%n", uid, gid, &n) != 2 || text[n])
+		return err_set(e, EINVAL, "EMU_RUNAS: '%s' is not UID:GID", text);
+	return 0;
+}
+
+int part_own_path(const char *path, struct err *e)
+{
+	const char *user = getenv("EMU_RUNAS");
+	unsigned uid, gid;
+
+	if (!user)
+		return 0;
+	if (user_ids(user, &uid, &gid, e) < 0)
+		return -e->code;
+	return chown(path, uid, gid) < 0 ? err_errno(e, errno, "cannot give %s to user %u", path, uid) : 0;
+}
+
 static int change_user(const char *text, struct err *e)
 {
 	unsigned uid, gid;
-	int n = 0;
 
-	if (sscanf(text, "%u:%u%n", &uid, &gid, &n) != 2 || text[n])
-		return err_set(e, EINVAL, "EMU_RUNAS: '%s' is not UID:GID", text);
+	if (user_ids(text, &uid, &gid, e) < 0)
+		return -e->code;
 	if (setgroups(1, &(gid_t){gid}) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
 		return err_errno(e, errno, "cannot become user %u, group %u", uid, gid);
 	/* It must not be possible to come back. */

@@ -15,6 +15,9 @@
  */
 int part_give_up_rights(bool keep_root, struct err *e);
 
+/* A name that was made before that becomes the later user's: others of his must reach it. Nothing where nobody is to be changed to. */
+int part_own_path(const char *path, struct err *e);
+
 /* Writes READY to fd and closes it; negative: nothing. That nobody reads it is no error. */
 void part_ready(int fd);
 #endif
