@@ -93,30 +93,44 @@ static int key_of_value(const json_t *v, struct err *e)
 	return -1;
 }
 
-/* ---- send-key: down in order, up in the opposite order after the time ---- */
+/* ---- send-key: down in order, up in the opposite order after the time; what comes meanwhile waits its turn ---- */
 
-enum { KEYS_MAX = 16, HOLD_MS = 100, HOLD_MAX_MS = 60000 };
+enum { KEYS_MAX = 16, HOLD_MS = 100, HOLD_MAX_MS = 60000, WAITING_MAX = 1024 };
 
 struct held {
 	struct machine *machine;
 	struct timer *timer;
 	struct held *next;
+	uint64_t hold_ns;
 	unsigned count;
 	uint16_t code[KEYS_MAX];
 };
 
+static void held_free(struct held *h)
+{
+	timer_free(h->timer);
+	free(h);
+}
+
+static void press(struct held *h)
+{
+	for (unsigned i = 0; i < h->count; i++)
+		input_key(h->machine, h->code[i], true);
+	input_sync(h->machine);
+	timer_set(h->timer, clock_ns(h->machine, CLOCK_REAL) + h->hold_ns);
+}
+
 static void let_go(void *opaque)
 {
-	struct held *h = opaque, **at = &h->machine->parts->held;
+	struct held *h = opaque, **first = &h->machine->parts->held;
 
 	while (h->count)
 		input_key(h->machine, h->code[--h->count], false);
 	input_sync(h->machine);
-	while (*at != h)
-		at = &(*at)->next;
-	*at = h->next;
-	timer_free(h->timer);
-	free(h);
+	*first = h->next;
+	if (*first)
+		press(*first);
+	held_free(h);
 }
 
 void input_held_free(struct machine *m)
@@ -124,8 +138,7 @@ void input_held_free(struct machine *m)
 	while (m->parts->held) {
 		struct held *h = m->parts->held;
 		m->parts->held = h->next;
-		timer_free(h->timer);
-		free(h);
+		held_free(h);
 	}
 }
 
@@ -134,8 +147,8 @@ static json_t *send_key(void *opaque, struct ctl_call *call, const json_t *args,
 	const json_t *list = json_object_get(args, "keys"), *hold = json_object_get(args, "hold-time"), *v;
 	json_int_t ms = hold ? json_integer_value(hold) : HOLD_MS;
 	struct machine *m = opaque;
-	struct held *h;
-	bool taken = true;
+	struct held *h, **last = &m->parts->held;
+	unsigned waiting = 0;
 	size_t n;
 
 	(void)call;
@@ -143,31 +156,33 @@ static json_t *send_key(void *opaque, struct ctl_call *call, const json_t *args,
 		err_set(e, EINVAL, "keys: at most %d; hold-time: 1 to %d ms", KEYS_MAX, HOLD_MAX_MS);
 		return NULL;
 	}
-	h = calloc(1, sizeof *h);
+	for (; *last; last = &(*last)->next)
+		waiting++;
+	h = waiting < WAITING_MAX ? calloc(1, sizeof *h) : NULL;
 	if (!h || !(h->timer = timer_new(m, CLOCK_REAL, let_go, h))) {
 		free(h);
-		err_set(e, ENOMEM, "out of memory");
+		err_set(e, ENOMEM, "too many keys wait to be pressed");
 		return NULL;
 	}
 	h->machine = m;
+	h->hold_ns = (uint64_t)ms * 1000000;
 	json_array_foreach(list, n, v) {
 		int code = key_of_value(v, e);
 		if (code < 0) {
-			timer_free(h->timer);
-			free(h);
+			held_free(h);
 			return NULL;
 		}
 		if (code)
 			h->code[h->count++] = (uint16_t)code;
 	}
-	for (n = 0; n < h->count; n++)
-		taken &= input_key(m, h->code[n], true);
-	input_sync(m);
-	if (!taken)
+	if (!input_takes_keys(m)) {
+		held_free(h);
 		err_set(e, ENODEV, "the machine has no keyboard");
-	h->next = m->parts->held;
-	m->parts->held = h;
-	timer_set(h->timer, clock_ns(m, CLOCK_REAL) + (uint64_t)ms * 1000000);
+		return NULL;
+	}
+	*last = h;
+	if (!waiting)
+		press(h);
 	return NULL;
 }
 static const struct ctl_arg send_key_args[] = {{"keys", 'a', false}, {"hold-time", 'i', true}, {0}};

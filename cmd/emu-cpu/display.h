@@ -57,5 +57,6 @@ bool input_button(struct machine *m, unsigned code, bool down);
 bool input_wheel(struct machine *m, int dz);
 void input_sync(struct machine *m); /* ends a group: to every device that got something since the last */
 unsigned input_leds_now(const struct machine *m);
+bool input_takes_keys(const struct machine *m);     /* does a device take keys? */
 bool input_takes_position(const struct machine *m); /* does a device take absolute positions? */
 #endif

@@ -89,6 +89,14 @@ bool input_wheel(struct machine *m, int dz)
 	SEND(m, wheel, dz);
 }
 
+bool input_takes_keys(const struct machine *m)
+{
+	for (const struct input *i = core(m)->list; i; i = i->next)
+		if (i->ops->key)
+			return true;
+	return false;
+}
+
 bool input_takes_position(const struct machine *m)
 {
 	for (const struct input *i = core(m)->list; i; i = i->next)

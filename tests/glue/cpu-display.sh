@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 export BUILD=${BUILD:-build}
 exec python3 - <<'PY'
-import array, json, mmap, os, re, socket, struct, subprocess, sys, tempfile, time, zlib
+import array, atexit, json, mmap, os, re, socket, struct, subprocess, sys, tempfile, time, zlib
 
 cpu = os.environ['BUILD'] + '/bin/emu-cpu'
 tmp = tempfile.mkdtemp(prefix='cpu-display.')
@@ -65,6 +65,7 @@ class Ctl:
 def start(*args):
     run = tempfile.mkdtemp(dir=tmp)
     p = subprocess.Popen([cpu, '-run', run, *args], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    atexit.register(p.kill)
     return p, Ctl(run + '/cpu.ctl'), run
 
 class Viewer:

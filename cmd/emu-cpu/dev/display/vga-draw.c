@@ -3,7 +3,8 @@
  * What a VGA shows: text, planar and packed graphics, and the linear modes of VBE, drawn into the display's surface.
  *
  * Only lines whose memory was written since the last time are drawn, and in text only cells that changed; a change of mode, palette
- * or font draws everything. Scan doubling is not drawn twice: a mode of 320 × 200 gives a surface of that size.
+ * or font draws everything. The surface is what a monitor would be sent: a mode of 320 × 200 gives 640 × 400, each dot twice and each line twice, as
+ * the card does it. VBE modes are as large as they say.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,9 @@ static uint32_t dac_colour(const struct vga *v, uint8_t index)
 		return (uint32_t)c[0] << 16 | (uint32_t)c[1] << 8 | c[2];
 	uint32_t rgb = 0;
 	for (unsigned i = 0; i < 3; i++) {
+		/* Six bits to eight as the pictures have it that people keep of these screens: the lowest bit fills up. */
 		uint32_t six = c[i] & 63;
-		rgb = rgb << 8 | six << 2 | six >> 4;
+		rgb = rgb << 8 | six << 2 | (six & 1) * 3;
 	}
 	return rgb;
 }
@@ -65,7 +67,9 @@ static bool blanked(const struct vga *v)
 
 struct text_mode {
 	unsigned columns, rows, char_width, char_height;
+	unsigned x_scale, y_scale;  /* 2: each dot, each line twice */
 	uint32_t start, stride; /* in cells */
+	unsigned split;         /* rows from this one on show memory from address 0 */
 };
 
 static bool text_mode(const struct vga *v, struct text_mode *t)
@@ -73,12 +77,19 @@ static bool text_mode(const struct vga *v, struct text_mode *t)
 	t->columns = v->crtc[1] + 1u;
 	t->char_height = (v->crtc[9] & 31u) + 1;
 	t->char_width = v->sequencer[1] & 1 ? 8 : 9;
-	t->rows = display_lines(v) / t->char_height;
-	if (v->crtc[9] & 0x80)
-		t->rows /= 2;
+	t->x_scale = v->sequencer[1] & 8 ? 2 : 1;
+	t->y_scale = v->crtc[9] & 0x80 ? 2 : 1;
+	t->rows = display_lines(v) / (t->char_height * t->y_scale);
+	t->split = line_compare(v) / (t->char_height * t->y_scale) + 1;
 	t->start = start_address(v);
 	t->stride = v->crtc[0x13] * 2u;
 	return t->columns && t->rows && t->columns <= MAX_COLUMNS && t->rows <= MAX_ROWS && t->char_height >= 2;
+}
+
+/* Number of the cell in memory. */
+static uint32_t cell_number(const struct text_mode *t, unsigned x, unsigned y)
+{
+	return ((y < t->split ? t->start + y * t->stride : (y - t->split) * t->stride) + x) & 0xffff;
 }
 
 /* Character and attribute of a cell: planes 0 and 1 of its doubleword. */
@@ -111,13 +122,16 @@ static void draw_cell(struct vga *v, const struct text_mode *t, unsigned x, unsi
 	bool ninth = t->char_width == 9 && v->attribute[0x10] & 4 && code >= 0xc0 && code <= 0xdf; /* line drawing goes on */
 	for (unsigned row = 0; row < t->char_height; row++) {
 		uint8_t bits = row < 32 ? glyph[4 * row] : 0;
-		uint32_t *p = (uint32_t *)((uint8_t *)pixels + (size_t)(y * t->char_height + row) * stride) + x * t->char_width;
-		if (row >= cursor_from && row <= cursor_to)
-			bits = 0xff;
-		for (unsigned i = 0; i < 8; i++)
-			p[i] = colours[bits >> (7 - i) & 1 ? fore : back];
-		if (t->char_width == 9)
-			p[8] = colours[(ninth && bits & 1) || (row >= cursor_from && row <= cursor_to) ? fore : back];
+		unsigned width = t->char_width * t->x_scale;
+		uint32_t *p = (uint32_t *)((uint8_t *)pixels + (size_t)(y * t->char_height + row) * t->y_scale * stride) + x * width, *q = p;
+		bool cursor = row >= cursor_from && row <= cursor_to;
+		for (unsigned i = 0; i < t->char_width; i++) {
+			bool on = cursor || (i < 8 ? bits >> (7 - i) & 1 : ninth && bits & 1);
+			for (unsigned k = 0; k < t->x_scale; k++)
+				*q++ = colours[on ? fore : back];
+		}
+		if (t->y_scale == 2)
+			memcpy((uint8_t *)p + stride, p, width * 4);
 	}
 }
 
@@ -127,7 +141,8 @@ static void draw_text(struct vga *v, bool all)
 	uint32_t colours[16], font[2];
 	if (!text_mode(v, &t))
 		return;
-	unsigned width = t.columns * t.char_width, height = t.rows * t.char_height;
+	unsigned cell_width = t.char_width * t.x_scale, cell_height = t.char_height * t.y_scale;
+	unsigned width = t.columns * cell_width, height = t.rows * cell_height;
 	if (width != v->width || height != v->height) {
 		if (display_resize(v->display, width, height))
 			return;
@@ -146,7 +161,7 @@ static void draw_text(struct vga *v, bool all)
 	bool cursor_shown = !(v->crtc[0x0a] & 0x20) && blink;
 	for (unsigned y = 0; y < t.rows; y++)
 		for (unsigned x = 0; x < t.columns; x++) {
-			uint32_t n = t.start + y * t.stride + x;
+			uint32_t n = cell_number(&t, x, y);
 			uint16_t cell = cell_at(v, n), *old = &v->cells[y * t.columns + x];
 			bool under = n == cursor;
 			bool blinking = v->attribute[0x10] & 8 && cell & 0x8000;
@@ -159,7 +174,7 @@ static void draw_text(struct vga *v, bool all)
 				to = v->crtc[0x0b] & 31;
 			}
 			draw_cell(v, &t, x, y, cell, colours, font, from, to);
-			display_dirty(v->display, x * t.char_width, y * t.char_height, t.char_width, t.char_height);
+			display_dirty(v->display, x * cell_width, y * cell_height, cell_width, cell_height);
 		}
 	v->last_start = cursor;
 }
@@ -167,14 +182,17 @@ static void draw_text(struct vga *v, bool all)
 /* ---- graphics: one function a pixel format, from a line's start in video memory ---- */
 
 struct graphics_mode {
-	unsigned width, height;
+	unsigned width, height;  /* of the picture: dots, each drawn x_scale times; scan lines */
+	unsigned x_scale;
 	uint32_t start, pitch;   /* bytes in video memory */
-	void (*line)(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to);
+	void (*line)(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to);
 	uint32_t colours[256];
 	unsigned panning;
-	unsigned split;          /* from this line on the address begins at 0 */
-	bool interleaved;        /* rows of a character row are in banks */
-	unsigned row_lines;
+	unsigned split;          /* behind this scan line the address begins at 0 */
+	bool split_panning;      /* … and so does panning */
+	unsigned double_scan;    /* 1, 2: scan lines a line */
+	unsigned row_lines;      /* lines a row of the address counter */
+	bool interleaved;        /* lines of a row are in banks */
 };
 
 static const uint8_t *byte_at(const struct vga *v, uint32_t at)
@@ -182,11 +200,11 @@ static const uint8_t *byte_at(const struct vga *v, uint32_t at)
 	return region_ram(v->vram) + (at & (v->vram_size - 1));
 }
 
-static void line_planar(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_planar(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
 	unsigned enabled = v->attribute[0x12] & 15;
 	for (unsigned x = 0; x < g->width; x++) {
-		unsigned n = x + g->panning;
+		unsigned n = x + panning;
 		const uint8_t *p = byte_at(v, at + n / 8 * 4);
 		unsigned bit = 7 - n % 8, c = 0;
 		for (unsigned plane = 0; plane < 4; plane++)
@@ -196,8 +214,9 @@ static void line_planar(const struct vga *v, const struct graphics_mode *g, uint
 }
 
 /* Four colours, two bits a pixel from planes 0 and 1 in turn (CGA modes). */
-static void line_interleaved(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_interleaved(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
+	(void)panning;
 	for (unsigned x = 0; x < g->width; x++) {
 		const uint8_t *p = byte_at(v, at + x / 8 * 4);
 		uint8_t byte = p[x % 8 / 4];
@@ -205,14 +224,15 @@ static void line_interleaved(const struct vga *v, const struct graphics_mode *g,
 	}
 }
 
-static void line_8(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_8(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
 	for (unsigned x = 0; x < g->width; x++)
-		to[x] = g->colours[*byte_at(v, at + x)];
+		to[x] = g->colours[*byte_at(v, at + panning + x)];
 }
 
-static void line_15(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_15(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
+	(void)panning;
 	for (unsigned x = 0; x < g->width; x++) {
 		unsigned c = *byte_at(v, at + 2 * x) | (unsigned)*byte_at(v, at + 2 * x + 1) << 8;
 		unsigned r = c >> 10 & 31, n = c >> 5 & 31, b = c & 31;
@@ -220,8 +240,9 @@ static void line_15(const struct vga *v, const struct graphics_mode *g, uint32_t
 	}
 }
 
-static void line_16(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_16(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
+	(void)panning;
 	for (unsigned x = 0; x < g->width; x++) {
 		unsigned c = *byte_at(v, at + 2 * x) | (unsigned)*byte_at(v, at + 2 * x + 1) << 8;
 		unsigned r = c >> 11 & 31, n = c >> 5 & 63, b = c & 31;
@@ -229,14 +250,16 @@ static void line_16(const struct vga *v, const struct graphics_mode *g, uint32_t
 	}
 }
 
-static void line_24(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_24(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
+	(void)panning;
 	for (unsigned x = 0; x < g->width; x++)
 		to[x] = *byte_at(v, at + 3 * x) | (uint32_t)*byte_at(v, at + 3 * x + 1) << 8 | (uint32_t)*byte_at(v, at + 3 * x + 2) << 16;
 }
 
-static void line_32(const struct vga *v, const struct graphics_mode *g, uint32_t at, uint32_t *to)
+static void line_32(const struct vga *v, const struct graphics_mode *g, uint32_t at, unsigned panning, uint32_t *to)
 {
+	(void)panning;
 	uint32_t mask = v->vram_size - 1, n = g->width * 4;
 	if ((at & mask) + n <= v->vram_size) {
 		memcpy(to, byte_at(v, at), n);
@@ -252,7 +275,7 @@ static void vbe_mode(const struct vga *v, struct graphics_mode *g)
 	g->width = r[VBE_XRES];
 	g->height = r[VBE_YRES];
 	unsigned bpp = r[VBE_BPP];
-	g->row_lines = 1;
+	g->row_lines = g->x_scale = g->double_scan = 1;
 	g->split = UINT32_MAX;
 	if (bpp == 4) {
 		g->pitch = r[VBE_VIRT_WIDTH] / 8 * 4u;
@@ -273,35 +296,32 @@ static void vbe_mode(const struct vga *v, struct graphics_mode *g)
 
 static void vga_mode(const struct vga *v, struct graphics_mode *g)
 {
-	unsigned shift = v->graphics[5] >> 5 & 3, lines = display_lines(v), rows = (v->crtc[9] & 31u) + 1;
-	if (v->crtc[9] & 0x80)
-		lines /= 2;
+	unsigned shift = v->graphics[5] >> 5 & 3;
+	g->height = display_lines(v);
+	g->double_scan = v->crtc[9] & 0x80 ? 2 : 1;
+	g->row_lines = (v->crtc[9] & 31u) + 1;
+	g->interleaved = !(v->crtc[0x17] & 1); /* the row counter drives an address bit: banks */
 	g->start = start_address(v) * 4;
 	g->pitch = v->crtc[0x13] * 2u * 4;
-	g->split = line_compare(v) >> (v->crtc[9] >> 7);
-	g->row_lines = rows;
-	if (!(v->crtc[0x17] & 1)) { /* the row counter drives an address bit: banks */
-		g->interleaved = true;
-		g->height = lines;
-	} else {
-		g->height = lines / rows;
-		g->split /= rows;
-	}
+	g->split = line_compare(v);
+	g->split_panning = v->attribute[0x10] & 0x20;
 	g->width = (v->crtc[1] + 1u) * 8;
-	if (shift >= 2) {
+	if (shift >= 2) { /* 256 colours: a dot takes two clocks */
 		g->width /= 2;
+		g->x_scale = 2;
 		g->line = line_8;
 		for (unsigned i = 0; i < 256; i++)
 			g->colours[i] = dac_colour(v, (uint8_t)i);
-		g->start += v->attribute[0x13] >> 1 & 3;
+		g->panning = v->attribute[0x13] >> 1 & 3;
 		return;
 	}
+	g->x_scale = v->sequencer[1] & 8 ? 2 : 1;
 	attribute_colours(v, g->colours);
 	g->line = shift ? line_interleaved : line_planar;
 	g->panning = shift ? 0 : v->attribute[0x13] & 7;
 }
 
-/* Where line y begins. */
+/* Where scan line y begins. */
 static uint32_t line_at(const struct vga *v, const struct graphics_mode *g, unsigned y)
 {
 	uint32_t base = g->start;
@@ -309,10 +329,18 @@ static uint32_t line_at(const struct vga *v, const struct graphics_mode *g, unsi
 		y -= g->split + 1;
 		base = 0;
 	}
-	if (!g->interleaved)
-		return base + y * g->pitch;
-	uint32_t bank = v->crtc[0x17] & 0x40 ? 0x2000 : 0x1000; /* byte mode: bit 13 of the plane's address, else of half that */
-	return base + y / g->row_lines * g->pitch + (y % g->row_lines & 1 ? bank * 4 : 0);
+	y /= g->double_scan;
+	uint32_t at = base + y / g->row_lines * g->pitch;
+	if (g->interleaved && y % g->row_lines & 1)
+		at += (v->crtc[0x17] & 0x40 ? 0x2000 : 0x1000) * 4; /* byte mode: bit 13 of the plane's address, else of half that */
+	return at;
+}
+
+static void draw_line(const struct vga *v, const struct graphics_mode *g, unsigned y, uint32_t *to)
+{
+	g->line(v, g, line_at(v, g, y), y > g->split && g->split_panning ? 0 : g->panning, to);
+	for (unsigned x = g->width; g->x_scale == 2 && x-- > 0;)
+		to[2 * x] = to[2 * x + 1] = to[x];
 }
 
 struct dirty {
@@ -342,14 +370,15 @@ static void draw_graphics(struct vga *v, bool all)
 		vga_mode(v, &g);
 	if (!g.width || !g.height || !g.line)
 		return;
-	if (g.width != v->width || g.height != v->height || !v->dirty_rows) {
+	unsigned width = g.width * g.x_scale;
+	if (width != v->width || g.height != v->height || !v->dirty_rows) {
 		uint8_t *rows = realloc(v->dirty_rows, g.height);
 		if (!rows)
 			return;
 		v->dirty_rows = rows;
-		if (display_resize(v->display, g.width, g.height))
+		if (display_resize(v->display, width, g.height))
 			return;
-		v->width = g.width;
+		v->width = width;
 		v->height = g.height;
 		all = true;
 	}
@@ -364,11 +393,14 @@ static void draw_graphics(struct vga *v, bool all)
 	uint8_t *pixels = (uint8_t *)display_pixels(v->display, &stride);
 	for (unsigned y = 0; y <= g.height; y++) {
 		bool dirty = y < g.height && v->dirty_rows[y];
-		if (dirty)
-			g.line(v, &g, line_at(v, &g, y), (uint32_t *)(pixels + (size_t)y * stride));
+		uint32_t *to = (uint32_t *)(pixels + (size_t)y * stride);
+		if (dirty && y > from && line_at(v, &g, y) == line_at(v, &g, y - 1) && y - 1 != g.split)
+			memcpy(to, (uint8_t *)to - stride, width * 4); /* the same line again */
+		else if (dirty)
+			draw_line(v, &g, y, to);
 		else {
 			if (y > from)
-				display_dirty(v->display, 0, from, g.width, y - from);
+				display_dirty(v->display, 0, from, g.width * g.x_scale, y - from);
 			from = y + 1;
 		}
 	}
@@ -425,7 +457,7 @@ static bool text(void *opaque, uint16_t *cells, unsigned max, struct display_tex
 	}
 	for (unsigned y = 0; y < t.rows; y++)
 		for (unsigned x = 0; x < t.columns; x++)
-			cells[y * t.columns + x] = cell_at(v, t.start + y * t.stride + x);
+			cells[y * t.columns + x] = cell_at(v, cell_number(&t, x, y));
 	return true;
 }
 
