@@ -240,6 +240,8 @@ static void smm(void *opaque, bool inside)
 
 	v->space = inside && v->machine->smm_memory ? v->machine->smm_memory : v->machine->memory;
 	mmu_flush_remote(v->cpu, false);
+	if (!inside && atomic_load(&v->init_wanted))
+		v->cpu->isa->interrupt(v->cpu, NULL); /* an INIT that waited for RSM */
 }
 
 static void ferr(void *opaque, bool level)
@@ -280,10 +282,12 @@ static bool is_boot(const struct vcpu *v)
 	return v->index == 0;
 }
 
-static void do_init(struct vcpu *v)
+static bool do_init(struct vcpu *v)
 {
-	x86_system_init(v->cpu, is_boot(v));
+	if (!x86_system_init(v->cpu, is_boot(v)))
+		return false;
 	v->halted = false;
+	return true;
 }
 
 static void do_sipi(struct vcpu *v, uint8_t vector)

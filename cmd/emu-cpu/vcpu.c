@@ -225,9 +225,10 @@ static void *run(void *opaque)
 	v->tid = gettid();
 	while (wait_for_work(v)) {
 		atomic_store(&v->kicked, 0);
-		if (atomic_exchange(&v->init_wanted, 0))
-			v->ops->init(v);
-		uint32_t sipi = atomic_exchange(&v->sipi_wanted, 0);
+		/* What is held stays wanted, and a STARTUP behind it. */
+		if (atomic_exchange(&v->init_wanted, 0) && !v->ops->init(v))
+			atomic_store(&v->init_wanted, 1);
+		uint32_t sipi = atomic_load(&v->init_wanted) ? 0 : atomic_exchange(&v->sipi_wanted, 0);
 		if (sipi)
 			v->ops->sipi(v, (uint8_t)sipi);
 		vcpu_enter(v);

@@ -15,7 +15,7 @@ struct vcpu_ops {
 	void (*nmi)(struct vcpu *v);
 	void (*smi)(struct vcpu *v);
 	/* Its own thread, or while it stands still. */
-	void (*init)(struct vcpu *v);
+	bool (*init)(struct vcpu *v); /* false: it cannot be now (system management mode); asked again when run() is left */
 	void (*sipi)(struct vcpu *v, uint8_t vector);
 	void (*reset)(struct vcpu *v);
 	/* Its own thread: runs until it leaves guest code. true: it is halted. */

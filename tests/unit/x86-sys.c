@@ -4,7 +4,7 @@
  * A kernel is a multiboot image, so that the peer can run the same file (tests/guest-sys/README); it prints "ok NAME" or "FAIL NAME"
  * lines through port e9 and leaves through port f4.
  *
- *	x86-sys [t0|t1] [KERNEL]...   runs these alone and shows what they print
+ *	[CPU=MODEL] x86-sys [t0|t1] [KERNEL]...   runs these alone and shows what they print
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -230,7 +230,7 @@ static void multiboot(struct test *t, const uint8_t *image, size_t size)
 		fprintf(stderr, "# %s\n", e.msg);
 }
 
-static void run_kernel(const char *name, enum jit_accel accel, bool show)
+static void run_kernel(const char *name, const char *model, enum jit_accel accel, bool show)
 {
 	struct test t = {.status = -1, .vector = -1};
 	struct err e = ERR_INIT;
@@ -247,7 +247,7 @@ static void run_kernel(const char *name, enum jit_accel accel, bool show)
 				       .msr_read = msr_read, .msr_write = msr_write, .tsc = tsc, .ferr = ferr, .triple_fault = triple, .opaque = &t};
 	const struct jit_config config = {.isa = &isa_x86_64_system, .accel = accel, .machine = &mm};
 	struct jit *j = jit_new(&config, &e);
-	if (!j || !(t.cpu = config.isa->cpu_new(j, getenv("CPU") ? getenv("CPU") : "max", &e))) {
+	if (!j || !(t.cpu = config.isa->cpu_new(j, model, &e))) {
 		ok(0, "%s: a processor: %s", name, e.msg);
 		return;
 	}
@@ -277,7 +277,7 @@ static void run_kernel(const char *name, enum jit_accel accel, bool show)
 		if (show || !strncmp(line, "FAIL", 4))
 			printf("# %s\n", line);
 	}
-	ok(t.status == 0 && !bad && good, "%s, %s: %u cases%s", name, tier, good, t.triple ? ", then a triple fault" : t.status == 0x200 ? ", then halted for good" : "");
+	ok(t.status == 0 && !bad && good, "%s, %s, %s: %u cases%s", name, model, tier, good, t.triple ? ", then a triple fault" : t.status == 0x200 ? ", then halted for good" : "");
 	if (t.status || bad)
 		printf("# status %x, %u failed\n", (unsigned)t.status, bad);
 	if (t.status)
@@ -290,7 +290,11 @@ static void run_kernel(const char *name, enum jit_accel accel, bool show)
 
 int main(int argc, char **argv)
 {
-	static const char *const kernels[] = {"smoke", "segments", "gates", "paging", "long", "debug", "vm86", "real", NULL};
+	static const struct { const char *name, *model; } kernels[] = {
+		{"smoke", "max"}, {"segments", "max"}, {"gates", "max"}, {"paging", "max"}, {"long", "max"}, {"debug", "max"}, {"vm86", "max"}, {"real", "max"},
+		{"smm", "max"}, {"smm", "pentium3"}, /* each has a map of its own for the saved state */
+	};
+	const unsigned all = sizeof kernels / sizeof *kernels;
 	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	bool t0 = true, t1 = true;
 	int i = 1;
@@ -302,12 +306,12 @@ int main(int argc, char **argv)
 		t0 = argv[i][1] == '0';
 		t1 = argv[i][1] == '1';
 	}
-	for (const char *const *k = kernels; i < argc || (argc <= 1 && *k); k++) {
-		const char *name = i < argc ? argv[i++] : *k;
+	for (unsigned k = 0; i < argc || (argc <= 1 && k < all); k++) {
+		const char *name = i < argc ? argv[i++] : kernels[k].name, *model = argc > 1 ? getenv("CPU") : kernels[k].model;
 		if (t0)
-			run_kernel(name, JIT_INTERPRET, argc > 1);
+			run_kernel(name, model ? model : "max", JIT_INTERPRET, argc > 1);
 		if (t1)
-			run_kernel(name, JIT_TRANSLATE, argc > 1);
+			run_kernel(name, model ? model : "max", JIT_TRANSLATE, argc > 1);
 	}
 	return tap_done();
 }

@@ -253,6 +253,19 @@ static int stream_ports(struct machine *m, struct pc *p, const char *class_name,
 	return 0;
 }
 
+/* -debugcon: the console at port 0xe9 */
+static int debug_console(struct machine *m, struct pc *p, struct err *e)
+{
+	struct serial *s = serial_at(m, "debugcon", 0);
+	struct device *d = s ? device_new(m, "isa-debugcon", &p->isa->bus, e) : NULL;
+	if (!s)
+		return 0;
+	if (!d)
+		return -e->code;
+	device_set_ptr(d, "chardev", s);
+	return device_finish(d, e);
+}
+
 static int video(struct machine *m, struct pc *p, struct err *e)
 {
 	const char *what = m->config.vga;
@@ -779,6 +792,8 @@ static int common_end(struct machine *m, struct pc *p, struct err *e)
 		r = stream_ports(m, p, "serial", "isa-serial", 4, p->serial, e);
 	if (!r)
 		r = stream_ports(m, p, "parallel", "isa-parallel", 3, p->parallel, e);
+	if (!r)
+		r = debug_console(m, p, e);
 	if (!r)
 		r = disks(m, p, e);
 	if (r)

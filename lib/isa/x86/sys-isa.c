@@ -206,7 +206,7 @@ const struct x86_state_field x86_state_fields[] = {
 	ONE("cr0", sys.cr0), ONE("cr2", sys.cr2), ONE("cr3", sys.cr3), ONE("cr4", sys.cr4), ONE("efer", sys.efer), MANY("dr", sys.dr),
 	MANY("pdpte", sys.pdpte), ONE("xcr0", xcr0),
 	ONE("cpl", sys.cpl), ONE("shadow", sys.shadow), ONE("halted", sys.halted), ONE("wait-sipi", sys.wait_sipi), ONE("smm", sys.smm),
-	ONE("nmi-blocked", sys.nmi_blocked), ONE("shut-down", sys.shut_down), ONE("a20", sys.a20), ONE("ferr", sys.x87_ferr), ONE("ignne", sys.ignne),
+	ONE("nmi-blocked", sys.nmi_blocked), ONE("smm-nmi-blocked", sys.smm_nmi_blocked), ONE("shut-down", sys.shut_down), ONE("a20", sys.a20), ONE("ferr", sys.x87_ferr), ONE("ignne", sys.ignne),
 	ONE("lines", sys.lines),
 	ONE("fcw", fx.fcw), ONE("fsw", fx.fsw), ONE("ftw", fx.ftw), ONE("fop", fx.fop), ONE("fip", fx.fip), ONE("fdp", fx.fdp),
 	{"st", AT(fx.st), 8, SIZE(fx.st) / 8}, ONE("mxcsr", mxcsr), {"ymm", AT(ymm), 8, SIZE(ymm) / 8},

@@ -144,6 +144,7 @@ void x86_smm_enter(struct x86_cpu *c)
 	c->sys.smm = true;
 	c->sys.smi_count++;
 	c->sys.halted = false;
+	c->sys.smm_nmi_blocked = c->sys.nmi_blocked;
 	c->sys.nmi_blocked = true;
 	c->sys.shadow = 0;
 	tell(c, true);
@@ -234,7 +235,7 @@ X86_SYS_HELPER(rsm)
 	else
 		restore32(c);
 	c->sys.smm = false;
-	c->sys.nmi_blocked = false;
+	c->sys.nmi_blocked = c->sys.smm_nmi_blocked; /* SDM vol. 3, 34.8 */
 	c->sys.shadow = 0;
 	tell(c, false);
 	if (!x86_protected(c))

@@ -197,13 +197,13 @@ void x86_system_reset(struct cpu *cc)
 	x86_flush_all(c);
 }
 
-void x86_system_init(struct cpu *cc, bool boot)
+bool x86_system_init(struct cpu *cc, bool boot)
 {
 	struct x86_cpu *c = x86_cpu(cc);
 	uint64_t cache = c->sys.cr0 & (X86_CR0_CD | X86_CR0_NW);
 
-	if (c->sys.smm && c->sys.machine && c->sys.machine->smm)
-		c->sys.machine->smm(c->sys.machine->opaque, false);
+	if (c->sys.smm)
+		return false;
 	uint64_t xcr0 = c->xcr0;
 	start(c);
 	c->xcr0 = xcr0;
@@ -214,6 +214,7 @@ void x86_system_init(struct cpu *cc, bool boot)
 	x86_sys_update(c);
 	x86_flush_all(c);
 	x86_look(c);
+	return true;
 }
 
 void x86_system_sipi(struct cpu *cc, uint8_t vector)

@@ -94,6 +94,7 @@ struct x86_sys {
 	uint32_t key;           /* what translations depend on (enum x86_key, sys.h) */
 	uint8_t shadow;         /* enum x86_shadow: the next instruction is not interrupted */
 	bool halted, wait_sipi, smm, nmi_blocked, shut_down;
+	bool smm_nmi_blocked; /* nmi_blocked as it was before system management mode */
 	bool a20;
 	bool x87_ferr;          /* FERR# is asserted */
 	bool ignne;

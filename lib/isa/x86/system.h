@@ -41,7 +41,8 @@ void x86_system_topology(struct cpu *c, uint32_t apic_id, unsigned cores, unsign
 uint32_t x86_apic_id(unsigned index, unsigned cores, unsigned threads);
 
 void x86_system_reset(struct cpu *c);            /* power-up state (SDM vol. 3, table 9-1) */
-void x86_system_init(struct cpu *c, bool boot);  /* INIT: the boot processor goes to the reset vector, others wait for SIPI */
+/* INIT: the boot processor goes to the reset vector, others wait for SIPI. false: in system management mode, where INIT waits for RSM. */
+bool x86_system_init(struct cpu *c, bool boot);
 void x86_system_sipi(struct cpu *c, uint8_t vector);
 
 /* Lines, any thread: noted, and the processor is made to look. */

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The flat kernels of tests/guest-sys that need a PC's chips: two processors (INIT, STARTUP, NMI, SMI between them), system management mode on the board
+# with its own memory, with the 64-bit map of the saved state and the 32-bit one.
+quick = True
+
+
+def kernel(t, name):
+    o, elf, out = (t.dir + '/' + name + x for x in ('.o', '.elf', '.bin'))
+    t.run('gcc', '-c', '-o', o, '-I', t.top + '/tests/guest-sys', t.top + '/tests/guest-sys/' + name + '.S')
+    t.run('ld', '-n', '--no-warn-rwx-segments', '-Ttext', '0x100000', '-e', 'start', '-o', elf, o)
+    t.run('objcopy', '-O', 'binary', elf, out)
+    return out
+
+
+def run(t):
+    ipi, smm = kernel(t, 'ipi'), kernel(t, 'smm')
+    for image, cpus, model in (ipi, 2, 'max'), (smm, 1, 'max'), (ipi, 2, 'pentium3'), (smm, 1, 'pentium3'):
+        if t.peer and model != 'max':
+            continue  # it has the 64-bit map for all models
+        out = '%s/say%d' % (t.dir, t.numbered())
+        m = t.machine('-cpu', model, '-m', '64', '-smp', str(cpus), '-no-reboot', '-kernel', image, '-debugcon', 'file:' + out if t.peer else 'file,path=' + out, '-device', 'isa-debug-exit,iobase=0xf4,iosize=4')
+        status = m.wait(120)
+        lines = open(out).read().splitlines()
+        bad = [l for l in lines if not l.startswith('ok ')]
+        t.ok(status == 1 and bad == ['done'] and len(lines) > 30, '%s, %s: %d cases' % (image.split('/')[-1][:-4], model, len(lines) - 1), (status, bad[:5]))
