@@ -14,6 +14,25 @@ main:
 	call real_mode
 	mov real_result, %eax
 	SAME "real mode was there", 0xbeef
+	/* Instructions over pages' ends: each stays itself when many others have been met. */
+	mov $0x200fff, %edi
+	mov $100, %ecx
+1:	movl $0xc3e3200f, (%edi)        /* mov %cr4, %ebx; ret */
+	add $0x1000, %edi
+	loop 1b
+	movl $0xc3c0200f, 0x200fff      /* mov %cr0, %eax; ret */
+	mov $0x200fff, %edi
+	call *%edi
+	mov %eax, %esi
+	mov $99, %ecx
+1:	add $0x1000, %edi
+	call *%edi
+	loop 1b
+	mov $0x200fff, %edi
+	mov $1000, %eax
+	call *%edi
+	cmp %eax, %esi
+	CHECK "an instruction over a page's end stays itself", e
 	ret
 
 real_mode:

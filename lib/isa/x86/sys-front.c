@@ -107,10 +107,12 @@ static void fault(struct x86_ir *t, unsigned length, int vector)
 static size_t translate(struct ir_region *r, struct cpu *cc, uint64_t pc, unsigned max_insns, const uint8_t *code, size_t n)
 {
 	struct x86_cpu *c = x86_cpu(cc);
+	/* Interpreted at once and forgotten; a region of one instruction, over a page's end, may as well be kept. */
+	bool once = r == ((const struct ir_cpu *)cc->engine)->one;
 	struct x86_ir t = {.r = r, .pc = pc, .mode = c->mode, .stack = (uint8_t)x86_stack_bytes(c), .user = c->sys.cpl == 3, .sys = true,
 			   .flat = c->sys.key & X86_KEY_FLAT, .key = (uint8_t)c->sys.key, .memop = (unsigned)c->sys.map << IR_MEM_INDEX_SHIFT,
-			   .code_limit = c->seg[X86_CS].limit, .cpu = c, .once = max_insns == 1,
-			   .native = max_insns != 1 && (c->mxcsr & 0x1f80) == 0x1f80 && !(c->sys.key & (X86_KEY_FPU | X86_KEY_ALIGN))};
+			   .code_limit = c->seg[X86_CS].limit, .cpu = c, .once = once,
+			   .native = !once && (c->mxcsr & 0x1f80) == 0x1f80 && !(c->sys.key & (X86_KEY_FPU | X86_KEY_ALIGN))};
 	size_t at = 0;
 	bool shadow = false;
 
