@@ -77,7 +77,7 @@ EXTLIBS_emu-cpu := $(LIBS_display)
 EXTLIBS_emu-mon := $(LIBS_isa)
 
 # ---- the classic names, links beside the programs ---------------------------------------------------------
-NAMES_emu-user := qemu-x86_64 qemu-i386
+NAMES_emu-user := qemu-x86_64 qemu-i386 qemu-aarch64
 NAMES_emu-img  := qemu-img
 NAMES_emu-nbd  := qemu-nbd
 NAMES_emu-ga   := qemu-ga
@@ -151,6 +151,15 @@ $(BUILD)/gen/x86-index.h $(BUILD)/gen/x86-quick.h: $(BUILD)/gen/x86-index
 	$(Q)$< $(if $(filter %quick.h,$@),quick,decode) >$@
 $(BUILD)/obj/lib/isa/x86/decode.o: $(BUILD)/gen/x86-index.h
 $(BUILD)/obj/lib/isa/x86/quick.o: $(BUILD)/gen/x86-quick.h
+
+# The index of the A64 rows, checked on the way.
+$(BUILD)/gen/a64-index: share/a64-index.c $(wildcard lib/isa/aarch64/*.def) lib/isa/aarch64/rows.h
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O1 -std=gnu11 $(WARN) -Ilib -o $@ $<
+$(BUILD)/gen/a64-index.h: $(BUILD)/gen/a64-index
+	$(Q)$< >$@
+$(BUILD)/obj/lib/isa/aarch64/decode.o: $(BUILD)/gen/a64-index.h
 
 define lib_rule
 $$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))

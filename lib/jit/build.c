@@ -227,6 +227,8 @@ void ir_set(struct ir_region *r, unsigned slot, ir_ref value)
 
 	if (r->slot_epoch[i] == r->epoch && r->slot_value[i] == value)
 		return;
+	if (r->guest->flags && slot == r->guest->flags->slot)
+		r->flags_epoch = r->epoch - 1; /* no operation's flags any longer */
 	EMIT(.op = IR_SET, .type = r->temp[value].type, .a = value, .x = slot);
 	r->slot_epoch[i] = r->epoch;
 	r->slot_value[i] = value;
@@ -463,15 +465,29 @@ static int known_condition(const struct ir_region *r, enum ir_cond cond, ir_ref 
 	return ir_holds(cond, r->temp[a].type, &x, &y);
 }
 
+/* A test of a setcond's result against 0 is that setcond's own. */
+static enum ir_cond direct(const struct ir_region *r, enum ir_cond cond, ir_ref *a, ir_ref *b)
+{
+	const struct ir_op *d = definition(r, *a);
+
+	if ((cond != IR_EQ && cond != IR_NE) || !d || d->op != IR_SETCOND || !known(r, *b) || value_of(r, *b))
+		return cond;
+	*a = d->a;
+	*b = d->b;
+	return cond == IR_NE ? d->aux : d->aux ^ 1u;
+}
+
 ir_ref ir_setcond(struct ir_region *r, enum ir_type type, enum ir_cond cond, ir_ref a, ir_ref b)
 {
 	cond = constant_right(r, cond, &a, &b);
+	cond = direct(r, cond, &a, &b);
 	return FOLD(.op = IR_SETCOND, .type = type, .aux = cond, .a = a, .b = b);
 }
 
 ir_ref ir_select(struct ir_region *r, enum ir_cond cond, ir_ref a, ir_ref b, ir_ref if_true, ir_ref if_false)
 {
 	cond = constant_right(r, cond, &a, &b);
+	cond = direct(r, cond, &a, &b);
 	int k = known_condition(r, cond, a, b);
 	if (k >= 0 || if_true == if_false)
 		return k ? if_true : if_false;
@@ -501,6 +517,7 @@ void ir_br(struct ir_region *r, unsigned label)
 void ir_brcond(struct ir_region *r, enum ir_cond cond, ir_ref a, ir_ref b, unsigned label)
 {
 	cond = constant_right(r, cond, &a, &b);
+	cond = direct(r, cond, &a, &b);
 	if (known_condition(r, cond, a, b) != 0)
 		EMIT(.op = IR_BRCOND, .type = r->temp[a].type, .aux = cond, .a = a, .b = b, .x = label);
 }
@@ -569,8 +586,11 @@ static bool fused(struct ir_region *r, unsigned condition, enum ir_cond *cond, i
 		return false;
 	const ir_ref from[] = {o->a, o->b, o->c};
 	*cond = how.cond;
-	*a = how.lhs == IR_FLAG_ZERO ? ir_const(r, o->type, 0) : from[how.lhs];
-	*b = how.rhs == IR_FLAG_ZERO ? ir_const(r, o->type, 0) : from[how.rhs];
+	enum ir_type type = o->type;
+	*a = how.lhs == IR_FLAG_ZERO ? ir_const(r, type, 0) : from[how.lhs];
+	*b = how.rhs == IR_FLAG_ZERO  ? ir_const(r, type, 0)
+	     : how.rhs >= IR_FLAG_IMM ? ir_const(r, type, how.rhs - IR_FLAG_IMM)
+				      : from[how.rhs];
 	return *a && *b && r->temp[*a].type == r->temp[*b].type;
 }
 
@@ -680,6 +700,11 @@ ir_ref ir_vdup(struct ir_region *r, enum ir_type type, enum ir_type lane, ir_ref
 
 ir_ref ir_vgetlane(struct ir_region *r, enum ir_type lane, ir_ref v, unsigned n)
 {
+	const struct ir_op *d = definition(r, v);
+
+	/* What was just put there. */
+	if (d && d->op == IR_VSETLANE && d->aux == lane && d->imm == n)
+		return d->b;
 	return EMIT(.op = IR_VGETLANE, .type = lane, .a = v, .imm = n);
 }
 

@@ -139,7 +139,7 @@ struct ir_slot {
  * a condition directly after setflags becomes a comparison of its operands, through fuse(); flags that nobody reads before they are
  * set again are never computed.
  */
-enum ir_flag_operand { IR_FLAG_A, IR_FLAG_B, IR_FLAG_R, IR_FLAG_ZERO };
+enum ir_flag_operand { IR_FLAG_A, IR_FLAG_B, IR_FLAG_R, IR_FLAG_ZERO, IR_FLAG_IMM = 16 /* and more: that constant plus 16 */ };
 struct ir_fuse {
 	uint8_t cond;     /* enum ir_cond */
 	uint8_t lhs, rhs; /* enum ir_flag_operand */
@@ -150,6 +150,7 @@ enum ir_host_flags {
 	IR_HOST_FLAGS_SUB,       /* a - b: carry is the borrow */
 	IR_HOST_FLAGS_SUB_NOT_C, /* a - b: carry is no borrow (ARM) */
 	IR_HOST_FLAGS_ADD,       /* a + b */
+	IR_HOST_FLAGS_RESULT,    /* the result is the bits, all of them */
 	IR_HOST_FLAGS_LOGIC,     /* negative and zero of the result, carry and overflow 0 */
 	/* with ir_flags.x86 only; any integer type */
 	IR_HOST_FLAGS_ADC, IR_HOST_FLAGS_SBB, /* a, b, result */
@@ -158,6 +159,12 @@ enum ir_host_flags {
 	IR_HOST_FLAGS_BITS,      /* a is the bits */
 };
 #define IR_NO_BIT 0xff
+/* Conditions on negative, zero, carry, overflow. An odd one is the negation of the even one before it. */
+enum ir_nzcv {
+	IR_NZCV_Z, IR_NZCV_NOT_Z, IR_NZCV_C, IR_NZCV_NOT_C, IR_NZCV_N, IR_NZCV_NOT_N, IR_NZCV_V, IR_NZCV_NOT_V,
+	IR_NZCV_HI /* carry and not zero */, IR_NZCV_NOT_HI, IR_NZCV_GE /* negative as overflow */, IR_NZCV_NOT_GE,
+	IR_NZCV_GT /* the same, and not zero */, IR_NZCV_NOT_GT, IR_NZCV_NONE,
+};
 struct ir_flags {
 	uint16_t slot;
 	uint64_t mask; /* all status bits of the family */
@@ -175,6 +182,8 @@ struct ir_flags {
 	 */
 	enum ir_host_flags (*host)(uint32_t x);
 	uint8_t n, z, c, v;
+	/* The guest's condition as one on these four bits; IR_NZCV_NONE: it is none. May be NULL. */
+	enum ir_nzcv (*nzcv)(unsigned condition);
 	bool alone; /* the slot holds nothing but `mask`: its other bits are zero */
 	/*
 	 * Status bits, conditions and what operations give are those of x86 itself (SDM volume 1, 3.4.3.1 and appendix B), the slot is

@@ -341,6 +341,17 @@ static bool host_flags(struct t1_gen *g, const struct ir_op *o)
 		{f->n, CC_S}, {f->z, CC_E}, {f->c, kind == IR_HOST_FLAGS_SUB_NOT_C ? CC_AE : CC_B}, {f->v, CC_O}};
 	unsigned w = t1_w(o->type), at = 0;
 
+	if (kind == IR_HOST_FLAGS_RESULT) {
+		if (!o->c || !f->alone || (o->imm != f->mask && !(o->aux & 1)))
+			return false;
+		unsigned r = t1_reg(g, o->c);
+		t1_flags_change(g);
+		if (g->slot_reg[f->slot] >= 0)
+			t1_mov(g, (unsigned)g->slot_reg[f->slot], r, IR_I32);
+		else
+			t1_move(g, r, t1_slot(g, f->slot), g->guest->slots[f->slot].type, true);
+		return true;
+	}
 	if (kind == IR_HOST_FLAGS_NONE || (kind == IR_HOST_FLAGS_LOGIC ? !o->c : !o->b))
 		return false;
 	t1_flags_change(g);
@@ -363,7 +374,7 @@ static bool host_flags(struct t1_gen *g, const struct ir_op *o)
 		g->p = e_u32(g->p, 0xc0900f9f);  /* lahf; seto al */
 		INS(0x81, 4, rm_reg(RAX));
 		g->p = e_u32(g->p, (uint32_t)o->imm & 0xc101);
-		merge_flags(g, RAX, scratch, o->imm);
+		merge_flags(g, RAX, scratch, o->aux & 1 ? f->mask : o->imm);
 		return true;
 	}
 	/* setcc leaves the flags; lea adds the bits up without touching them. */
@@ -394,7 +405,7 @@ static bool host_flags(struct t1_gen *g, const struct ir_op *o)
 		INS(0xc1 | O_W, 4, rm_reg(RAX));
 		g->p = e_u8(g->p, at);
 	}
-	merge_flags(g, RAX, scratch, o->imm);
+	merge_flags(g, RAX, scratch, o->aux & 1 ? f->mask : o->imm);
 	return true;
 }
 
@@ -428,6 +439,36 @@ static void set_flags(struct t1_gen *g, const struct ir_op *o)
 		t1_move(g, RAX, t1_slot(g, slot), type, true);
 }
 
+/* A condition on the bits without a call: the host's condition code, -1: none. The bits are where LAHF and SETO put them. */
+static int condition(struct t1_gen *g, unsigned cond)
+{
+	const struct ir_flags *f = g->guest->flags;
+	enum ir_nzcv k = f->nzcv ? f->nzcv(cond) : IR_NZCV_NONE;
+	unsigned odd = k & 1;
+
+	if (k == IR_NZCV_NONE || f->n != 15 || f->z != 14 || f->c != 8 || f->v || !f->alone)
+		return -1;
+	int pin = g->slot_reg[f->slot];
+	struct rm m = pin >= 0 ? rm_reg((unsigned)pin) : t1_slot(g, f->slot);
+	if (k < IR_NZCV_HI) {
+		static const uint16_t bit[] = {0x4000, 0x100, 0x8000, 1};
+		INS(0xf7, 0, m);
+		g->p = e_u32(g->p, bit[k >> 1]);
+		return (int)(CC_NE ^ odd);
+	}
+	t1_vacate(g, RAX);
+	INS(0x8b, RAX, m);
+	if (k < IR_NZCV_GE) {
+		INS(0x81, 4, rm_reg(RAX));
+		g->p = e_u32(g->p, 0x4100);
+		INS(0x81, 7, rm_reg(RAX));
+		g->p = e_u32(g->p, 0x100);
+		return (int)(CC_E ^ odd);
+	}
+	g->p = e_bytes(g->p, 0x9e7f04, 3); /* add al, 127: overflow as it was; sahf */
+	return (int)((k < IR_NZCV_GT ? 0xdu : 0xfu) ^ odd);
+}
+
 void t1_flags(struct t1_gen *g, const struct ir_op *o)
 {
 	if (t1_x86_flags(g)) {
@@ -447,6 +488,17 @@ void t1_flags(struct t1_gen *g, const struct ir_op *o)
 		unsigned d = t1_dest(g, o->dst, 0), t = t1_alloc(g);
 		flags_bits(g, d);
 		and_imm(g, d, o->imm & ir_mask(o->type), t);
+		return;
+	}
+	int cc = condition(g, o->aux);
+	if (cc >= 0) {
+		if (o->op == IR_TESTFLAGS) {
+			unsigned d = t1_dest(g, o->dst, 0);
+			INS(O_0F | 0x90 | (unsigned)cc | O_BYTERM, 0, rm_reg(d));
+			INS(O_0F | 0xb6 | O_BYTERM, d, rm_reg(d));
+		} else {
+			t1_branch(g, (unsigned)cc, o->x);
+		}
 		return;
 	}
 	t1_call_begin(g, 0);
