@@ -182,14 +182,14 @@ struct ir_flags {
 	 */
 	enum ir_host_flags (*host)(uint32_t x);
 	uint8_t n, z, c, v;
-	/* The guest's condition as one on these four bits; IR_NZCV_NONE: it is none. May be NULL. */
-	enum ir_nzcv (*nzcv)(unsigned condition);
 	bool alone; /* the slot holds nothing but `mask`: its other bits are zero */
 	/*
 	 * Status bits, conditions and what operations give are those of x86 itself (SDM volume 1, 3.4.3.1 and appendix B), the slot is
 	 * RFLAGS. A back end for such a host may keep the bits in the host's form; then SUB is a - b with borrow, in all types.
 	 */
 	bool x86;
+	/* The guest's condition as one on these four bits; IR_NZCV_NONE: it is none. May be NULL. */
+	enum ir_nzcv (*nzcv)(unsigned condition);
 };
 
 /* Slot kept in a host register; host register numbers are the back end's (x86-64: rbx 3, r8..r15). */

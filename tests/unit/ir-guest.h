@@ -104,7 +104,7 @@ static enum ir_host_flags toy_host(uint32_t x)
 }
 
 static const struct ir_flags toy_flags = {TOY_FLAGS, TOY_N | TOY_Z | TOY_C | TOY_VF, toy_compute, toy_test, toy_needs, toy_fuse,
-					  toy_host, TOY_BIT_N, TOY_BIT_Z, TOY_BIT_C, TOY_BIT_V, TOY_BIT_N == 15, false};
+					  toy_host, TOY_BIT_N, TOY_BIT_Z, TOY_BIT_C, TOY_BIT_V, TOY_BIT_N == 15, false, NULL};
 /* rbx and r12..r15 survive C calls, r8..r11 do not; x2, x3, x14, x15 stay in memory. */
 static const struct ir_pin toy_pins[] = {{0, 3}, {1, 12}, {4, 13}, {5, 14}, {6, 15}, {7, 8}, {8, 9}, {9, 10}, {TOY_W, 11}};
 static const struct ir_guest toy_guest = {

@@ -3,6 +3,16 @@
 #include <string.h>
 #include "jit/host/x86-64-t1.h"
 
+/*
+ * C may leave the upper halves of vector registers in use; code that mixes SSE and VEX forms, as ours does, then pays for each
+ * change from one to the other.
+ */
+void t1_clean_upper(struct t1_gen *g)
+{
+	if (t1_host.avx)
+		g->p = e_bytes(g->p, 0x77f8c5, 3); /* vzeroupper */
+}
+
 /* In order of preference: no REX first, rcx late because shifts want it. */
 static const uint8_t int_order[] = {RAX, RDX, RSI, RDI, RCX, R8, R9, R10, R11, RBX, R12, R13, R14, R15};
 #define CALLER_SAVED (1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 0xf00u)
@@ -637,5 +647,6 @@ void t1_call_end(struct t1_gen *g, unsigned flags)
 				g->slot_alias[i] = 0;
 			}
 	t1_pins(g, false, flags & IR_HELPER_WRITES ? ~0u : CALLER_SAVED);
+	t1_clean_upper(g);
 	g->locked = 0;
 }

@@ -281,6 +281,7 @@ static void call_engine(struct t1_gen *g, uint64_t fn)
 	t1_imm(g, RAX, fn);
 	g->p = e_u16(g->p, 0xd0ff);
 	t1_pins(g, false, 0xf00);
+	t1_clean_upper(g);
 	g->p = e_u16(g->p, 0xe0ff); /* jmp rax */
 }
 
@@ -334,8 +335,7 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	else if (j->config.guest_base)
 		t1_imm(g, R15, j->config.guest_base);
 	t1_pins(g, false, ~0u);
-	if (t1_host.avx)
-		g->p = e_bytes(g->p, 0x77f8c5, 3); /* vzeroupper: SSE and VEX forms are mixed */
+	t1_clean_upper(g);
 	g->p = e_u16(g->p, 0xe6ff); /* jmp rsi */
 
 	j->thunk[T1_LEAVE] = jit_offset(j, g->p); /* eax: reason */
@@ -377,6 +377,7 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	t1_imm(g, RCX, (uint64_t)(uintptr_t)guest);
 	t1_imm(g, RAX, (uint64_t)(uintptr_t)t1_eval_in_frame);
 	g->p = e_u16(g->p, 0xd0ff);
+	t1_clean_upper(g);
 	for (unsigned i = 0; i < 16; i++)
 		INS(O_0F | 0x10, i, rm_mem(RSP, 64 + 16 * (int32_t)i));
 	for (unsigned i = 0; i < 8; i++)

@@ -159,6 +159,7 @@ void t1_move(struct t1_gen *g, unsigned reg, struct rm m, unsigned type, bool st
 void t1_call_begin(struct t1_gen *g, unsigned helper_flags);
 void t1_call_end(struct t1_gen *g, unsigned helper_flags);
 void t1_pins(struct t1_gen *g, bool store, uint32_t which);
+void t1_clean_upper(struct t1_gen *g); /* after a call of C */
 
 /* ---- x86-64-int.c ---- */
 bool t1_int(struct t1_gen *g, const struct ir_op *o);
