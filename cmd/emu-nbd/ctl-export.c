@@ -11,6 +11,7 @@
 #include "crypto/object.h"
 #include "crypto/tls.h"
 #include "daemon.h"
+#include "vhost.h"
 
 int daemon_export(struct daemon *d, struct listener *where, struct disk *disk, const char *name, const char *description, uint64_t offset,
 		  uint64_t size, bool depth, bool writable, struct blk *bitmap_node, const char *bitmap, struct err *e)
@@ -86,6 +87,7 @@ int daemon_unexport(struct daemon *d, struct export *x, bool hard, struct err *e
 
 void daemon_exports_changed(struct daemon *d, struct disk *k)
 {
+	vhost_changed(d, k);
 	for (struct export *x = d->exports; x; x = x->next)
 		if (x->disk == k)
 			x->x.nbd.read_only = !x->writable || (k->root && !blk_writable(k->root));

@@ -17,6 +17,7 @@
 #include "ctl-job.h"
 #include "daemon.h"
 #include "state.h"
+#include "vhost.h"
 
 static void on_signal(void *opaque, int sig)
 {
@@ -91,6 +92,7 @@ static int shut_down(struct daemon *d, int r, struct err *e)
 
 	for (struct disk *k = d->disks; k; k = k->next)
 		blk_limits_suspend(k->limits, true); /* nobody sleeps through the end */
+	vhost_stop(d);
 	jobs_end(&d->jobs);
 	listener_stop(&d->extra);
 	listener_stop(&d->own);
@@ -208,6 +210,8 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 	}
 	if (r == 0)
 		r = daemon_ctl_start(&d, e);
+	if (r == 0)
+		r = vhost_start(&d, e);
 	if (r < 0 || (r = loop_add_signal(d.loop, SIGTERM, on_signal, &d, e)) < 0 || (r = loop_add_signal(d.loop, SIGINT, on_signal, &d, e)) < 0 ||
 	    (r = loop_add_signal(d.loop, SIGHUP, on_signal, &d, e)) < 0)
 		goto out;

@@ -98,6 +98,8 @@ static const struct opt options[] = {
 	{0, "lock-wait", OPT_INT, "SECONDS", "how long another process's lock of an image is waited for", F(lock_wait), .min = 0, .max = 86400,
 	 .def = "10 with --state, else 0"},
 	{0, "removable", OPT_FLAG, NULL, "the medium can be ejected and changed", F(removable)},
+	{0, "vhost-user", OPT_STRING, "PATH", "a socket for vhost-user-blk front ends", F(vhost)},
+	{0, "vhost-queues", OPT_INT, "NUM", "queues that a front end may use", F(vhost_queues), .min = 1, .max = 64, .def = "1"},
 	{'c', "connect", OPT_CALL, "DEV", "attaches the image to a kernel NBD device", .handler = kernel_client},
 	{'d', "disconnect", OPT_CALL, "DEV", "detaches a kernel NBD device", .handler = kernel_client},
 	{'f', "format", OPT_STRING, "FORMAT", "image format", F(format), .def = "probed"},
