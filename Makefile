@@ -197,6 +197,9 @@ UNITFLAGS_dev-i8042 := -Wl,-z,muldefs
 UNITFLAGS_dev-fdc := -Wl,-z,muldefs
 UNITFLAGS_dev-pflash := -Wl,-z,muldefs
 UNITFLAGS_dev-chips := -Wl,-z,muldefs
+UNITFLAGS_dev-ide := -Wl,-z,muldefs
+UNITFLAGS_dev-virtio := -Wl,-z,muldefs
+UNITFLAGS_dev-pci := -Wl,-z,muldefs
 $(foreach u,$(filter dev-%,$(FUZZERS)),$(eval UNITPROG_$(u) := emu-cpu))
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)

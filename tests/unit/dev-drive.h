@@ -14,8 +14,8 @@ struct drive {
 	const struct drive_events *events;
 	void *opaque;
 	int fail;          /* errno of the requests to come */
-	unsigned requests;
-	bool attached, tray;
+	unsigned requests, flushes;
+	bool attached, tray, locked;
 };
 
 void drive_info(const struct drive *d, struct drive_info *i) { *i = d->info; }
@@ -30,6 +30,7 @@ int drive_attach(struct drive *d, struct device *by, struct err *e)
 void drive_detach(struct drive *d) { d->attached = false; }
 void drive_on_events(struct drive *d, const struct drive_events *ev, void *opaque) { d->events = ev; d->opaque = opaque; }
 void drive_tray(struct drive *d, bool open) { d->tray = open; }
+void drive_lock(struct drive *d, bool locked) { d->locked = locked; }
 const char *drive_id(const struct drive *d) { (void)d; return "test"; }
 void drive_submit(struct drive *d, struct drive_req *r)
 {
@@ -61,6 +62,10 @@ static void drive_one(struct drive *d)
 			memcpy(r->iov[i].iov_base, d->data + at, r->iov[i].iov_len);
 		else if (r->op == DRIVE_WRITE)
 			memcpy(d->data + at, r->iov[i].iov_base, r->iov[i].iov_len);
+	if (!error && (r->op == DRIVE_ZERO || r->op == DRIVE_DISCARD))
+		memset(d->data + r->offset, 0, r->size);
+	if (r->op == DRIVE_FLUSH)
+		d->flushes++;
 	r->done(r->opaque, error);
 }
 
