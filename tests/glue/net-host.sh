@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Networks on the host: TAP interfaces, bridges by the helper, TCP, UDP and multicast sockets between two networks, a hub. In a network namespace of the
+# test's own.
+export BUILD=${BUILD:-build}
+if [ "${1:-}" != inside ]; then
+    [ -c /dev/net/tun ] || { echo "1..0 # SKIP there is no /dev/net/tun"; exit 0; }
+    unshare -rn true 2>/dev/null || { echo "1..0 # SKIP network namespaces are not allowed here"; exit 0; }
+    if [ "$(id -u)" = 0 ]; then exec timeout -k 5 120 unshare -n bash "$0" inside; else exec timeout -k 5 120 unshare -rn bash "$0" inside; fi
+fi
+exec python3 -u - <<'END'
+import os, signal, socket, struct, subprocess, sys, tempfile, threading, time
+sys.path.insert(0, "tests/servers")
+from netpeer import *
+
+net, dir = os.environ["BUILD"] + "/bin/emu-net", tempfile.mkdtemp(prefix="emutools-nethost-")
+tap, running, numbers = Tap(), [], iter(range(1000))
+ip = socket.inet_aton
+
+def sh(text):
+    return subprocess.run(text, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+def start(*args, fds=(), wait=True):
+    plug = dir + "/p%d" % next(numbers)
+    r, w = os.pipe()
+    p = subprocess.Popen([net, "--plug", "unix:" + plug, "--ready-fd", str(w), "--ctl", plug + ".ctl"] + list(args), pass_fds=[w] + list(fds), stderr=subprocess.PIPE, text=True)
+    os.close(w)
+    if wait:
+        os.read(r, 16)
+    os.close(r)
+    running.append(p)
+    p.plug = plug
+    return p
+
+def end(p):
+    p.terminate()
+    return p.wait(20)
+
+def peer(p, address, mac, header=False):
+    g = Peer(p.plug, header, mac=bytes.fromhex(mac))
+    g.ip, g.gateway = ip(address), ip(address)
+    return g
+
+def talk(a, b, size=80):
+    """A frame from one peer to the other, and back."""
+    for one, other, kind in ((a, b, b"\x88\xb5"), (b, a, b"\x88\xb6")):
+        body = os.urandom(size)
+        for _ in range(20):
+            one.send(other.mac + one.mac + kind + body)
+            if other.wait(lambda f: f[12:14] == kind and f[14:14 + size] == body and f, 0.5):
+                break
+        else:
+            return False
+    return True
+
+def answers(g):
+    """The other side of g's cable, once more alive: answers ARP and pings in a thread until told to stop."""
+    stop = threading.Event()
+    def run():
+        while not stop.is_set():
+            f = g.receive(0.2)
+            if f and f[12:14] == b"\x08\0" and f[23] == 1 and f[34] == 8 and f[30:34] == g.ip:
+                icmp = b"\0\0\0\0" + f[38:14 + struct.unpack("!H", f[16:18])[0]]
+                icmp = icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
+                g.send(g.ip4(f[26:30], 1, icmp, mac=f[6:12]))
+    t = threading.Thread(target=run, daemon=True); t.start()
+    return lambda: (stop.set(), t.join())
+
+try:
+    sh("ip link set lo up; ip route add 224.0.0.0/4 dev lo; ip link set lo multicast on")
+    # TAP
+    for name, text in (("up", 'ip link set "$1" up; ip addr add 10.8.0.1/24 dev "$1"'), ("down", "echo down $1 >%s/was-down" % dir)):
+        open(dir + "/" + name, "w").write("#!/bin/sh\n%s\n" % text); os.chmod(dir + "/" + name, 0o755)
+    p = start("tap,id=t0,ifname=emutest0,script=%s/up,downscript=%s/down" % (dir, dir))
+    g = peer(p, "10.8.0.2", "525400000001", header=True)
+    tap.ok("10.8.0.1" in sh("ip addr show dev emutest0").stdout, "a TAP interface is made, its script has run")
+    tap.ok(g.resolve(ip("10.8.0.1")) and g.ping(ip("10.8.0.1")), "the host's side answers ARP and ping")
+    stop = answers(g)
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    raw.settimeout(5)
+    echo = struct.pack("!BBHHH", 8, 0, 0, 99, 1) + b"over there" * 4
+    raw.sendto(echo[:2] + struct.pack("!H", checksum(echo)) + echo[4:], ("10.8.0.2", 0))
+    back = b""
+    while not back.endswith(echo[8:]) or back[20] != 0:
+        try:
+            back = raw.recv(2000)
+        except socket.timeout:
+            break
+    tap.ok(back[20:21] == b"\0" and back.endswith(echo[8:]), "the guest's side is reached, too")
+    stop()
+    # TCP with the host's own stack: large segments and checksums pass unfinished
+    s = socket.create_server(("10.8.0.1", 0)); data = os.urandom(1 << 20)
+    def serve():
+        c, _ = s.accept(); c.sendall(data); c.close()
+    threading.Thread(target=serve, daemon=True).start()
+    c = g.connect(ip("10.8.0.1"), s.getsockname()[1])
+    got, large = b"", 0
+    while c and len(got) < len(data):
+        seg = g.wait(lambda f: g.parse_tcp(f, c))
+        if not seg:
+            break
+        large += len(seg["data"]) > 1460
+        if seg["seq"] == c["ack"]:
+            got += seg["data"]; c["ack"] += len(seg["data"])
+        g.tcp_segment(c, 16)
+    tap.ok(got == data, "1 MB from the host's TCP arrives whole")
+    tap.ok(large > 0, "in large segments")
+    received = []
+    def take():
+        c, _ = s.accept(); all = b""
+        while len(all) < 100000:
+            d = c.recv(65536)
+            if not d: break
+            all += d
+        received.append(all)
+    t = threading.Thread(target=take, daemon=True); t.start()
+    c = g.connect(ip("10.8.0.1"), s.getsockname()[1], 40100)
+    tap.ok(g.write(c, data[:100000], 20000, offload=True) and (t.join(10), received and received[0])[1] == data[:100000], "100000 bytes to it, in unfinished segments")
+    tap.ok(end(p) == 0, "SIGTERM: status 0")
+    tap.ok(open(dir + "/was-down").read() == "down emutest0\n" if [time.sleep(0.5)] else 0, "and the other script has run")
+    p = start("tap,ifname=emutest0,script=%s/up,downscript=no,vnet_hdr=off,queues=2" % dir)
+    g = peer(p, "10.8.0.2", "525400000001", header=True)
+    tap.ok(g.ping(ip("10.8.0.1")), "two queues, no headers")
+    end(p)
+    # a TAP that somebody else made
+    import fcntl
+    tun = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"emutest1", 0x0002 | 0x1000 | 0x4000))
+    sh("ip link set emutest1 up; ip addr add 10.7.0.1/24 dev emutest1")
+    p = start("tap,fd=%d" % tun, fds=[tun])
+    g = peer(p, "10.7.0.2", "525400000002")
+    tap.ok(g.ping(ip("10.7.0.1")), "a TAP interface that came as a descriptor")
+    p.kill(); p.wait()
+    p = start("tap,fds=%d" % tun, fds=[tun])
+    g = peer(p, "10.7.0.2", "525400000002")
+    tap.ok(g.ping(ip("10.7.0.1")), "serves the next one after kill -9")
+    end(p); os.close(tun)
+    # bridge
+    sh("ip link add br7 type bridge; ip addr add 10.6.0.1/24 dev br7; ip link set br7 mtu 1400 up")
+    p, q = start("bridge,br=br7"), start("tap,br=br7,helper=" + os.path.abspath(os.environ["BUILD"] + "/bin/emu-bridge-helper"))
+    a, b = peer(p, "10.6.0.2", "525400000003"), peer(q, "10.6.0.3", "525400000004")
+    tap.ok(a.ping(ip("10.6.0.1")) and b.ping(ip("10.6.0.1")), "two machines on a bridge reach the host")
+    tap.ok(talk(a, b), "and each other")
+    tap.ok("mtu 1400" in sh("ip link show master br7").stdout and "mtu 1500" not in sh("ip link show master br7").stdout, "with the bridge's MTU")
+    end(p); end(q)
+    r = subprocess.run([net, "bridge,br=nobridge"], stderr=subprocess.PIPE, text=True)
+    tap.ok(r.returncode == 1 and "there is no bridge nobridge" in r.stderr, "a bridge that does not exist")
+    # sockets
+    s = socket.socket(); s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]; s.close()
+    p = start("socket,id=s0,listen=127.0.0.1:%d" % port)
+    q = start("socket,connect=127.0.0.1:%d" % port)
+    a, b = peer(p, "10.5.0.1", "525400000005"), peer(q, "10.5.0.2", "525400000006", header=True)
+    tap.ok(talk(a, b, 1400), "socket,listen= and connect=")
+    p.kill(); p.wait()
+    p = start("socket,id=s0,listen=127.0.0.1:%d" % port)
+    a = peer(p, "10.5.0.1", "525400000005")
+    time.sleep(1.2)
+    tap.ok(talk(a, b), "the one that connects does so again")
+    end(p); end(q)
+    x, y = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    x.bind(("127.0.0.1", 0)); y.bind(("127.0.0.1", 0)); px, py = x.getsockname()[1], y.getsockname()[1]; x.close(); y.close()
+    p, q = start("socket,udp=127.0.0.1:%d,localaddr=127.0.0.1:%d" % (px, py)), start("socket,udp=127.0.0.1:%d,localaddr=127.0.0.1:%d" % (py, px))
+    a, b = peer(p, "10.5.0.1", "525400000005"), peer(q, "10.5.0.2", "525400000006")
+    tap.ok(talk(a, b, 1400), "socket,udp=")
+    end(p); end(q)
+    many = [start("socket,mcast=230.0.0.1:1234,localaddr=127.0.0.1") for _ in range(3)]
+    peers = [peer(m, "10.4.0.%d" % i, "52540000001%d" % i) for i, m in enumerate(many)]
+    tap.ok(talk(peers[0], peers[1]) and talk(peers[1], peers[2]) and talk(peers[0], peers[2]), "socket,mcast= between three")
+    peers[0].send(b"\xff" * 6 + peers[0].mac + b"\x88\xb7" + b"once" * 20)
+    tap.ok(not peers[0].wait(lambda f: f[12:14] == b"\x88\xb7", 0.5), "nobody hears himself")
+    for m in many: end(m)
+    x, y = socket.socketpair()
+    p, q = start("socket,fd=%d" % x.fileno(), fds=[x.fileno()]), start("socket,fd=%d" % y.fileno(), fds=[y.fileno()])
+    x.close(); y.close()
+    a, b = peer(p, "10.5.0.1", "525400000005"), peer(q, "10.5.0.2", "525400000006")
+    tap.ok(talk(a, b), "socket,fd= of a connection")
+    # a hub: user networking, a socket and two machines; another network through its plug
+    p2 = start("plug,unix=" + p.plug, "user,restrict=on")
+    c = Peer(p2.plug, mac=bytes.fromhex("525400000007"))
+    c.configure()
+    tap.ok(talk(a, c) and talk(b, c), "a network in another's plug")
+    k = Ctl(p2.plug + ".ctl")
+    ports = k("x-query-network")["return"]
+    tap.ok({o["type"] for o in ports} == {"user", "plug", "listen"} and any(o["rx-frames"] > 0 and "vnet_hdr=on" in o["info"] for o in ports), "its ports and what went through them")
+    for m in (p, q, p2): end(m)
+    for text, args in [("exactly one of", "socket"), ("exactly one of", "socket,listen=:1,connect=:2"), ("localaddr= is mandatory", "socket,udp=127.0.0.1:1"),
+                       ("no multicast address", "socket,mcast=10.0.0.1:5"), ("HOST:PORT is expected", "socket,listen=5"), ("invalid with fd=", "tap,fd=0,ifname=x"),
+                       ("is no TAP interface", "tap,fd=0"), ("at most 15 characters", "tap,ifname=abcdefghijklmnopq"), ("vhostforce", "tap,vhostforce=on"),
+                       ("failed with status 3", "tap,script=%s/bad" % dir)]:
+        if "bad" in args:
+            open(dir + "/bad", "w").write("#!/bin/sh\nexit 3\n"); os.chmod(dir + "/bad", 0o755)
+        r = subprocess.run([net, args], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, timeout=20)
+        if not tap.ok(r.returncode == 1 and text in r.stderr, "refused: " + args.replace(dir, "DIR")):
+            print("# " + r.stderr)
+finally:
+    for p in running:
+        if p.poll() is None:
+            p.kill()
+    subprocess.run(["rm", "-rf", dir])
+tap.done()
+END
