@@ -167,7 +167,8 @@ void net_free_ports(struct net *n)
 
 /* ---- back ends ---- */
 
-static const struct backend *const backends[] = {&backend_user, &backend_socket, &backend_tap, &backend_bridge, &backend_plug};
+static const struct backend *const backends[] = {&backend_user, &backend_socket, &backend_tap, &backend_bridge, &backend_l2tpv3,
+						 &backend_vde, &backend_plug};
 
 const struct backend *backend_at(unsigned i)
 {

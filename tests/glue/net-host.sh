@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Networks on the host: TAP interfaces, bridges by the helper, TCP, UDP and multicast sockets between two networks, a hub. In a network namespace of the
+# Networks on the host: TAP interfaces, bridges by the helper, TCP, UDP and multicast sockets, pseudowires, a VDE switch, a hub. In a network namespace of the
 # test's own.
 export BUILD=${BUILD:-build}
 if [ "${1:-}" != inside ]; then
@@ -169,6 +169,36 @@ try:
     peers[0].send(b"\xff" * 6 + peers[0].mac + b"\x88\xb7" + b"once" * 20)
     tap.ok(not peers[0].wait(lambda f: f[12:14] == b"\x88\xb7", 0.5), "nobody hears himself")
     for m in many: end(m)
+    # pseudowires
+    for name, one, two in (("UDP", "udp=on,srcport=5001,dstport=5002,rxsession=7,txsession=9", "udp=on,srcport=5002,dstport=5001,rxsession=9,txsession=7"),
+                           ("UDP, 64-bit cookies, no counter, offset", "udp=on,srcport=5003,dstport=5004,txsession=1,cookie64=on,txcookie=0x1122334455667788,rxcookie=5,counter=off,offset=4",
+                            "udp=on,srcport=5004,dstport=5003,txsession=1,cookie64=on,txcookie=5,rxcookie=0x1122334455667788,counter=off,offset=4"),
+                           ("IP, cookies", "txsession=0xffffffff,txcookie=1,rxcookie=2", "txsession=0xffffffff,txcookie=2,rxcookie=1")):
+        p, q = start("l2tpv3,src=127.0.0.1,dst=127.0.0.2," + one), start("l2tpv3,src=127.0.0.2,dst=127.0.0.1," + two)
+        a, b = peer(p, "10.5.0.1", "525400000005"), peer(q, "10.5.0.2", "525400000006")
+        tap.ok(talk(a, b, 1400), "l2tpv3 over " + name)
+        end(p); end(q)
+    p, q = start("l2tpv3,src=127.0.0.1,dst=127.0.0.2,udp=on,srcport=5001,dstport=5002,txsession=9,txcookie=1,rxcookie=2"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    q.bind(("127.0.0.2", 5002)); q.settimeout(5)
+    a = peer(p, "10.5.0.1", "525400000005"); a.send(b"\xff" * 12 + b"\x88\xb5" + b"x" * 50)
+    tap.ok(q.recv(2000)[:16] == struct.pack("!IIII", 0x30000, 9, 1, 1), "its header is that of RFC 3931")
+    q.sendto(struct.pack("!IIII", 0x30000, 9, 3, 1) + b"\xff" * 12 + b"\x88\xb5" + b"y" * 50, ("127.0.0.1", 5001))
+    q.sendto(struct.pack("!IIII", 0x30000, 9, 2, 1) + b"\xff" * 12 + b"\x88\xb6" + b"z" * 50, ("127.0.0.1", 5001))
+    f = a.receive()
+    tap.ok(f and f[12:14] == b"\x88\xb6", "a wrong cookie is dropped")
+    q.close(); end(p)
+    # VDE
+    if sh("command -v vde_switch").returncode == 0:
+        v = subprocess.Popen(["vde_switch", "-sock", dir + "/vde", "-hub"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); running.append(v)
+        for _ in range(100):
+            if os.path.exists(dir + "/vde/ctl"): break
+            time.sleep(0.05)
+        p, q = start("vde,sock=%s/vde" % dir), start("vde,sock=%s/vde,port=9" % dir)
+        a, b = peer(p, "10.5.0.1", "525400000005"), peer(q, "10.5.0.2", "525400000006")
+        tap.ok(talk(a, b, 1400), "two ports of a VDE switch")
+        end(p); end(q); v.terminate(); v.wait()
+    else:
+        tap.skip("two ports of a VDE switch", "vde2 is not installed")
     x, y = socket.socketpair()
     p, q = start("socket,fd=%d" % x.fileno(), fds=[x.fileno()]), start("socket,fd=%d" % y.fileno(), fds=[y.fileno()])
     x.close(); y.close()
@@ -186,6 +216,8 @@ try:
     for text, args in [("exactly one of", "socket"), ("exactly one of", "socket,listen=:1,connect=:2"), ("localaddr= is mandatory", "socket,udp=127.0.0.1:1"),
                        ("no multicast address", "socket,mcast=10.0.0.1:5"), ("HOST:PORT is expected", "socket,listen=5"), ("invalid with fd=", "tap,fd=0,ifname=x"),
                        ("is no TAP interface", "tap,fd=0"), ("at most 15 characters", "tap,ifname=abcdefghijklmnopq"), ("vhostforce", "tap,vhostforce=on"),
+                       ("src= and dst=", "l2tpv3,txsession=1"), ("txsession= is required", "l2tpv3,src=127.0.0.1,dst=127.0.0.1"),
+                       ("need txcookie= and rxcookie=", "l2tpv3,src=::1,dst=::1,ipv6=on,txsession=1,txcookie=5"), ("no switch at", "vde,sock=/nonexistent"),
                        ("failed with status 3", "tap,script=%s/bad" % dir)]:
         if "bad" in args:
             open(dir + "/bad", "w").write("#!/bin/sh\nexit 3\n"); os.chmod(dir + "/bad", 0o755)
