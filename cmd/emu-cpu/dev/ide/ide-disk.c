@@ -69,7 +69,8 @@ static bool range(struct ide_unit *u)
 
 static void submit(struct ide_unit *u, enum drive_op op, uint64_t offset, uint64_t size, void (*done)(void *, int))
 {
-	u->req = (struct drive_req){.op = op, .offset = offset, .size = size, .iov = u->iov, .iovs = u->iovs, .done = done, .opaque = u};
+	u->req = (struct drive_req){.op = op, .offset = offset, .size = size, .iov = u->iov, .iovs = u->iovs, .done = done, .opaque = u,
+				    .fua = op == DRIVE_WRITE && !u->write_cache};
 	u->in_flight = true;
 	u->status = ATA_BUSY | ATA_READY | ATA_SEEK;
 	drive_submit(u->drive, &u->req);
@@ -172,7 +173,6 @@ void ide_disk_after(struct ide_unit *u)
 		u->iov[0] = (struct iovec){u->buffer, u->end};
 		u->iovs = 1;
 		submit(u, DRIVE_WRITE, u->lba * IDE_SECTOR, u->end, pio_write_done);
-		u->req.fua = !u->write_cache;
 		break;
 	default: u->status = ATA_READY | ATA_SEEK; break;
 	}
@@ -208,7 +208,6 @@ static void dma_continue(struct ide_unit *u)
 		return;
 	}
 	submit(u, u->writing ? DRIVE_WRITE : DRIVE_READ, u->lba * IDE_SECTOR, got, dma_done);
-	u->req.fua = u->writing && !u->write_cache;
 }
 
 static void dma_done(void *opaque, int error)

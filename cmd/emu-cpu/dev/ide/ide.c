@@ -126,8 +126,10 @@ static void moved_all(struct ide_unit *u)
 static uint32_t data_read(struct ide_unit *u, unsigned size)
 {
 	uint32_t v = 0;
-	if (!(u->status & ATA_DRQ) || u->writing || u->at + size > u->end)
+	if (!(u->status & ATA_DRQ) || u->writing || u->at >= u->end)
 		return 0;
+	if (size > u->end - u->at) /* the last byte of an odd number, or more than is left */
+		size = u->end - u->at;
 	memcpy(&v, u->buffer + u->at, size);
 	u->at += size;
 	if (u->at == u->end) {
