@@ -112,56 +112,6 @@ static json_t *query_uuid(void *opaque, struct ctl_call *call, const json_t *arg
 static const struct ctl_command uuid_row = {.name = "query-uuid", .run = query_uuid};
 CTL_COMMAND(uuid_row);
 
-/* ---- listings for people; emu-mon prints them ---- */
-
-struct printing {
-	FILE *f;
-	const char *type;
-};
-
-static bool print_one(void *opaque, struct device *d)
-{
-	struct printing *p = opaque;
-
-	if (d->realized && d->type->print && (!p->type || !strcmp(p->type, d->type->name) || (d->id && !strcmp(p->type, d->id))))
-		d->type->print(d, p->f);
-	return true;
-}
-
-static json_t *info(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
-{
-	const char *what = json_string_value(json_object_get(args, "what")), *of = json_string_value(json_object_get(args, "of"));
-	struct machine *m = opaque;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-	json_t *result = NULL;
-
-	(void)call;
-	if (!f) {
-		err_set(e, ENOMEM, "out of memory");
-		return NULL;
-	}
-	if (!strcmp(what, "mtree"))
-		memory_print(m, f, of && !strcmp(of, "flat"));
-	else if (!strcmp(what, "qtree"))
-		device_print_tree(m, f);
-	else if (!strcmp(what, "device"))
-		device_each(m, print_one, &(struct printing){f, of});
-	else if (!strcmp(what, "device-help"))
-		device_help(of, f);
-	else
-		err_set(e, EINVAL, "what is one of: mtree, qtree, device, device-help");
-	fclose(f);
-	if (!e->code)
-		result = json_pack("{s:s}", "text", text);
-	free(text);
-	return result;
-}
-static const struct ctl_arg info_args[] = {{"what", 's', false}, {"of", 's', true}, {0}};
-static const struct ctl_command info_row = {.name = "x-info", .args = info_args, .run = info};
-CTL_COMMAND(info_row);
-
 /* ---- plugs ---- */
 
 static json_t *chardev_attach(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)

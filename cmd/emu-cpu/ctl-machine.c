@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "core.h"
+#include "ctl-cpu.h"
 #include "jit/isa.h"
 #include "jit/mmu.h"
 #include "vcpu.h"
@@ -126,8 +127,7 @@ CTL_COMMAND(cpus_row);
 static const struct ctl_command cpus_old_row = {.name = "query-cpus", .run = query_cpus};
 CTL_COMMAND(cpus_old_row);
 
-/* Commands that look at a processor have it stand still meanwhile. */
-static struct vcpu *chosen(struct machine *m, const json_t *args, struct err *e)
+struct vcpu *ctl_cpu_hold(struct machine *m, const json_t *args, struct err *e)
 {
 	json_int_t n = json_integer_value(json_object_get(args, "cpu-index"));
 
@@ -140,7 +140,7 @@ static struct vcpu *chosen(struct machine *m, const json_t *args, struct err *e)
 	return m->vcpu[n];
 }
 
-static void chosen_done(struct machine *m)
+void ctl_cpu_release(struct machine *m)
 {
 	if (m->state == RUN_RUNNING)
 		vcpus_resume(m);
@@ -149,7 +149,7 @@ static void chosen_done(struct machine *m)
 static json_t *registers(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
 	struct machine *m = opaque;
-	struct vcpu *v = chosen(m, args, e);
+	struct vcpu *v = ctl_cpu_hold(m, args, e);
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f;
@@ -163,7 +163,7 @@ static json_t *registers(void *opaque, struct ctl_call *call, const json_t *args
 	fclose(f);
 	result = json_pack("{s:s}", "text", text);
 	free(text);
-	chosen_done(m);
+	ctl_cpu_release(m);
 	return result;
 }
 static const struct ctl_arg registers_args[] = {{"cpu-index", 'i', true}, {"what", 's', true}, {0}};
@@ -183,8 +183,8 @@ static void put_hex(char *to, const uint8_t *from, size_t n)
 	to[2 * n] = '\0';
 }
 
-/* Guest memory as a processor sees it (virtual) or as the bus does. */
-static int read_memory(struct machine *m, struct vcpu *v, uint64_t addr, uint8_t *to, uint64_t size)
+/* Guest memory as a processor sees it (virtual) or as the bus does. strict: where there is nothing is an error there too. */
+static int read_memory(struct machine *m, struct vcpu *v, bool strict, uint64_t addr, uint8_t *to, uint64_t size)
 {
 	while (size) {
 		uint64_t n = 4096 - (addr & 4095), physical = addr;
@@ -193,7 +193,7 @@ static int read_memory(struct machine *m, struct vcpu *v, uint64_t addr, uint8_t
 			n = size;
 		if (v && v->ops->translate(v, addr, &physical) < 0)
 			return -EFAULT;
-		if (space_read(v ? v->space : m->memory, physical, to, n) != MEM_OK && v)
+		if (space_read(v ? v->space : m->memory, physical, to, n) != MEM_OK && (v || strict))
 			return -EFAULT;
 		to += n;
 		addr += n;
@@ -208,7 +208,7 @@ static json_t *memory_read(void *opaque, struct ctl_call *call, const json_t *ar
 	uint64_t addr = (uint64_t)json_integer_value(json_object_get(args, "addr"));
 	json_int_t size = json_integer_value(json_object_get(args, "size"));
 	bool virtual_memory = json_is_true(json_object_get(args, "virtual"));
-	struct vcpu *v = virtual_memory ? chosen(m, args, e) : NULL;
+	struct vcpu *v = virtual_memory ? ctl_cpu_hold(m, args, e) : NULL;
 	uint8_t *data;
 	char *hex;
 	json_t *result = NULL;
@@ -220,7 +220,7 @@ static json_t *memory_read(void *opaque, struct ctl_call *call, const json_t *ar
 	hex = data ? malloc(2 * (size_t)size + 1) : NULL;
 	if (!hex) {
 		err_set(e, EINVAL, "size is 1 to %u", READ_MAX);
-	} else if (!m->memory || read_memory(m, v, addr, data, (uint64_t)size) < 0) {
+	} else if (!m->memory || read_memory(m, v, json_is_true(json_object_get(args, "strict")), addr, data, (uint64_t)size) < 0) {
 		err_set(e, EFAULT, "Invalid addr 0x%016llx/size %lld specified", (unsigned long long)addr, (long long)size);
 	} else {
 		put_hex(hex, data, (size_t)size);
@@ -229,10 +229,10 @@ static json_t *memory_read(void *opaque, struct ctl_call *call, const json_t *ar
 	free(hex);
 	free(data);
 	if (v)
-		chosen_done(m);
+		ctl_cpu_release(m);
 	return result;
 }
-static const struct ctl_arg read_args[] = {{"addr", 'i', false}, {"size", 'i', false}, {"virtual", 'b', true}, {"cpu-index", 'i', true}, {0}};
+static const struct ctl_arg read_args[] = {{"addr", 'i', false}, {"size", 'i', false}, {"virtual", 'b', true}, {"cpu-index", 'i', true}, {"strict", 'b', true}, {0}};
 static const struct ctl_command read_row = {.name = "x-memory-read", .args = read_args, .run = memory_read};
 CTL_COMMAND(read_row);
 
@@ -270,7 +270,7 @@ static json_t *save_to_file(struct machine *m, const json_t *args, bool physical
 {
 	uint64_t addr = (uint64_t)json_integer_value(json_object_get(args, "val"));
 	json_int_t size = json_integer_value(json_object_get(args, "size"));
-	struct vcpu *v = physical ? NULL : chosen(m, args, e);
+	struct vcpu *v = physical ? NULL : ctl_cpu_hold(m, args, e);
 	int fd = ctl_take_fd(call, 0);
 	uint8_t page[4096];
 
@@ -278,7 +278,7 @@ static json_t *save_to_file(struct machine *m, const json_t *args, bool physical
 		err_set(e, EBADF, "a file descriptor must come with the command");
 	for (json_int_t at = 0; !e->code && at < size; at += 4096) {
 		size_t n = size - at < 4096 ? (size_t)(size - at) : 4096;
-		if (read_memory(m, v, addr + (uint64_t)at, page, n) < 0)
+		if (read_memory(m, v, false, addr + (uint64_t)at, page, n) < 0)
 			err_set(e, EFAULT, "Invalid addr 0x%016llx/size %lld specified", (unsigned long long)addr, (long long)size);
 		else if (fd_write_all(fd, page, n) < 0)
 			err_errno(e, errno, "cannot write");
@@ -286,7 +286,7 @@ static json_t *save_to_file(struct machine *m, const json_t *args, bool physical
 	if (fd >= 0)
 		close(fd);
 	if (v)
-		chosen_done(m);
+		ctl_cpu_release(m);
 	return NULL;
 }
 

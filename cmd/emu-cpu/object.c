@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -325,6 +326,60 @@ int object_add_text(struct machine *m, const char *text, struct err *e)
 	for (p = &core(m)->list; *p; p = &(*p)->next)
 		;
 	*p = o;
+	return 0;
+}
+
+void *object_list(struct machine *m)
+{
+	json_t *list = json_array();
+
+	for (const struct object *o = core(m)->list; o; o = o->next) {
+		json_t *props = json_object();
+		char text[512];
+		for (const struct prop *p = types[o->kind].props; p->name; p++) {
+			prop_get(o, p, text, sizeof text);
+			json_object_set_new(props, p->name, json_string(text));
+		}
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "id", o->id, "qom-type", types[o->kind].name, "props", props));
+	}
+	return list;
+}
+
+struct looking {
+	const char *id;
+	bool used;
+};
+
+static bool names_it(void *opaque, struct device *d)
+{
+	struct looking *l = opaque;
+	char text[512];
+
+	for (const struct prop *p = d->type->props; p && p->name && !l->used; p++) {
+		if (p->kind != PROP_STRING && p->kind != PROP_MEMDEV)
+			continue;
+		prop_get(d, p, text, sizeof text);
+		size_t n = strlen(text), quoted = n > 1 && *text == '"';
+		l->used = n - 2 * quoted == strlen(l->id) && !strncmp(text + quoted, l->id, strlen(l->id));
+	}
+	return !l->used;
+}
+
+int object_del(struct machine *m, const char *id, struct err *e)
+{
+	struct object **p = &core(m)->list, *o;
+	struct looking l = {.id = id};
+
+	while (*p && strcmp((*p)->id, id))
+		p = &(*p)->next;
+	o = *p;
+	if (!o)
+		return objects_del(core(m)->crypto, id, e);
+	device_each(m, names_it, &l);
+	if (l.used || (o->region && (o->region->container || (m->config.memory_backend && !strcmp(m->config.memory_backend, id)))))
+		return err_set(e, EBUSY, "object '%.100s' is in use, can not be deleted", id);
+	*p = o->next;
+	free_object(o);
 	return 0;
 }
 

@@ -14,4 +14,11 @@ int rng_fill(struct machine *m, const char *id, void *buf, size_t size);
 
 /* lib/crypto's: secrets and TLS credentials. */
 struct objects *machine_objects(struct machine *m);
+/*
+ * What there is, as QMP tells it: [{"id", "qom-type", "props": {…}}]. A new jansson value. Objects that are made and removed while the machine runs:
+ * in use is -EBUSY.
+ */
+struct err;
+void *object_list(struct machine *m);
+int object_del(struct machine *m, const char *id, struct err *e);
 #endif

@@ -343,9 +343,17 @@ static int translate(struct vcpu *v, uint64_t addr, uint64_t *physical)
 	return x86_translate_debug(v->cpu, addr, physical);
 }
 
+static void code(struct vcpu *v, unsigned *bits, uint64_t *addr)
+{
+	const struct x86_cpu *c = x86_cpu(v->cpu);
+
+	*bits = c->mode;
+	*addr = c->mode == 64 ? c->rip : (uint32_t)(c->seg[1].base + c->rip);
+}
+
 static const struct vcpu_ops ops = {.interrupt = line_interrupt, .nmi = line_nmi, .smi = line_smi, .init = do_init, .sipi = do_sipi,
 				    .reset = do_reset, .run = do_run, .free = do_free, .print = print,
-				    .translate = translate};
+				    .translate = translate, .code = code};
 
 static struct x86_shared *shared_of(struct machine *m)
 {

@@ -24,6 +24,8 @@ struct vcpu_ops {
 	/* While it stands still. what: "registers" (NULL), "tlb", "mem" */
 	void (*print)(struct vcpu *v, FILE *f, const char *what);
 	int (*translate)(struct vcpu *v, uint64_t addr, uint64_t *physical); /* 0 or -EFAULT */
+	/* How wide the code is that it runs (16, 32, 64), and where in virtual memory. */
+	void (*code)(struct vcpu *v, unsigned *bits, uint64_t *addr);
 };
 
 struct vcpu {

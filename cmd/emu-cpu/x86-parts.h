@@ -17,6 +17,12 @@ bool i8259_pending(struct device *d);
 /* I/O APIC (dev/intc/ioapic.c, type "ioapic"): 24 inputs; messages go to the local APICs as stores at 0xfeexxxxx of the system space. */
 const struct irq *ioapic_inputs(struct device *d);
 void ioapic_eoi(struct machine *m, uint8_t vector);    /* broadcast from a local APIC */
+/* info irq: how often each input rose. */
+void ioapic_print_counts(struct device *d, FILE *f);
+void i8259_print_counts(struct device *d, FILE *f);
+/* info lapic */
+void apic_print_state(struct apic *a, FILE *f);
+struct apic *apic_with_id(struct machine *m, uint32_t id); /* NULL: there is none */
 
 /*
  * Local APIC (dev/intc/apic.c): one a processor, made by the board before the processors run.

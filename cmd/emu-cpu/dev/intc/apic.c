@@ -759,23 +759,88 @@ struct apic *apic_new(struct machine *m, struct vcpu *v, unsigned id, struct err
 	return a;
 }
 
+/* ---- for people: the lines of the classic monitor ---- */
+
+static void print_lvt(FILE *f, const char *name, uint32_t lvt, bool timer)
+{
+	static const char *const modes[] = {"Fixed", "...", "SMI", "...", "NMI", "INIT", "...", "ExtINT"}, *const timers[] = {"one-shot", "periodic", "tsc-deadline", "..."};
+	unsigned mode = lvt >> 8 & 7;
+
+	fprintf(f, "%s\t 0x%08x active-%s %-5s %-6s %-7s %-12s %-6s", name, lvt, lvt & 0x2000 ? "lo" : "hi", lvt & LVT_LEVEL ? "level" : "edge",
+		lvt & LVT_MASKED ? "masked" : "", lvt & 0x1000 ? "pending" : "", timer ? timers[lvt >> 17 & 3] : "", modes[mode]);
+	if (mode != APIC_NMI)
+		fprintf(f, " (vec %u)", lvt & 0xff);
+	fputc('\n', f);
+}
+
+static void print_vectors(FILE *f, const char *name, const uint32_t bits[8], const uint32_t *level)
+{
+	bool any = false;
+
+	fprintf(f, "%s\t ", name);
+	for (unsigned i = 0; i < 256; i++)
+		if (vector_test(bits, (uint8_t)i)) {
+			fprintf(f, "%u%s ", i, level && vector_test(level, (uint8_t)i) ? "(level)" : "");
+			any = true;
+		}
+	fprintf(f, any ? "\n" : "(none)\n");
+}
+
+static void print_icr(const struct apic *a, FILE *f)
+{
+	static const char *const shorthands[] = {"no-shorthand", "self", "all-self", "all"};
+	unsigned shorthand = a->icr_low >> 18 & 3;
+	bool logical = a->icr_low & 0x800;
+
+	fprintf(f, "ICR\t 0x%08x %s %s %s %s\n", a->icr_low, logical ? "logical" : "physical", a->icr_low & LVT_LEVEL ? "level" : "edge",
+		a->icr_low & 0x4000 ? "assert" : "de-assert", shorthands[shorthand]);
+	fprintf(f, "ICR2\t 0x%08x", a->icr_high);
+	if (!shorthand && !logical)
+		fprintf(f, " cpu %u (APIC ID)", apic_x2(a) ? a->icr_high : a->icr_high >> 24);
+	else if (!shorthand)
+		fprintf(f, " mask %02x", apic_x2(a) ? a->icr_high : a->icr_high >> 24);
+	fputc('\n', f);
+}
+
+void apic_print_state(struct apic *a, FILE *f)
+{
+	unsigned ppr, divide = (a->divide & 3) | (a->divide & 8) >> 1;
+
+	pthread_mutex_lock(&a->lock);
+	apic_priority_class(a, &ppr);
+	print_lvt(f, "LVT0", a->lvt[LVT_LINT0], false);
+	print_lvt(f, "LVT1", a->lvt[LVT_LINT1], false);
+	print_lvt(f, "LVTPC", a->lvt[LVT_PERF], false);
+	print_lvt(f, "LVTERR", a->lvt[LVT_ERROR], false);
+	print_lvt(f, "LVTTHMR", a->lvt[LVT_THERMAL], false);
+	print_lvt(f, "LVTT", a->lvt[LVT_TIMER], true);
+	pthread_mutex_unlock(&a->lock);
+	fprintf(f, "Timer\t DCR=0x%x (divide by %u) initial_count = %u current_count = %u\n", a->divide, divide == 7 ? 1 : 2u << divide, a->initial_count,
+		apic_timer_count(a));
+	pthread_mutex_lock(&a->lock);
+	fprintf(f, "SPIV\t 0x%08x APIC %s, focus=%s, spurious vec %u\n", a->svr, a->svr & SVR_ENABLE ? "enabled" : "disabled",
+		a->svr & SVR_FOCUS ? "on" : "off", a->svr & 0xff);
+	print_icr(a, f);
+	fprintf(f, "ESR\t 0x%08x\n", a->esr);
+	print_vectors(f, "ISR", a->isr, NULL);
+	print_vectors(f, "IRR", a->irr, a->tmr);
+	fprintf(f, "\nAPR 0x00 TPR 0x%02x DFR 0x%02x LDR 0x%02x PPR 0x%02x\n", a->tpr, a->dfr >> 28, apic_x2(a) ? a->ldr : a->ldr >> 24, ppr);
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void apic_print(struct device *d, FILE *f)
 {
-	static const char *const names[LVTS] = {"Timer", "Thermal", "PMC", "LINT0", "LINT1", "Error"};
-	struct apic *a = (struct apic *)d;
-	unsigned ppr;
+	apic_print_state((struct apic *)d, f);
+}
 
-	apic_priority_class(a, &ppr);
-	fprintf(f, "local APIC %u: base 0x%llx%s, LDR 0x%08x, DFR 0x%08x, SVR 0x%x, TPR 0x%02x, PPR 0x%02x, ESR 0x%02x\n", a->id,
-		(unsigned long long)a->base, apic_x2(a) ? " (x2APIC)" : "", a->ldr, a->dfr, a->svr, a->tpr, ppr, a->esr);
-	for (unsigned i = 0; i < LVTS; i++)
-		fprintf(f, " LVT %-8s 0x%08x\n", names[i], a->lvt[i]);
-	fprintf(f, " timer initial %u current %u divide 0x%x, ICR 0x%08x%08x\n", a->initial_count, apic_timer_count(a), a->divide, a->icr_high,
-		a->icr_low);
-	for (unsigned i = 0; i < 256; i++)
-		if (vector_test(a->irr, (uint8_t)i) || vector_test(a->isr, (uint8_t)i))
-			fprintf(f, " vector 0x%02x:%s%s%s\n", i, vector_test(a->irr, (uint8_t)i) ? " requested" : "",
-				vector_test(a->isr, (uint8_t)i) ? " in service" : "", vector_test(a->tmr, (uint8_t)i) ? " level" : "");
+struct apic *apic_with_id(struct machine *m, uint32_t id)
+{
+	struct apic_set *set = apic_set_of(m);
+
+	for (unsigned i = 0; set && i < set->count; i++)
+		if (set->apic[i] && set->apic[i]->id == id)
+			return set->apic[i];
+	return NULL;
 }
 
 static int apic_loaded(void *state, struct err *e)

@@ -38,6 +38,7 @@ struct ioapic {
 	struct region *region;
 	uint64_t base;
 	uint32_t version, initial_id;
+	uint64_t raised[PINS]; /* for people; not saved */
 };
 static const struct device_type ioapic_type;
 
@@ -69,6 +70,7 @@ static void ioapic_set(void *opaque, int n, bool level)
 	s->lines = level ? s->lines | bit : s->lines & ~bit;
 	if (!rose)
 		return;
+	s->raised[n]++;
 	if (s->entry[n] & ENTRY_LEVEL)
 		ioapic_service(s, (unsigned)n);
 	else if (!(s->entry[n] & ENTRY_MASKED)) /* "edge-sensitive interrupts signaled on a masked pin are ignored" */
@@ -180,16 +182,47 @@ static void ioapic_unrealize(struct device *d)
 	region_free(s->region);
 }
 
+static void print_pins(FILE *f, const char *title, uint32_t pins)
+{
+	fprintf(f, "  %-8s", title);
+	for (unsigned i = 0; i < PINS; i++)
+		if (pins >> i & 1)
+			fprintf(f, " %u", i);
+	fprintf(f, pins ? "\n" : " (none)\n");
+}
+
 static void ioapic_print(struct device *d, FILE *f)
 {
+	static const char *const modes[] = {"fixed", "lowest", "SMI", "...", "NMI", "INIT", "...", "extINT"};
 	struct ioapic *s = (struct ioapic *)d;
+	uint32_t waiting = 0, remote = 0;
 
-	fprintf(f, "I/O APIC id %u, select 0x%02x, lines 0x%06x\n", s->id >> 24, s->select, s->lines);
+	fprintf(f, "ioapic%u: ver=0x%x id=0x%02x sel=0x%02x", s->initial_id, s->version, s->id >> 24, s->select);
+	if (s->select >= REG_TABLE && s->select < REG_TABLE + 2 * PINS)
+		fprintf(f, " (redir[%u])", (s->select - REG_TABLE) / 2u);
+	fputc('\n', f);
+	for (unsigned i = 0; i < PINS; i++) {
+		uint64_t e = s->entry[i];
+		fprintf(f, "  pin %-2u 0x%016llx dest=%llx vec=%-3llu %s %-5s %-6s %-6s %s\n", i, (unsigned long long)e, (unsigned long long)(e >> 56),
+			(unsigned long long)(e & ENTRY_VECTOR), e & 0x2000 ? "active-lo" : "active-hi", e & ENTRY_LEVEL ? "level" : "edge",
+			e & ENTRY_MASKED ? "masked" : "", modes[ENTRY_MODE(e)], e & ENTRY_LOGICAL ? "logical" : "physical");
+		if (e & ENTRY_REMOTE_IRR)
+			remote |= 1u << i;
+		if (e & ENTRY_LEVEL && s->lines >> i & 1)
+			waiting |= 1u << i;
+	}
+	print_pins(f, "IRR", waiting);
+	print_pins(f, "Remote IRR", remote);
+}
+
+void ioapic_print_counts(struct device *d, FILE *f)
+{
+	const struct ioapic *s = (struct ioapic *)d;
+
+	fprintf(f, "IRQ statistics for ioapic:\n");
 	for (unsigned i = 0; i < PINS; i++)
-		fprintf(f, " pin %-2u 0x%016llx vector %u mode %u %s%s%s%s\n", i, (unsigned long long)s->entry[i],
-			(unsigned)(s->entry[i] & ENTRY_VECTOR), ENTRY_MODE(s->entry[i]), s->entry[i] & ENTRY_LOGICAL ? "logical" : "physical",
-			s->entry[i] & ENTRY_LEVEL ? " level" : " edge", s->entry[i] & ENTRY_MASKED ? " masked" : "",
-			s->entry[i] & ENTRY_REMOTE_IRR ? " remote-irr" : "");
+		if (s->raised[i])
+			fprintf(f, "%2u: %llu\n", i, (unsigned long long)s->raised[i]);
 }
 
 static const struct prop ioapic_props[] = {
