@@ -121,22 +121,17 @@ static void jit(struct listing *l)
 	fprintf(l->f, "slow look-ups       %llu\n", (ull)s.lookups_slow);
 }
 
-/* Blocks whose contents the firmware's files gave. */
+/* Regions that the guest cannot write, filled from the firmware's files. */
 static void roms(struct listing *l)
 {
-	for (const struct ram_block *b = memory_of(l->machine)->blocks; b; b = b->next) {
-		if (!b->readonly)
+	for (const struct region *r = memory_of(l->machine)->regions; r; r = r->all_next) {
+		uint64_t at = r->at;
+		if (r->kind != REGION_ROM || r->borrowed)
 			continue;
-		for (const struct region *r = memory_of(l->machine)->regions; r; r = r->all_next)
-			if (r->ram == b && !r->borrowed) {
-				uint64_t at = r->at;
-				for (const struct region *c = r->container; c; c = c->container)
-					at += c->at;
-				fprintf(l->f, "addr=%016llx size=0x%06llx mem=rom name=\"%s\"\n", (unsigned long long)at, (unsigned long long)b->size, b->name);
-			}
+		for (const struct region *c = r->container; c; c = c->container)
+			at += c->at;
+		fprintf(l->f, "addr=%016llx size=0x%06llx mem=rom name=\"%s\"\n", (unsigned long long)at, (unsigned long long)region_size(r), r->name);
 	}
-	each_of(l, "fw_cfg_io");
-	each_of(l, "fw_cfg");
 }
 
 static void ramblock(struct listing *l)

@@ -337,3 +337,33 @@ static json_t *input_event(void *opaque, struct ctl_call *call, const json_t *ar
 static const struct ctl_arg events_args[] = {{"events", 'a', false}, {0}};
 static const struct ctl_command input_row = {.name = "x-input", .args = events_args, .run = input_event};
 CTL_COMMAND(input_row);
+
+/* ---- which pointer ---- */
+
+static json_t *query_mice(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	json_t *list = json_array();
+	unsigned index;
+	bool absolute;
+	const char *name;
+
+	(void)call, (void)args, (void)e;
+	for (unsigned n = 0; (name = input_pointer(opaque, n, &index, &absolute)); n++)
+		json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:b}", "name", name, "index", (int)index, "current", n == 0, "absolute", absolute));
+	return list;
+}
+static const struct ctl_command mice_row = {.name = "query-mice", .run = query_mice};
+CTL_COMMAND(mice_row);
+
+static json_t *mouse_set(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	json_int_t index = json_integer_value(json_object_get(args, "index"));
+
+	(void)call;
+	if (index < 0 || index > 1000 || input_choose(opaque, (unsigned)index) < 0)
+		err_set(e, ENOENT, "Mouse at index '%lld' not found", (long long)index);
+	return NULL;
+}
+static const struct ctl_arg mouse_args[] = {{"index", 'i', false}, {0}};
+static const struct ctl_command mouse_row = {.name = "x-mouse-set", .args = mouse_args, .run = mouse_set};
+CTL_COMMAND(mouse_row);

@@ -142,6 +142,8 @@ void prop_get(const void *state, const struct prop *p, char *buf, size_t size);
 
 void device_help(const char *type, FILE *f); /* -device help, -device type,help */
 struct device *device_find(struct machine *m, const char *id_or_path);
+/* "/machine/peripheral/ID", "/machine/unattached/device[N]" (ctl-qom.c) */
+void device_qom_path(struct device *d, char *buf, size_t size);
 /* A system reset calls reset of every device, in order of creation; this hooks what is none. */
 void machine_on_reset(struct machine *m, void (*fn)(void *opaque), void *opaque);
 

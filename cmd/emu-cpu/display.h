@@ -55,6 +55,9 @@ bool input_motion(struct machine *m, int dx, int dy);
 bool input_position(struct machine *m, unsigned x, unsigned y);
 bool input_button(struct machine *m, unsigned code, bool down);
 bool input_wheel(struct machine *m, int dz);
+/* Pointers, the current one first: name and kind of the n-th, its number in *index; NULL: no more. */
+const char *input_pointer(struct machine *m, unsigned n, unsigned *index, bool *absolute);
+int input_choose(struct machine *m, unsigned index); /* it gets the events from now on; -ENOENT */
 void input_sync(struct machine *m); /* ends a group: to every device that got something since the last */
 unsigned input_leds_now(const struct machine *m);
 bool input_takes_keys(const struct machine *m);     /* does a device take keys? */

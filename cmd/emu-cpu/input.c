@@ -13,12 +13,13 @@ struct input {
 	const struct input_ops *ops;
 	void *opaque;
 	bool touched; /* since the last sync */
+	unsigned index; /* for people, in order of attaching */
 	struct input *next;
 };
 
 struct input_core {
 	struct input *list; /* the one attached last is first */
-	unsigned leds;
+	unsigned leds, attached;
 };
 
 static struct input_core *core(const struct machine *m)
@@ -35,6 +36,7 @@ struct input *input_attach(struct machine *m, const char *name, const struct inp
 	i->machine = m;
 	i->ops = ops;
 	i->opaque = opaque;
+	i->index = core(m)->attached++;
 	i->next = core(m)->list;
 	core(m)->list = i;
 	return i;
@@ -95,6 +97,36 @@ bool input_takes_keys(const struct machine *m)
 		if (i->ops->key)
 			return true;
 	return false;
+}
+
+static bool is_pointer(const struct input *i)
+{
+	return i->ops->motion || i->ops->position;
+}
+
+const char *input_pointer(struct machine *m, unsigned n, unsigned *index, bool *absolute)
+{
+	for (const struct input *i = core(m)->list; i; i = i->next)
+		if (is_pointer(i) && n-- == 0) {
+			*index = i->index;
+			*absolute = i->ops->position != NULL;
+			return i->name;
+		}
+	return NULL;
+}
+
+int input_choose(struct machine *m, unsigned index)
+{
+	for (struct input **p = &core(m)->list; *p; p = &(*p)->next) {
+		struct input *i = *p;
+		if (i->index != index || !is_pointer(i))
+			continue;
+		*p = i->next;
+		i->next = core(m)->list;
+		core(m)->list = i;
+		return 0;
+	}
+	return -ENOENT;
 }
 
 bool input_takes_position(const struct machine *m)

@@ -42,6 +42,8 @@ struct board {
 	const struct prop *props;    /* of -machine, in struct machine's `options` area of `size` bytes */
 	size_t size;
 	int (*init)(struct machine *m, struct err *e); /* builds everything on board */
+	/* boot_set of the monitor: letters a to p, each once; NULL: the board has no such order. */
+	int (*boot_set)(struct machine *m, const char *order, struct err *e);
 	int (*ready)(struct machine *m, struct err *e); /* -device ones are there too: what firmware is told. May be NULL */
 };
 #define BOARD(ident) static const struct board *const ident##_record __attribute__((used, section("board_types"))) = &(ident)

@@ -291,11 +291,22 @@ int object_add_text(struct machine *m, const char *text, struct err *e)
 	for (k = 0; k < KINDS && (!type || strcmp(type, types[k].name)); k++)
 		;
 	if (k == KINDS) {
+		if (m->built && type && objects_known_type(type) && (strcmp(type, "secret") || keyval_get(&kv, "file"))) {
+			keyval_free(&kv);
+			return err_set(e, EPERM, "%s reads files, which emu-cpu may not any more: it can only be made when the machine is started",
+				       strcmp(type, "secret") ? type : "secret,file=");
+		}
 		r = type && !objects_known_type(type) ? err_set(e, EINVAL, "invalid object type: %s", type) : objects_add_text(core(m)->crypto, text, e);
 		if (r < 0 && type && !objects_known_type(type))
 			err_hint(e, "-object help lists those that exist");
 		keyval_free(&kv);
 		return r;
+	}
+	if (m->built && k != RNG_BUILTIN && k != IOTHREAD) {
+		keyval_free(&kv);
+		/* The process may open nothing any more, and no board has slots for memory. */
+		err_set(e, EPERM, "a %s can only be made when the machine is started", types[k].name);
+		return k == RNG_RANDOM ? err_hint(e, "rng-builtin takes the host's random numbers without a file.") : -e->code;
 	}
 	o = calloc(1, sizeof *o);
 	if (!id || !*id || !o || find(m, id)) {

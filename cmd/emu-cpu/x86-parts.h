@@ -22,6 +22,7 @@ void ioapic_print_counts(struct device *d, FILE *f);
 void i8259_print_counts(struct device *d, FILE *f);
 /* info lapic */
 void apic_print_state(struct apic *a, FILE *f);
+uint32_t apic_get_id(const struct apic *a);
 struct apic *apic_with_id(struct machine *m, uint32_t id); /* NULL: there is none */
 
 /*

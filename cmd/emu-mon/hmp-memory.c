@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* HMP: memory and ports, seen as numbers, characters and instructions. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,22 @@ int hmp_register(void *opaque, const char *name, long long *value)
 	struct task *t = opaque;
 	struct err e = ERR_INIT;
 	json_t *r = registers(t, &e);
-	const json_t *v = json_object_get(json_object_get(r, "registers"), name);
+	const json_t *list = json_object_get(r, "registers"), *v = json_object_get(list, name);
+	bool half = false;
+	char other[8];
+
+	if (!v && (*name == 'e' || *name == 'r') && strlen(name) == 3) { /* $eip of a machine that has rip, and the other way round */
+		snprintf(other, sizeof other, "%c%s", *name == 'e' ? 'r' : 'e', name + 1);
+		v = json_object_get(list, other);
+		half = true;
+	}
+	for (const char *const *w = (const char *const[]){"sp", "rsp", "esp", "fp", "rbp", "ebp", NULL}; !v && *w; w += 3)
+		if (!strcmp(name, w[0]))
+			v = json_object_get(list, w[1]) ? json_object_get(list, w[1]) : json_object_get(list, w[2]);
 	int result = !r ? -ENODEV : !v ? -ENOENT : 0;
 
 	if (v)
-		*value = json_integer_value(v);
+		*value = half ? (long long)(uint32_t)json_integer_value(v) : json_integer_value(v);
 	json_decref(r);
 	return result;
 }
@@ -254,17 +266,40 @@ static void gva2gpa(struct task *t, const struct hmp_args *a)
 	json_decref(r);
 }
 
+/* emu-cpu may open nothing; who may see page frames may look into its page map from here (proc(5), pagemap). */
+static int page_frame(int pid, uint64_t *addr, struct err *e)
+{
+	uint64_t entry = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, errno, "Cannot open %s", path);
+	if (pread(fd, &entry, sizeof entry, (off_t)(*addr / 4096 * 8)) != (ssize_t)sizeof entry)
+		err_set(e, EIO, "Cannot read %s", path);
+	else if (!(entry >> 63))
+		err_set(e, EFAULT, "Page not present");
+	else if (!(entry & ((1ull << 55) - 1)))
+		err_set(e, EPERM, "the kernel shows no page frames without CAP_SYS_ADMIN");
+	else
+		*addr = (entry & ((1ull << 55) - 1)) * 4096 + (*addr & 4095);
+	close(fd);
+	return e->code ? -e->code : 0;
+}
+
 static void host_address(struct task *t, const struct hmp_args *a, bool physical)
 {
 	unsigned long long addr = (unsigned long long)arg_int(a, "addr", 0);
 	struct err e = ERR_INIT;
-	json_t *r = part_call(t, PART_CPU, NULL, "x-host-address", json_pack("{s:I, s:b}", "addr", (json_int_t)addr, "physical", (int)physical), &e);
+	json_t *r = part_call(t, PART_CPU, NULL, "x-host-address", json_pack("{s:I}", "addr", (json_int_t)addr), &e);
+	uint64_t at = (uint64_t)int_of(r, "address");
 
-	if (r)
-		fprintf(t->out, physical ? "Host physical address for 0x%llx (%s) is 0x%llx\n" : "Host virtual address for 0x%llx (%s) is 0x%llx\n", addr,
-			text_of(r, "region"), (unsigned long long)int_of(r, "address"));
-	else
+	if (!r || (physical && page_frame((int)int_of(r, "pid"), &at, &e) < 0))
 		complain(t, &e);
+	else
+		fprintf(t->out, "Host %s address for 0x%llx (%s) is 0x%" PRIx64 "\n", physical ? "physical" : "virtual", addr, text_of(r, "region"), at);
 	json_decref(r);
 }
 

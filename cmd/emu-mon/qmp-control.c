@@ -230,6 +230,27 @@ static json_t *pmemsave(struct task *t, const json_t *args, struct err *e)
 	return save(t, args, "pmemsave", e);
 }
 
+static json_t *screendump(struct task *t, const json_t *args, struct err *e)
+{
+	json_t *rest = json_deep_copy(args), *r = NULL;
+	int fd;
+
+	/* Whether there is a screen is asked before a file is made. */
+	if (!task_offered(t, PART_CPU, "screendump")) {
+		json_decref(rest);
+		err_set(e, ENODEV, "There is no console to take a screendump from");
+		return NULL;
+	}
+	fd = file_create(t, text_of(args, "filename"), e);
+	if (fd >= 0) {
+		json_object_del(rest, "filename");
+		r = part_call_fds(t, PART_CPU, NULL, "screendump", json_incref(rest), &fd, 1, NULL, e);
+	}
+	json_decref(rest);
+	file_close(fd);
+	return r;
+}
+
 const struct qmp_row qmp_control_rows[] = {
 	{.name = "query-version", .ret = "VersionInfo", .run = query_version},
 	{.name = "query-commands", .ret = "[CommandInfo]", .run = query_commands},
@@ -240,5 +261,6 @@ const struct qmp_row qmp_control_rows[] = {
 	{.name = "getfd", .args = "fdname:str", .run = getfd},
 	{.name = "closefd", .args = "fdname:str", .run = closefd},
 	{.name = "memsave", .args = "val:int,size:int,filename:str,*cpu-index:int", .run = memsave},
+	{.name = "screendump", .args = "filename:str,*device:str,*head:int,*format:str", .run = screendump},
 	{.name = "pmemsave", .args = "val:int,size:int,filename:str", .run = pmemsave},
 	{0}};

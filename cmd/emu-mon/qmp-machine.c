@@ -48,4 +48,8 @@ const struct qmp_row qmp_device_rows[] = {
 	CPU("qom-list", "path:str", "[ObjectPropertyInfo]"),
 	CPU("qom-get", "path:str,property:str", "any"),
 	CPU("qom-set", "path:str,property:str,value:any", NULL),
+	CPU("object-add", "qom-type:str,id:str,*props:any", NULL),
+	CPU("object-del", "id:str", NULL),
+	CPU("send-key", "keys:[KeyValue],*hold-time:int", NULL),
+	CPU("input-send-event", "*device:str,*head:int,events:[InputEvent]", NULL),
 	{0}};

@@ -102,6 +102,22 @@ int log_file(const char *path, struct err *e)
 	return 0;
 }
 
+int log_file_fd(int fd, struct err *e)
+{
+	FILE *f = fdopen(fd, "w"), *old;
+
+	if (!f)
+		return err_errno(e, errno, "the log's descriptor");
+	setvbuf(f, NULL, _IOLBF, 0);
+	log_lock();
+	old = stream;
+	stream = f;
+	log_unlock();
+	if (old)
+		fclose(old);
+	return 0;
+}
+
 FILE *log_stream(void)
 {
 	return stream ? stream : stderr;

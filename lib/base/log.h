@@ -22,6 +22,7 @@ extern unsigned log_mask;
 
 /* `items`: comma list as -d has it ("in_asm,exec", "trace:PATTERN", "help" lists them on stdout and gives -ECANCELED). */
 int log_set(const char *items, struct err *e);
+int log_file_fd(int fd, struct err *e); /* the same with an open file, which is the log's then */
 int log_file(const char *path, struct err *e); /* -D; "%d" becomes the pid */
 void log_printf(unsigned item, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 FILE *log_stream(void); /* where log_printf writes; for multi-line dumps, between log_lock and log_unlock */
@@ -42,5 +43,7 @@ struct tracepoint {
 			trace_printf(&tp_##point, fmt, ##__VA_ARGS__);                                      \
 	} while (0)
 void trace_printf(const struct tracepoint *tp, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Every trace point whose name matches the pattern (fnmatch). */
+void trace_each(const char *pattern, void (*fn)(void *opaque, struct tracepoint *t), void *opaque);
 int trace_set(const char *spec, struct err *e); /* -trace: [enable=]PATTERN[,events=FILE][,file=FILE], "help" */
 #endif

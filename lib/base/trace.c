@@ -59,6 +59,13 @@ static int enable_file(const char *path, struct err *e)
 	return r;
 }
 
+void trace_each(const char *pattern, void (*fn)(void *opaque, struct tracepoint *t), void *opaque)
+{
+	for (struct tracepoint *t = __start_tracepoints; t < __stop_tracepoints; t++)
+		if (!fnmatch(pattern, t->name, 0))
+			fn(opaque, t);
+}
+
 int trace_set(const char *spec, struct err *e)
 {
 	struct keyval kv;

@@ -403,6 +403,14 @@ bool jit_reserve(struct jit *j, struct jit_cpu *self)
 	return true;
 }
 
+void jit_set_one_insn(struct jit *j, bool on)
+{
+	jit_lock(j);
+	j->config.one_insn = on;
+	jit_flush(j, NULL);
+	jit_unlock(j);
+}
+
 void jit_stats(struct jit *j, struct jit_stats *s)
 {
 	jit_lock(j);

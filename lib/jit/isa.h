@@ -100,6 +100,8 @@ struct jit_stats {
 	uint64_t regions, guest_insns, guest_bytes, host_bytes, flushes, invalidations, lookups_slow, interpreted;
 };
 void jit_stats(struct jit *j, struct jit_stats *s);
+/* Changes jit_config.one_insn; no processor runs. */
+void jit_set_one_insn(struct jit *j, bool on);
 
 /* The header of every ISA's state. Its address is what translated code's state register (x86-64 host: GS base) holds. */
 struct cpu {

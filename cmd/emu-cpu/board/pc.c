@@ -505,6 +505,20 @@ static void boot_choose(void *opaque)
 	p->booted = true;
 }
 
+/* From now on, "once" included. */
+static int boot_set(struct machine *m, const char *order, struct err *e)
+{
+	struct pc *p = pc_of(m);
+
+	for (const char *s = order; *s; s++)
+		if (!boot_digit(*s))
+			return err_set(e, EINVAL, "Invalid boot device for PC: '%c' is none of a (floppy), c (disk), d (CD-ROM), n (network)", *s);
+	snprintf(p->boot_order, sizeof p->boot_order, "%s", order);
+	*p->boot_once = '\0';
+	cmos_boot(m, p->boot_order);
+	return 0;
+}
+
 /* ---- what firmware is told through fw_cfg ---- */
 
 static void le64(uint8_t *p, uint64_t v)
@@ -894,12 +908,12 @@ static const char *const isas[] = {"x86_64", "i386", NULL};
 static const struct board pc = {
 	.name = "pc-i440fx-2.12", .alias = "pc", .desc = "Standard PC (i440FX + PIIX, 1996)", .versions = pc_versions, .max_cpus = CPUS_MAX,
 	.default_ram = 128 << 20, .default_net = "e1000", .default_vga = "std", .isas = isas, .props = props, .size = sizeof(struct pc),
-	.init = pc_init, .ready = pc_ready,
+	.init = pc_init, .ready = pc_ready, .boot_set = boot_set,
 };
 BOARD(pc);
 
 static const struct board isapc = {
 	.name = "isapc", .desc = "ISA-only PC", .max_cpus = 1, .default_ram = 128 << 20, .default_net = "ne2k_isa", .default_vga = "std",
-	.default_cpu = "486", .isas = isas, .props = props, .size = sizeof(struct pc), .init = isapc_init, .ready = pc_ready,
+	.default_cpu = "486", .isas = isas, .props = props, .size = sizeof(struct pc), .init = isapc_init, .ready = pc_ready, .boot_set = boot_set,
 };
 BOARD(isapc);

@@ -833,6 +833,11 @@ static void apic_print(struct device *d, FILE *f)
 	apic_print_state((struct apic *)d, f);
 }
 
+uint32_t apic_get_id(const struct apic *a)
+{
+	return a->id;
+}
+
 struct apic *apic_with_id(struct machine *m, uint32_t id)
 {
 	struct apic_set *set = apic_set_of(m);
