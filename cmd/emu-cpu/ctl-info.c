@@ -142,12 +142,18 @@ static void ramblock(struct listing *l)
 			(unsigned long long)b->mapped);
 }
 
+static void numa(struct listing *l)
+{
+	/* No board takes -numa yet. */
+	fprintf(l->f, "%u nodes\n", l->machine->config.numa.count);
+}
+
 static const struct {
 	const char *name;
 	void (*print)(struct listing *l);
 } listings[] = {
 	{"mtree", mtree}, {"qtree", qtree}, {"device", device_state}, {"device-help", help}, {"pic", pic}, {"ioapic", ioapic}, {"irq", irq},
-	{"lapic", lapic}, {"jit", jit}, {"roms", roms}, {"ramblock", ramblock},
+	{"lapic", lapic}, {"jit", jit}, {"roms", roms}, {"ramblock", ramblock}, {"numa", numa},
 };
 
 static json_t *info(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)

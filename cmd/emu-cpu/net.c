@@ -488,6 +488,11 @@ void net_offloads(struct netdev *n, unsigned bits)
 		n->offloads = bits;
 }
 
+const char *netdev_id(const struct netdev *n)
+{
+	return n->id;
+}
+
 bool net_link(const struct netdev *n)
 {
 	return !n || !n->down;

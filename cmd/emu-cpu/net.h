@@ -24,6 +24,7 @@ struct net_ops {
 	void (*link)(void *opaque, bool up);
 };
 struct netdev *netdev_find(struct machine *m, const char *id);
+const char *netdev_id(const struct netdev *n);
 int net_attach(struct netdev *n, struct device *d, const struct net_ops *ops, void *opaque, struct err *e);
 /* NULL is allowed as netdev here and below: a card without a cable. */
 void net_detach(struct netdev *n);

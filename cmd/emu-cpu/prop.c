@@ -269,8 +269,10 @@ void prop_get(const void *state, const struct prop *p, char *buf, size_t size)
 	case PROP_DRIVE:
 		snprintf(buf, size, "\"%s\"", *(void *const *)from ? drive_id(*(struct drive *const *)from) : "");
 		break;
-	case PROP_CHARDEV:
 	case PROP_NETDEV:
+		snprintf(buf, size, "\"%s\"", *(void *const *)from ? netdev_id(*(struct netdev *const *)from) : "");
+		break;
+	case PROP_CHARDEV:
 	case PROP_MEMDEV:
 		snprintf(buf, size, "\"%s\"", *(void *const *)from ? "connected" : "");
 		break;

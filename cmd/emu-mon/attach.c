@@ -26,6 +26,7 @@ struct attached {
 	struct loop_fd *in, *out;
 	struct loop_timer *timer;
 	bool raw, qmp, eof, ended;
+	bool deaf;             /* nobody reads standard output any more */
 	const char *const *command;
 	int status;
 	char *waiting;         /* output that standard output did not take */
@@ -59,6 +60,7 @@ static int make_raw(struct err *e)
 		return err_errno(e, errno, "cannot read the terminal's settings");
 	t = before;
 	t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	t.c_oflag &= ~(tcflag_t)OPOST;
 	t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
 	t.c_cflag = (t.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
 	t.c_cc[VMIN] = 1;
@@ -85,7 +87,7 @@ static void flush_out(struct attached *a)
 		if (n < 0) {
 			/* Nobody reads: nothing more can be said. */
 			a->waiting_at = a->waiting_size;
-			a->ended = true;
+			a->deaf = true;
 			break;
 		}
 		a->waiting_at += (size_t)n;
@@ -144,7 +146,8 @@ static void finish_if_done(struct attached *a)
 		loop_set_fd(a->in, a->eof || busy || a->waiting_size > 1 << 20 ? 0 : LOOP_READ);
 	if (a->waiting)
 		return;
-	if (a->ended || (a->eof && !busy)) {
+	/* What was begun is carried out: quit speaks to all parts, of which the machine is the first. */
+	if (a->deaf || ((a->ended || a->eof) && !busy)) {
 		if (a->session && !a->qmp && !a->raw)
 			a->status = hmp_session_failed(a->session);
 		loop_stop(a->loop, a->status);

@@ -22,7 +22,7 @@ static void info_chardev(struct task *t, const struct hmp_args *a)
 static void add(struct task *t, const struct hmp_args *a)
 {
 	struct err e = ERR_INIT;
-	json_t *r = mon_call(t, "x-chardev-add", json_pack("{s:s}", "spec", arg_str(a, "args")), &e);
+	json_t *r = part_call(t, PART_SUPER, NULL, "chardev-add", json_pack("{s:s}", "backend", arg_str(a, "args")), &e);
 
 	if (!r)
 		hmp_error(t, &e);
@@ -32,7 +32,7 @@ static void add(struct task *t, const struct hmp_args *a)
 static void change(struct task *t, const struct hmp_args *a)
 {
 	struct err e = ERR_INIT;
-	json_t *r = mon_call(t, "x-chardev-change", json_pack("{s:s, s:s}", "id", arg_str(a, "id"), "spec", arg_str(a, "args")), &e);
+	json_t *r = part_call(t, PART_SUPER, NULL, "chardev-change", json_pack("{s:s, s:s}", "id", arg_str(a, "id"), "backend", arg_str(a, "args")), &e);
 
 	if (!r)
 		hmp_error(t, &e);

@@ -62,7 +62,7 @@ static void info_network(struct task *t, const struct hmp_args *a)
 	}
 	/* The machine's own end of a plug is no network of its own. */
 	json_array_foreach(all, k, p)
-		if (!true_of(p, "shown") && strcmp(text_of(p, "type"), "listen"))
+		if (!true_of(p, "shown") && strcmp(text_of(p, "type"), "listen") && strcmp(text_of(p, "type"), "plug"))
 			port_line(t, p, "");
 	json_decref(all);
 	json_decref(nics);

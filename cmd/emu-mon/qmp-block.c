@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "hmp-rows.h"
+#include "mon-own.h"
 #include "qmp.h"
 
 static const char *device_of(const json_t *args)
@@ -47,7 +48,7 @@ static json_t *to_disk(struct task *t, const char *command, const json_t *args, 
 			break;
 		}
 		*e = now;
-		if (strcmp(t->class_name, "DeviceNotFound") && !strstr(now.msg, "Cannot find device=") && !strstr(now.msg, "not found"))
+		if (!qmp_not_here(t->class_name, &now))
 			break;
 	}
 	json_decref(list);
@@ -170,7 +171,7 @@ static json_t *blockdev_add(struct task *t, const json_t *args, struct err *e)
 		struct err now = ERR_INIT;
 		p = json_array_get(list, n);
 		r = part_call_fds(t, PART_DISK, text_of(p, "name"), "blockdev-add", json_deep_copy(args), &fd, fd >= 0, NULL, &now);
-		if (!r && (n + 1 == json_array_size(list) || !strstr(now.msg, "Cannot find")))
+		if (!r && (n + 1 == json_array_size(list) || !qmp_not_here(t->class_name, &now)))
 			*e = now;
 	}
 	if (!json_array_size(list) && !e->code)
@@ -205,7 +206,7 @@ static json_t *transaction(struct task *t, const json_t *args, struct err *e)
 	for (n = 0; !e->code && !r && n < json_array_size(list); n++) {
 		struct err now = ERR_INIT;
 		r = part_call_fds(t, PART_DISK, text_of(json_array_get(list, n), "name"), "transaction", json_deep_copy(args), fds, count, NULL, &now);
-		if (!r && (n + 1 == json_array_size(list) || strcmp(t->class_name, "DeviceNotFound")))
+		if (!r && (n + 1 == json_array_size(list) || !qmp_not_here(t->class_name, &now)))
 			*e = now;
 	}
 	json_decref(list);
@@ -355,47 +356,138 @@ static json_t *resize(struct task *t, const json_t *args, struct err *e)
 	return r;
 }
 
-/* The server's filter lets it make no socket: it is made here. */
-static json_t *nbd_start(struct task *t, const json_t *args, struct err *e)
-{
-	const json_t *addr = json_object_get(args, "addr"), *data = json_object_get(addr, "data");
-	const char *type = text_of(addr, "type");
-	json_t *r = NULL;
-	int fd = -1;
+/* ---- export: one socket, which the server of the first disk gets ---- */
 
+static int listening(const json_t *addr, struct err *e)
+{
+	const json_t *data = json_object_get(addr, "data");
+	const char *type = text_of(addr, "type");
+
+	/* The server's filter lets it make no socket: it is made here. */
 	if (!strcmp(type, "inet"))
-		fd = sock_listen_tcp(text_of(data, "host"), text_of(data, "port"), true_of(data, "ipv4"), true_of(data, "ipv6"), e);
-	else if (!strcmp(type, "unix"))
-		fd = sock_listen_unix(text_of(data, "path"), SOCK_STREAM, 0600, e);
-	else
-		err_set(e, EINVAL, "Invalid parameter '%.40s': an address is one of inet, unix", type);
-	if (fd >= 0)
-		r = to_disk(t, "nbd-server-start", args, &fd, 1, NULL, e);
-	file_close(fd);
-	return r;
+		return sock_listen_tcp(text_of(data, "host"), text_of(data, "port"), true_of(data, "ipv4"), true_of(data, "ipv6"), e);
+	if (!strcmp(type, "unix"))
+		return sock_listen_unix(text_of(data, "path"), SOCK_STREAM, 0600, e);
+	return err_set(e, EINVAL, "Invalid parameter '%.40s': an address is one of inet, unix", type);
 }
 
-/* All of them: which one has it open was not kept. */
+static json_t *nbd_start(struct task *t, const json_t *args, struct err *e)
+{
+	struct monitor *m = t->monitor;
+	bool running;
+	int fd;
+
+	pthread_mutex_lock(&m->lock);
+	running = m->nbd_args || *m->nbd_part;
+	pthread_mutex_unlock(&m->lock);
+	if (running) {
+		err_set(e, EBUSY, "NBD server already running");
+		return NULL;
+	}
+	fd = listening(json_object_get(args, "addr"), e);
+	if (fd < 0)
+		return NULL;
+	pthread_mutex_lock(&m->lock);
+	m->nbd_args = json_deep_copy(args);
+	m->nbd_fd = fd;
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+/* Whose disk or node it is; "": nobody's. */
+static void owner_of(struct task *t, const char *device, char part[128])
+{
+	json_t *list = part_list(t, PART_DISK), *p, *o;
+	size_t n, k;
+
+	*part = '\0';
+	json_array_foreach(list, n, p)
+		for (int nodes = 0; nodes < 2 && !*part; nodes++) {
+			struct err ignored = ERR_INIT;
+			json_t *blocks = part_call(t, PART_DISK, text_of(p, "name"), nodes ? "query-named-block-nodes" : "query-block", NULL, &ignored);
+			json_array_foreach(blocks, k, o)
+				if (!strcmp(text_of(o, nodes ? "node-name" : "device"), device))
+					snprintf(part, 128, "%s", text_of(p, "name"));
+			json_decref(blocks);
+		}
+	json_decref(list);
+}
+
+static json_t *nbd_add(struct task *t, const json_t *args, struct err *e)
+{
+	struct monitor *m = t->monitor;
+	const char *device = text_of(args, "device");
+	char part[128], has[128];
+	json_t *start, *r;
+	int fd;
+
+	owner_of(t, device, part);
+	if (!*part) {
+		err_set(e, ENODEV, "Cannot find device=%.200s nor node_name=%.200s", device, device);
+		return NULL;
+	}
+	pthread_mutex_lock(&m->lock);
+	start = m->nbd_args;
+	m->nbd_args = NULL;
+	fd = m->nbd_fd;
+	snprintf(has, sizeof has, "%s", m->nbd_part);
+	pthread_mutex_unlock(&m->lock);
+	if (start) {
+		r = part_call_fds(t, PART_DISK, part, "nbd-server-start", start, &fd, 1, NULL, e);
+		close(fd);
+		if (!r)
+			return NULL;
+		json_decref(r);
+		pthread_mutex_lock(&m->lock);
+		snprintf(m->nbd_part, sizeof m->nbd_part, "%s", part);
+		pthread_mutex_unlock(&m->lock);
+	} else if (*has && strcmp(has, part)) {
+		err_set(e, EBUSY, "the NBD server's socket belongs to the disks of %s; '%s' is served by %s", has, device, part);
+		err_hint(e, "A disk of its own server has a socket of its own: %s.nbd in the run directory.", part);
+		return NULL;
+	}
+	return part_call(t, PART_DISK, part, "nbd-server-add", json_deep_copy(args), e);
+}
+
+static json_t *nbd_remove(struct task *t, const json_t *args, struct err *e)
+{
+	char has[128];
+
+	pthread_mutex_lock(&t->monitor->lock);
+	snprintf(has, sizeof has, "%s", t->monitor->nbd_part);
+	pthread_mutex_unlock(&t->monitor->lock);
+	return *has ? part_call(t, PART_DISK, has, "nbd-server-remove", json_deep_copy(args), e) : to_disk(t, "nbd-server-remove", args, NULL, 0, NULL, e);
+}
+
 static json_t *nbd_stop(struct task *t, const json_t *args, struct err *e)
 {
-	json_t *list = part_list(t, PART_DISK), *p, *r = NULL;
-	struct err last = ERR_INIT;
+	struct monitor *m = t->monitor;
+	json_t *waiting, *list, *p, *r = NULL;
 	size_t n;
 
 	(void)args;
-	err_set(&last, ENODEV, "NBD server not running");
+	pthread_mutex_lock(&m->lock);
+	waiting = m->nbd_args;
+	m->nbd_args = NULL;
+	*m->nbd_part = '\0';
+	pthread_mutex_unlock(&m->lock);
+	if (waiting) {
+		close(m->nbd_fd);
+		json_decref(waiting);
+		return NULL;
+	}
+	err_set(e, ENODEV, "NBD server not running");
+	list = part_list(t, PART_DISK);
 	json_array_foreach(list, n, p) {
 		struct err now = ERR_INIT;
 		json_t *one = part_call(t, PART_DISK, text_of(p, "name"), "nbd-server-stop", NULL, &now);
-		if (one)
+		if (one && !r) {
 			r = json_object();
-		else
-			last = now;
+			*e = (struct err)ERR_INIT;
+		}
 		json_decref(one);
 	}
 	json_decref(list);
-	if (!r)
-		*e = last;
 	return r;
 }
 
@@ -448,7 +540,7 @@ const struct qmp_row qmp_block_rows[] = {
 	DISK("block_passwd", "*device:str,*node-name:str,password:str", NULL),
 	{.name = "transaction", .args = "actions:[TransactionAction],*properties:TransactionProperties", .run = transaction},
 	{.name = "nbd-server-start", .args = "addr:SocketAddressLegacy,*tls-creds:str", .run = nbd_start},
-	DISK("nbd-server-add", "device:str,*name:str,*writable:bool", NULL),
-	DISK("nbd-server-remove", "name:str,*mode:NbdServerRemoveMode", NULL),
+	{.name = "nbd-server-add", .args = "device:str,*name:str,*writable:bool", .run = nbd_add},
+	{.name = "nbd-server-remove", .args = "name:str,*mode:NbdServerRemoveMode", .run = nbd_remove},
 	{.name = "nbd-server-stop", .run = nbd_stop},
 	{0}};

@@ -45,8 +45,6 @@ const struct qmp_row qmp_char_rows[] = {
 	SUPER("ringbuf-read", "device:str,size:int,*format:DataFormat", "str"),
 	SUPER("chardev-add", "id:str,backend:any", "ChardevReturn"),
 	SUPER("chardev-change", "id:str,backend:any", "ChardevReturn"),
-	SUPER("x-chardev-add", "spec:str", "ChardevReturn"),
-	SUPER("x-chardev-change", "id:str,spec:str", "ChardevReturn"),
 	SUPER("chardev-remove", "id:str", NULL),
 	SUPER("chardev-send-break", "id:str", NULL),
 	SUPER("query-command-line-options", "*option:str", "[CommandLineOptionInfo]"),

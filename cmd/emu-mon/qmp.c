@@ -20,6 +20,11 @@ bool qmp_row_offered(struct monitor *m, const struct qmp_row *r)
 	return r->run || (r->kinds && parts_offer(m, r->kinds, r->name));
 }
 
+bool qmp_not_here(const char *class_name, const struct err *e)
+{
+	return !strcmp(class_name, "DeviceNotFound") || !strcmp(class_name, "DeviceNotActive") || strstr(e->msg, "Cannot find") || strstr(e->msg, "not found");
+}
+
 /* The thing that the arguments name: the first alternative of `by` that is there. */
 static const char *named(const char *by, const json_t *args)
 {
@@ -55,7 +60,7 @@ static json_t *to_owner(struct task *t, const struct qmp_row *row, json_t *args,
 			if (r)
 				break;
 			*e = now;
-			if (strcmp(t->class_name, "DeviceNotFound")) {
+			if (!qmp_not_here(t->class_name, &now)) {
 				exact = 0;
 				break;
 			}

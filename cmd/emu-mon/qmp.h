@@ -17,6 +17,8 @@ struct qmp_row {
 extern const struct qmp_row *const qmp_tables[]; /* NULL-terminated arrays ended by a NULL name */
 const struct qmp_row *qmp_row_find(const char *name);
 /* Can it be carried out now? Loop's thread. */
+/* Does a part's error say that the thing is not its own? Then the next one is asked. */
+bool qmp_not_here(const char *class_name, const struct err *e);
 bool qmp_row_offered(struct monitor *m, const struct qmp_row *r);
 
 struct qmp_event {

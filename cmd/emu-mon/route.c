@@ -308,6 +308,16 @@ fail:
 	return NULL;
 }
 
+static void close_fds(struct monitor *m)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(m->fds, key, v)
+		close((int)json_integer_value(v));
+	json_decref(m->fds);
+}
+
 void monitor_free(struct monitor *m)
 {
 	if (!m)
@@ -328,6 +338,10 @@ void monitor_free(struct monitor *m)
 	close(m->inotify);
 	loop_del_timer(m->sweep_timer);
 	tasks_end(m);
+	if (m->nbd_args)
+		close(m->nbd_fd);
+	json_decref(m->nbd_args);
+	close_fds(m);
 	free(m->dir);
 	free(m);
 }
