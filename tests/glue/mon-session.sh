@@ -381,6 +381,7 @@ while True:
     seen.append(v)
 q2 = Qmp()
 q2('qmp_capabilities')
+q2('query-name')
 q.send('{"execute":"cont"}{"execute":"stop"}')
 events = []
 while len(events) < 2:
