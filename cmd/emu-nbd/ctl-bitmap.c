@@ -77,7 +77,7 @@ static int apply_add(struct daemon *d, struct ctl_call *call, struct action *a, 
 		return -e->code;
 	if (granularity < 0 || granularity > 1u << 31)
 		return err_set(e, EINVAL, "Granularity must be power of 2 between 512 and 2 GiB");
-	if (persistent && (!b->fmt->bitmap || !blk_writable(b)))
+	if (persistent && (!(b->fmt->flags & BLK_F_BITMAPS) || !blk_writable(b)))
 		return err_set(e, ENOTSUP, "Cannot store dirty bitmaps in file '%s': its format is %s", b->filename, b->fmt->name);
 	c = calloc(1, sizeof *c);
 	if (!c)
@@ -138,12 +138,9 @@ static void undo_remove(struct daemon *d, struct action *a)
 static void done_remove(struct daemon *d, struct action *a)
 {
 	struct change *c = a->data;
-	bool stored = c->bitmap->persistent || c->bitmap->inconsistent;
 	struct err e = ERR_INIT;
 
-	if (stored && c->blk->fmt->bitmap && blk_writable(c->blk) && c->blk->fmt->bitmap(c->blk, "remove", c->bitmap->name, 0, NULL, NULL, &e) < 0 &&
-	    e.code != ENOENT)
-		err_report(&e);
+	/* What the image has of it goes when the image's bitmaps are stored the next time. */
 	drop(d, c);
 	daemon_commit(d, &e);
 	free_change(d, a);
@@ -159,6 +156,7 @@ static int keep_old(struct change *c, struct err *e)
 	if (r)
 		return err_errno(e, -r, "bitmap '%s'", c->bitmap->name);
 	bitmap_or(&c->old, &c->bitmap->map);
+	c->bitmap->changed = true;
 	return 0;
 }
 

@@ -350,6 +350,7 @@ static int restore_dirty(struct daemon *d, struct err *e)
 			return -e->code;
 		m->disabled = json_is_true(json_object_get(o, "disabled"));
 		m->inconsistent = json_is_true(json_object_get(o, "inconsistent"));
+		m->changed = true; /* the image's copy is from before the kill */
 		if (fd < 0 || !d->state->same_boot)
 			bitmap_set(&m->map, 0, m->map.size);
 	}

@@ -170,6 +170,7 @@ enum {
 	BLK_F_NO_FORMAT = 1 << 7,  /* not in the list of formats that can be created (protocols with create excepted) */
 	BLK_F_ENCRYPTS = 1 << 8,   /* "encrypted: yes" where b->encrypted */
 	BLK_F_GROWS = 1 << 9,      /* writes past the end grow the node (protocols) */
+	BLK_F_BITMAPS = 1 << 10,   /* stores the persistent bitmaps of dirty.h */
 };
 
 struct blk_format {
@@ -229,10 +230,6 @@ struct blk_format {
 
 	/* A node becomes writable or read-only; b->flags and the file are changed already. NULL: nothing to do. */
 	int (*reopen)(struct blk *b, bool writable, struct err *e);
-
-	/* Persistent dirty bitmaps: op "add" "remove" "clear" "enable" "disable" "merge". */
-	int (*bitmap)(struct blk *b, const char *op, const char *name, uint32_t granularity, struct blk *source,
-		      const char *source_name, struct err *e);
 };
 
 /*

@@ -12,6 +12,7 @@ struct blk_dirty {
 	bool disabled;       /* writes do not set bits */
 	bool busy;           /* a job uses it: no user may change it */
 	bool persistent;     /* stored in the image when that is closed */
+	bool changed;        /* by a user, not by writes: differs from the image's copy */
 	bool inconsistent;   /* the image's copy is out of date: can only be removed */
 };
 

@@ -277,7 +277,7 @@ int job_backup(struct job_host *h, struct disk *k, const struct job_copy *c, con
 		r = make_map(j, &s->held, &s->held_file, "held", dirty->map.granularity, &kept, e);
 		if (!r) {
 			s->dirty = dirty;
-			dirty->busy = true;
+			dirty->busy = dirty->changed = true;
 			if (!s->kept) {
 				bitmap_or(&s->held, &dirty->map);
 				bitmap_or(&s->todo, &dirty->map);

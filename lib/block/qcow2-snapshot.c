@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "block/dirty.h"
 #include "block/qcow2.h"
 
 static void snapshot_free(struct qcow2_snapshot *n)
@@ -521,6 +522,12 @@ int qcow2_snapshot_apply(struct blk *b, const char *id, struct err *e)
 	s->l1_size = entries;
 	s->l1_offset = at;
 	s->disk_size = b->size = size;
+	/* Other contents: everything counts as written. */
+	if (blk_dirty_list(b) && (r = blk_dirty_resize(b, size))) {
+		err_errno(e, -r, "the dirty bitmaps");
+		goto out;
+	}
+	blk_dirty_mark(b, 0, size);
 	l1 = NULL;
 	qcow2_cache_clear(&s->l2_cache);
 	pthread_mutex_lock(&s->inflate_lock);

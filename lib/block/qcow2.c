@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "block/core.h"
+#include "block/dirty.h"
 #include "block/qcow2.h"
 #include "crypto/cipher.h"
 
@@ -202,6 +204,8 @@ static int qcow2_open(struct blk *b, struct err *e)
 		if ((s->incompatible & QCOW2_INCOMPAT_DIRTY) && (r = mend(b, e)))
 			return r;
 	}
+	if (s->bitmap_count && !(b->flags & (BLK_CHECK | BLK_NO_IO)) && (blk_writable(b) || b->graph->live))
+		return qcow2_dirty_load(b, e);
 	return 0;
 }
 
@@ -210,6 +214,9 @@ static void qcow2_close(struct blk *b)
 	struct qcow2 *s = b->state;
 
 	if (blk_writable(b) && s->l1 && s->reftable && !s->corrupt_marked) {
+		struct err e = ERR_INIT;
+		if (!b->core->bad && !(b->flags & BLK_CHECK) && (s->bitmap_count || blk_dirty_list(b)) && qcow2_dirty_store(b, &e))
+			blk_warn(b->graph, "%s", e.msg);
 		if (s->pending_count)
 			qcow2_free_pending(b);
 		pthread_mutex_lock(&b->lock);
@@ -247,6 +254,8 @@ static int qcow2_reopen(struct blk *b, bool writable, struct err *e)
 		s->fresh_from = (b->file->fmt->flags & BLK_F_GROWS) ? round_up64(b->file->size, s->cluster_size) : UINT64_MAX;
 		return s->incompatible & QCOW2_INCOMPAT_DIRTY ? mend(b, e) : 0;
 	}
+	if ((s->bitmap_count || blk_dirty_list(b)) && (r = qcow2_dirty_store(b, e)))
+		return r;
 	if ((r = qcow2_flush_all(b)))
 		return err_errno(e, -r, "%s", b->filename);
 	pthread_mutex_lock(&b->lock);
@@ -416,7 +425,7 @@ const struct blk_option qcow2_options[] = {
 static const char *const qcow2_children[] = {"data-file", NULL};
 
 BLOCK_FORMAT(qcow2) = {
-	.name = "qcow2", .flags = BLK_F_BACKING | BLK_F_ENCRYPTS, .state_size = sizeof(struct qcow2), .children = qcow2_children,
+	.name = "qcow2", .flags = BLK_F_BACKING | BLK_F_ENCRYPTS | BLK_F_BITMAPS, .state_size = sizeof(struct qcow2), .children = qcow2_children,
 	.options = qcow2_options, .create_options = qcow2_create_options, .amend_options = qcow2_amend_options,
 	.probe = qcow2_probe, .open = qcow2_open, .close = qcow2_close, .reopen = qcow2_reopen, .create = qcow2_create,
 	.pread = qcow2_pread, .pwrite = qcow2_pwrite, .pwrite_zeroes = qcow2_pwrite_zeroes,

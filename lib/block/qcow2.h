@@ -270,8 +270,9 @@ int qcow2_preallocate(struct blk *b, uint64_t from, uint64_t to, enum blk_preall
 int qcow2_amend(struct blk *b, struct blk_opts *o, bool force, blk_progress *cb, void *opaque, struct err *e);
 int qcow2_bitmaps_read(struct blk *b, struct err *e);
 void qcow2_bitmaps_free(struct qcow2 *s);
-int qcow2_bitmap(struct blk *b, const char *op, const char *name, uint32_t granularity, struct blk *source,
-		 const char *source_name, struct err *e);
+/* qcow2-dirty.c: from the image to the node's bitmaps, and back. */
+int qcow2_dirty_load(struct blk *b, struct err *e);
+int qcow2_dirty_store(struct blk *b, struct err *e);
 json_t *qcow2_bitmaps_info(const struct qcow2 *s);
 int qcow2_make_empty(struct blk *b, struct err *e);
 int qcow2_flush_all(struct blk *b);
