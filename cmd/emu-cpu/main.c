@@ -22,11 +22,16 @@
 
 static int set_up_logs(const struct settings *s, struct err *e)
 {
-	if (s->log_path && log_file(s->log_path, e) < 0)
-		return -e->code;
-	if (s->log_items && log_set(s->log_items, e) < 0)
-		return -e->code;
-	return s->trace ? trace_set(s->trace, e) : 0;
+	int r = s->log_path ? log_file(s->log_path, e) : 0;
+
+	if (r == 0 && s->log_items)
+		r = log_set(s->log_items, e);
+	if (r == 0 && s->trace)
+		r = trace_set(s->trace, e);
+	/* A list was asked for, and printed. */
+	if (r == -ECANCELED)
+		exit(0);
+	return r;
 }
 
 static int for_each(struct machine *m, const struct opt_list *l, int (*fn)(struct machine *m, const char *text, struct err *e), const char *option,

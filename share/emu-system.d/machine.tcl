@@ -102,6 +102,16 @@ proc watchdog_action_option {at value} {
     lappend ::cpu_args -watchdog-action $value
 }
 
+proc log_option {name at value} {
+    if {$value in {help ?} || [regexp {(^|,)(help|\?)$} $value]} { ask emu-cpu -$name help }
+    lappend ::cpu_args -$name $value
+}
+
+proc tpm_option {at value} {
+    if {$value in {help ?}} { puts "Supported TPM types (none of them is built in yet):\npassthrough\nemulator"; exit 0 }
+    fail "$at: $::no_tpm"
+}
+
 proc firmware_dir_option {at value} {
     if {$value in {help ?}} {
         foreach dir [concat $::firmware_dirs {/usr/share/seabios /usr/share/qemu}] { puts $dir }

@@ -204,7 +204,7 @@ sub {socket,host=HOST,port=PORT,to=PORT,ipv4,ipv6,nodelay,server,nowait,telnet,r
 sub {socket,path=PATH,server,nowait,telnet,reconnect=S} {UNIX}
 sub {udp,host=HOST,port=PORT,localaddr=ADDR,localport=PORT,ipv4,ipv6} {datagrams}
 sub {msmouse} {a serial mouse (refused: not built in)}
-sub {vc,width=N,height=N,cols=N,rows=N} {a console in the window (without a window: nobody)}
+sub {vc,width=N,height=N,cols=N,rows=N} {a console in the window (refused: windows are not built in)}
 sub {ringbuf,size=N} {memory that the monitor reads}
 sub {file,path=PATH} {a file}
 sub {pipe,path=PATH} {two named pipes, PATH.in and PATH.out}
@@ -213,7 +213,7 @@ sub {serial,path=PATH} {a serial device of the host; tty is the same}
 sub {pty} {a new pseudo-terminal}
 sub {stdio,signal=on|off} {this terminal}
 sub {braille} {refused: not built in}
-sub {parallel,path=PATH} {a parallel port of the host (refused: not built in); parport is the same}
+sub {parallel,path=PATH} {a parallel port of the host; parport is the same}
 sub {spicevmc,name=NAME} {refused: SPICE is not built in; spiceport too}
 
 section "Bluetooth"
@@ -221,7 +221,7 @@ option bt {hci,...|vhci,...|device:DEV} none {refuse $no_bt ""} {Bluetooth (refu
 sub {hci,null|hci,host[:ID]|hci[,vlan=N]|vhci[,vlan=N]|device:keyboard[,vlan=N]} {refused}
 
 section "TPM"
-option tpmdev {BACKEND,id=ID,...} none {refuse $no_tpm ""} {TPM back end (refused: not built in)}
+option tpmdev {BACKEND,id=ID,...} none tpm_option {TPM back end (refused: not built in)}
 sub {passthrough,id=ID,path=FILE,cancel-path=FILE|emulator,id=ID,chardev=ID} {refused}
 
 section "Linux boot"
@@ -245,7 +245,7 @@ option S "" all {set_flag start_stopped} {does not start the processors}
 option realtime {mlock=on|off} none realtime_option {locks memory (refused: not built in; mlock=off is accepted)}
 option gdb DEVICE none gdb_option {waits for a debugger there}
 option s "" none {gdb_short} {the same as -gdb tcp::1234}
-option d {ITEM,...} cpu {to_cpu d} {logs these items; help lists them}
+option d {ITEM,...} cpu {log_option d} {logs these items; help lists them}
 option D FILE cpu {to_cpu D} {writes the log to FILE}
 option dfilter {RANGE,...} cpu {to_cpu dfilter} {logs only these addresses}
 option L DIR cpu firmware_dir_option {looks for firmware there; help lists where}
@@ -282,7 +282,7 @@ option readconfig FILE here config_read_option {reads options from a file}
 option writeconfig {FILE|-} here config_write_option {writes the options so far to a file}
 option no-user-config "" here {ignore ""} {does not read the system's configuration file}
 option nodefconfig "" here {old -no-user-config {ignore ""}} {old: use -no-user-config}
-option trace {[[enable=]PATTERN][,events=FILE][,file=FILE]} cpu {to_cpu trace} {trace points; help lists them}
+option trace {[[enable=]PATTERN][,events=FILE][,file=FILE]} cpu {log_option trace} {trace points; help lists them}
 option enable-fips "" none {ignore ""} {FIPS 140-2 mode: there are no VNC passwords that it could forbid}
 option msg {timestamp[=on|off]} all msg_option {time stamps on messages}
 option dump-vmstate FILE none {refuse "layouts of saved states are not written" "a saved state's manifest has it: emu-cpu(1), x-save"} {writes the layout of saved states (refused)}

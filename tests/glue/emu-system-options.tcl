@@ -8,6 +8,7 @@
 #   PART TEXT        the command of emu-PART has TEXT in it, as -print shows it (RUN/x: a name in the run directory, <x>: a descriptor)
 #   plan TEXT        the plan has it, in JSON without spaces
 #   no TEXT          -print has it nowhere
+#   refused TEXT     a part has this against the options that it is given, or the supervisor against the plan
 #   > TEXT           standard output has it
 #   ! TEXT           standard error has this line
 #   ok               nothing more is asked than that it is accepted
@@ -37,41 +38,73 @@ proc result {ok sentence {details ""}} {
     }
 }
 
-# Standard output, standard error and status of the mapper alone: without the shell around it, which only hands the plan on.
+# Standard output, standard error and status of the mapper alone, in an interpreter of its own: the shell around it only hands the plan on.
 proc run {words} {
-    set status 0
-    set name [expr {[lindex $words 0] eq "i386" ? "qemu-system-i386" : "qemu-system-x86_64"}]
-    if {$name eq "qemu-system-i386"} { set words [lrange $words 1 end] }
-    # Through a shell, since Tcl's exec takes some words for redirections.
-    set handle [open $::dir/words w]
-    puts -nonewline $handle [join [lmap word $words {string cat $word \0}] ""]
-    close $handle
-    if {[catch {exec xargs -0 -a $::dir/words tclsh share/emu-system.d/main.tcl /usr/bin/$name $::dir/bin 2>$::dir/stderr </dev/null} out options]} {
-        set code [dict get $options -errorcode]
-        set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : 255}]
-        set out [regsub {\n?child process exited abnormally$} $out ""]
+    set name qemu-system-x86_64
+    if {[lindex $words 0] eq "i386"} {
+        set name qemu-system-i386
+        set words [lrange $words 1 end]
     }
-    set handle [open $::dir/stderr]
-    set err [read $handle]
-    close $handle
-    return [list $status $out $err]
+    set ::output(stdout) ""
+    set ::output(stderr) ""
+    set mapper [interp create]
+    $mapper alias puts put
+    $mapper alias exit leave
+    $mapper eval [list set argv [concat [list /usr/bin/$name $::dir/bin] $words]]
+    set ::status 0
+    if {[catch {$mapper eval [list source share/emu-system.d/main.tcl]} text] && $text ne "it exits"} {
+        set ::status 255
+        append ::output(stderr) $::errorInfo
+    }
+    interp delete $mapper
+    return [list $::status $::output(stdout) $::output(stderr)]
+}
+proc leave {{status 0}} {
+    set ::status $status
+    error "it exits"
+}
+proc put {args} {
+    set end \n
+    if {[lindex $args 0] eq "-nonewline"} { set end ""; set args [lrange $args 1 end] }
+    set channel [expr {[llength $args] == 2 ? [lindex $args 0] : "stdout"}]
+    append ::output($channel) [lindex $args end] $end
+}
+
+# The supervisor takes the plan, and each part the options that it is given. "" or what they say against it.
+proc refused {out} {
+    regexp {END OF PLAN'\n(.*)\nEND OF PLAN} $out - plan
+    set trouble {}
+    if {[catch {exec timeout 20 $::build/bin/emu-mon --supervise - --check << $plan 2>@1} text]} { lappend trouble $text }
+    foreach line [split $out \n] {
+        if {![regexp {^#   (emu-\w+) (.*)$} $line - part arguments]} continue
+        if {$part eq "emu-net" && ![file exists $::build/bin/emu-net]} continue
+        regsub -all {<[\w.]+>} $arguments 9 arguments
+        regsub -all {RUN/} $arguments $::dir/ arguments
+        # --help is reached when everything before it was taken.
+        set arguments [expr {$part eq "emu-cpu" ? "$arguments -h" : $part eq "emu-nbd" ? [regsub { -- } $arguments { --help -- }] : "$arguments --help"}]
+        if {[catch {exec timeout 20 sh -c "exec $::build/bin/$part $arguments" </dev/null 2>@1} text]} { lappend trouble $text }
+    }
+    return [join $trouble \n]
 }
 
 proc judge {words wants where} {
     set words [string map [list %D $::dir] $words]
     set errors [lsearch -all -inline $wants {! *}]
-    lassign [run [concat $words [expr {[llength $errors] && [lsearch -regexp $wants {^(cpu|nbd|net|mon|plan|no|ok)( |$)}] < 0 ? {} : "-print"}]]] status out err
+    lassign [run [concat $words [expr {[llength $errors] && [lsearch -regexp $wants {^(cpu|nbd|net|mon|plan|no|ok|refused)( |$)}] < 0 ? {} : "-print"}]]] status out err
     set plan ""
     regexp {END OF PLAN'\n(.*)\nEND OF PLAN} $out - plan
     regsub -all {\n\s*} $plan "" plan
     set plan [regsub -all {([:,]) (["\[\x7b])} $plan {\1\2}]
     set plan [regsub -all {": (\d|true|false|null)} $plan {":\1}]
     set trouble {}
+    set refused [expr {$plan ne "" && $status == 0 ? [refused $out] : ""}]
+    if {$refused ne "" && ![llength [lsearch -all -glob $wants "refused *"]]} { lappend trouble $refused }
     foreach want $wants {
         set kind [lindex [split $want] 0]
         set text [string map [list %D $::dir] [string range $want [string length $kind]+1 end]]
         switch -- $kind {
             ! { set good [expr {[string first "\n$text\n" "\n$err"] >= 0}] }
+            refused { set good [expr {[string first $text $refused] >= 0}] }
             > { set good [expr {[string first $text $out] >= 0}] }
             plan { set good [expr {[string first $text $plan] >= 0}] }
             no { set good [expr {$plan ne "" && [string first $text $plan] < 0 && [string first $text [join [lsearch -all -inline [split $out \n] "#   *"]]] < 0}] }
