@@ -23,6 +23,7 @@ struct service {
 	int fd;
 	char *path;
 	char *command;      /* for /bin/sh */
+	bool inet;          /* which wants a TCP socket as its standard input */
 	char *host, *port;  /* or a connection */
 };
 
@@ -193,6 +194,8 @@ const char *launcher_smb(struct net *n, const char *directory, struct err *e)
 	}
 	snprintf(command, sizeof command, "exec '%s' -l '%s' -s '%s'", smbd, l->dir, file);
 	path = launcher_command(n, command, e);
+	if (path)
+		l->service[l->services - 1].inet = true;
 	l->smb = true;
 	return path;
 }
@@ -210,15 +213,8 @@ static void copy(int from, int to)
 }
 
 /* Both ways, until each has ended. */
-static _Noreturn void relay(const struct service *s, int fd)
+static _Noreturn void relay(int there, int fd)
 {
-	struct err e = ERR_INIT;
-	int there = sock_connect_tcp(s->host, s->port, false, false, &e);
-
-	if (there < 0) {
-		err_report(&e);
-		_exit(1);
-	}
 	fd_set_nonblock(there, false);
 	fd_set_nonblock(fd, false);
 	if (fork() == 0) {
@@ -231,6 +227,57 @@ static _Noreturn void relay(const struct service *s, int fd)
 	_exit(0);
 }
 
+/* Two ends of a TCP connection on the loopback that nobody else has got into. */
+static int inet_pair(int pair[2], struct err *e)
+{
+	char name[64], mine[64], other[64];
+	int listening = sock_listen_tcp("127.0.0.1", "0", true, false, e);
+
+	if (listening < 0)
+		return listening;
+	sock_name(listening, false, name, sizeof name);
+	pair[0] = sock_connect_tcp("127.0.0.1", strrchr(name, ':') + 1, true, false, e);
+	pair[1] = pair[0] < 0 ? -1 : sock_accept(listening, e);
+	close(listening);
+	if (pair[1] < 0)
+		return -e->code;
+	if (strcmp(sock_name(pair[0], false, mine, sizeof mine), sock_name(pair[1], true, other, sizeof other)))
+		return err_set(e, ECONNREFUSED, "somebody else has connected");
+	return 0;
+}
+
+static _Noreturn void run_command(const struct service *s, int fd)
+{
+	fd_set_nonblock(fd, false);
+	dup2(fd, 0);
+	dup2(fd, 1);
+	execl("/bin/sh", "sh", "-c", s->command, (char *)NULL);
+	_exit(127);
+}
+
+static _Noreturn void run_service(const struct service *s, int fd)
+{
+	struct err e = ERR_INIT;
+	int pair[2], there;
+
+	if (s->command && !s->inet)
+		run_command(s, fd);
+	if (s->command) {
+		if (inet_pair(pair, &e) == 0) {
+			if (fork() == 0)
+				run_command(s, pair[1]);
+			close(pair[1]);
+			relay(pair[0], fd);
+		}
+	} else {
+		there = sock_connect_tcp(s->host, s->port, false, false, &e);
+		if (there >= 0)
+			relay(there, fd);
+	}
+	err_report(&e);
+	_exit(1);
+}
+
 static void serve(const struct service *s)
 {
 	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -238,18 +285,13 @@ static void serve(const struct service *s)
 	if (fd < 0)
 		return;
 	if (fork() == 0) {
+		setsid(); /* smbd signals its whole process group when it ends */
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
 		signal(SIGHUP, SIG_DFL);
 		signal(SIGCHLD, SIG_DFL);
 		signal(SIGPIPE, SIG_DFL);
-		if (!s->command)
-			relay(s, fd);
-		fd_set_nonblock(fd, false);
-		dup2(fd, 0);
-		dup2(fd, 1);
-		execl("/bin/sh", "sh", "-c", s->command, (char *)NULL);
-		_exit(127);
+		run_service(s, fd);
 	}
 	close(fd);
 }

@@ -6,7 +6,7 @@ export BUILD=${BUILD:-build}
 if [ "${1:-}" != inside ]; then
     [ -c /dev/net/tun ] || { echo "1..0 # SKIP there is no /dev/net/tun"; exit 0; }
     unshare -rn true 2>/dev/null || { echo "1..0 # SKIP network namespaces are not allowed here"; exit 0; }
-    if [ "$(id -u)" = 0 ]; then exec timeout -k 5 120 unshare -n bash "$0" inside; else exec timeout -k 5 120 unshare -rn bash "$0" inside; fi
+    if [ "$(id -u)" = 0 ]; then exec timeout -k 5 120 unshare -nm bash "$0" inside; else exec timeout -k 5 120 unshare -rnm bash "$0" inside; fi
 fi
 exec python3 -u - <<'END'
 import os, signal, socket, struct, subprocess, sys, tempfile, threading, time
@@ -145,6 +145,44 @@ try:
     end(p); end(q)
     r = subprocess.run([net, "bridge,br=nobridge"], stderr=subprocess.PIPE, text=True)
     tap.ok(r.returncode == 1 and "there is no bridge nobridge" in r.stderr, "a bridge that does not exist")
+    # the name server of user networking is the host's: here one of our own
+    open(dir + "/resolv.conf", "w").write("# ours\nnameserver 127.0.0.7\n")
+    mounted = sh("mount --bind %s/resolv.conf /etc/resolv.conf" % dir).returncode == 0
+    if mounted:
+        d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.bind(("127.0.0.7", 53))
+        def names():
+            while True:
+                query, source = d.recvfrom(512)
+                d.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\x21", source)
+        threading.Thread(target=names, daemon=True).start()
+        for sandbox in ("on", "off"):
+            p = start("--sandbox", sandbox, "user"); g = Peer(p.plug); g.configure()
+            g.udp(ip("10.0.2.3"), 3333, 53, b"\x12\x34\1\0\0\1\0\0\0\0\0\0\4test\7example\0\0\1\0\1")
+            reply = g.wait(lambda f: g.parse_udp(f, 3333))
+            tap.ok(reply and reply[2].startswith(b"\x12\x34") and reply[2].endswith(b"\xc0\0\2\x21"), "a name is resolved, sandbox " + sandbox)
+            end(p)
+        sh("umount /etc/resolv.conf")
+    else:
+        tap.skip("a name is resolved", "/etc/resolv.conf cannot be replaced here")
+    # services of user networking, for a host that is on its network by a TAP interface
+    os.mkdir(dir + "/share"); open(dir + "/share/hello.txt", "w").write("hello\n")
+    s = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=lambda: [c.sendall(b"over TCP" + c.recv(10)) or c.close() for c in [s.accept()[0]]], daemon=True).start()
+    smb = ",smb=%s/share" % dir if sh("PATH=$PATH:/usr/sbin; command -v smbd && command -v smbclient").returncode == 0 else ""
+    p = start("user,guestfwd=tcp:10.0.2.100:7-tcp:127.0.0.1:%d%s" % (s.getsockname()[1], smb), "tap,ifname=emutest2,script=no,downscript=no")
+    sh("ip link set emutest2 up; ip addr add 10.0.2.50/24 dev emutest2")
+    c = socket.create_connection(("10.0.2.100", 7), 10); c.sendall(b" and back")
+    tap.ok(c.recv(100) == b"over TCP and back", "a TCP connection behind an address of the guest's network")
+    c.close()
+    if smb:
+        out = sh("timeout 30 smbclient -N //10.0.2.4/qemu -c 'get hello.txt %s/got; put %s/up put.txt'" % (dir, dir)).stdout
+        if not tap.ok(open(dir + "/got").read() == "hello\n" and os.path.exists(dir + "/share/put.txt"), "smb=: files are read and written"):
+            print("# " + out)
+    else:
+        tap.skip("smb=: files are read and written", "samba and smbclient are not installed")
+    private = [w for w in sh("ls -d /tmp/emu-net-* ${XDG_RUNTIME_DIR:-/tmp}/emu-net-* 2>/dev/null").stdout.split() if os.path.exists(w + "/0")]
+    end(p)
+    tap.ok(private and not any(os.path.exists(w + "/smb.conf") for w in private), "nothing of it stays in the end")
     # sockets
     s = socket.socket(); s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]; s.close()
     p = start("socket,id=s0,listen=127.0.0.1:%d" % port)
