@@ -285,6 +285,7 @@ static void serve(const struct service *s)
 	if (fd < 0)
 		return;
 	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		setsid(); /* smbd signals its whole process group when it ends */
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
@@ -296,13 +297,25 @@ static void serve(const struct service *s)
 	close(fd);
 }
 
-/* The private directory with what smbd has left in it. */
+/* The private directory with what smbd has left in it; one that is ending may still write there. */
 static void tidy(const char *dir)
 {
 	char command[160];
+	struct stat st;
 
-	snprintf(command, sizeof command, "exec rm -rf '%s'", dir);
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	for (unsigned i = 0; i < 20 && stat(dir, &st) == 0; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+			dup2(null, 2);
+			snprintf(command, sizeof command, "exec rm -rf '%s'", dir);
+			execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+			_exit(127);
+		}
+		waitpid(pid, NULL, 0);
+		if (i)
+			usleep(50000);
+	}
 }
 
 static _Noreturn void run(struct launcher *l, int end)

@@ -67,6 +67,7 @@ def answers(g):
     return lambda: (stop.set(), t.join())
 
 try:
+    os.environ["XDG_RUNTIME_DIR"] = dir
     sh("ip link set lo up; ip route add 224.0.0.0/4 dev lo; ip link set lo multicast on")
     # TAP
     for name, text in (("up", 'ip link set "$1" up; ip addr add 10.8.0.1/24 dev "$1"'), ("down", "echo down $1 >%s/was-down" % dir)):
@@ -180,9 +181,9 @@ try:
             print("# " + out)
     else:
         tap.skip("smb=: files are read and written", "samba and smbclient are not installed")
-    private = [w for w in sh("ls -d /tmp/emu-net-* ${XDG_RUNTIME_DIR:-/tmp}/emu-net-* 2>/dev/null").stdout.split() if os.path.exists(w + "/0")]
+    private = [w for w in os.listdir(dir) if w.startswith("emu-net-")]
     end(p)
-    tap.ok(private and not any(os.path.exists(w + "/smb.conf") for w in private), "nothing of it stays in the end")
+    tap.ok(len(private) == 1 and not os.path.exists(dir + "/" + private[0]), "nothing of it stays in the end")
     # sockets
     s = socket.socket(); s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]; s.close()
     p = start("socket,id=s0,listen=127.0.0.1:%d" % port)
