@@ -206,6 +206,9 @@ static json_t *block_commit(void *opaque, struct ctl_call *call, const json_t *a
 		err_set(e, EINVAL, "'backing-file' specified, but 'top' is the active layer");
 		return NULL;
 	}
+	o.empty = json_is_true(json_object_get(args, "x-empty"));
+	if (o.empty && t == blk_skip_filters(k->root))
+		b = t->backing;
 	o.args = job_again("block-commit", args, k);
 	again = json_object_get(o.args, "arguments");
 	json_object_del(again, "base");
@@ -220,7 +223,7 @@ static json_t *block_commit(void *opaque, struct ctl_call *call, const json_t *a
 static const struct ctl_arg commit_args[] = {{"device", 's', false}, {"job-id", 's', true}, {"base", 's', true}, {"base-node", 's', true}, {"top", 's', true},
 					     {"top-node", 's', true}, {"backing-file", 's', true}, {"speed", 'i', true}, {"on-error", 's', true},
 					     {"filter-node-name", 's', true}, {"auto-finalize", 'b', true}, {"auto-dismiss", 'b', true},
-					     {NULL, 0, false}};
+					     {"x-empty", 'b', true}, {NULL, 0, false}};
 static const struct ctl_command commit_row = {.name = "block-commit", .args = commit_args, .run = block_commit};
 NBD_COMMAND(commit_row);
 

@@ -16,7 +16,7 @@
 struct mirror {
 	struct blk *source, *target;
 	enum job_sync sync;
-	bool target_is_zero, adopt_backing, keep_target, commit;
+	bool target_is_zero, adopt_backing, keep_target, commit, empty;
 	bool opened;      /* commit: the base was made writable by us */
 	bool watching;
 	struct disk_watch watch;
@@ -212,7 +212,9 @@ static int mirror_finish(struct blk_job *j, int r, struct err *e)
 	s->watching = false;
 	if (!r)
 		r = copy_rest(j, e);
-	if (!r && complete && !s->keep_target)
+	if (!r && complete && s->empty)
+		r = blk_skip_filters(s->source)->fmt->make_empty(blk_skip_filters(s->source), e);
+	else if (!r && complete && !s->keep_target)
 		r = pivot(j, e);
 	return r;
 }
@@ -263,6 +265,9 @@ static int start(struct job_host *h, struct disk *k, const struct job_type *type
 	s->adopt_backing = c->adopt_backing;
 	s->keep_target = c->keep_target;
 	s->commit = commit;
+	s->empty = o->empty;
+	if (o->empty)
+		j->complete = true;
 	if (!granularity) {
 		blk_geometry(c->target, &g);
 		granularity = g.cluster_size >= 4096 && g.cluster_size <= 1 << 20 ? (uint32_t)g.cluster_size : 65536;
@@ -329,5 +334,7 @@ int job_commit_active(struct job_host *h, struct disk *k, struct blk *base, cons
 		p = blk_skip_filters(p)->backing;
 	if (!p)
 		return err_set(e, EINVAL, "Base '%s' is not below '%s' in the backing chain", base->filename, k->name);
+	if (o->empty && (!blk_skip_filters(k->root)->fmt->make_empty || blk_skip_filters(k->root)->backing != base))
+		return err_set(e, ENOTSUP, "'%s' cannot be emptied into its backing file", k->root->filename);
 	return start(h, k, &commit_type, &c, true, o, e);
 }

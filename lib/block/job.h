@@ -74,7 +74,7 @@ struct job_options {
 	const char *id; /* NULL: the disk's name */
 	uint64_t speed; /* bytes a second; 0: no limit */
 	enum job_on_error on_source, on_target;
-	bool manual_finalize, manual_dismiss, paused, resumed, ready, complete, cancel; /* from resumed on: as it was when it was killed */
+	bool manual_finalize, manual_dismiss, paused, resumed, ready, complete, cancel, empty; /* from resumed on: as it was when it was killed */
 	json_t *args; /* see struct blk_job; borrowed */
 };
 
@@ -124,7 +124,7 @@ struct job_copy { /* mirror and backup */
 	const char *bitmap;      /* backup, incremental: of the disk's root */
 };
 int job_mirror(struct job_host *h, struct disk *k, const struct job_copy *c, const struct job_options *o, struct err *e);
-/* A mirror of the root into base, which then takes its place. */
+/* A mirror of the root into base, which then takes its place; with o->empty the root stays and is emptied instead, without being asked. */
 int job_commit_active(struct job_host *h, struct disk *k, struct blk *base, const struct job_options *o, struct err *e);
 int job_backup(struct job_host *h, struct disk *k, const struct job_copy *c, const struct job_options *o, struct err *e);
 #endif
