@@ -216,11 +216,31 @@ static void on_value(void *opaque, json_t *value, const struct err *bad)
 		if (!q->e.code)
 			err_set(&q->e, EINVAL, "JSON parse error");
 	}
-	memcpy(q->fd, s->fd, s->fds * sizeof *s->fd);
-	q->fds = s->fds;
-	s->fds = 0;
 	*s->queue_end = q;
 	s->queue_end = &q->next;
+}
+
+/*
+ * Descriptors belong to the last command of what was read with them (the kernel ends a read behind them), or to the one that asks for them,
+ * should a program put more into one message.
+ */
+static void hand_out_fds(struct qmp_session *s, struct queued *from)
+{
+	struct queued *to = NULL;
+
+	if (!s->fds || !json_stream_idle(s->in))
+		return;
+	for (struct queued *q = from; q; q = q->next) {
+		const char *name = json_string_value(json_object_get(q->value, "execute"));
+		to = q;
+		if (name && (!strcmp(name, "getfd") || !strcmp(name, "add-fd")))
+			break;
+	}
+	if (!to)
+		return;
+	memcpy(to->fd, s->fd, s->fds * sizeof *s->fd);
+	to->fds = s->fds;
+	s->fds = 0;
 }
 
 static void input(struct mon_session *base, const char *data, size_t size, const int *fds, unsigned count)
@@ -233,7 +253,9 @@ static void input(struct mon_session *base, const char *data, size_t size, const
 		else
 			close(fds[i]);
 	}
+	struct queued **from = s->queue_end;
 	json_stream_feed(s->in, data, size, on_value, s);
+	hand_out_fds(s, *from);
 	next(s);
 }
 

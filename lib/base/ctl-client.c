@@ -2,7 +2,7 @@
 /*
  * Theory of operation: requests are numbered and wait in a list from the call to the answer. Those that were not sent yet are sent
  * when the negotiation is over. A connection's end answers all that were sent with an error: whether they were carried out is not
- * known, so they are not sent again. Descriptors that arrive belong to the answer that is read next.
+ * known, so they are not sent again. Descriptors that arrive belong to the last answer of what was read with them.
  */
 #include "base/ctl-client.h"
 
@@ -44,6 +44,7 @@ struct ctl_client {
 	struct request *sent, **sent_end;  /* waiting for their answers */
 	json_int_t ids;
 	bool greeted;           /* the greeting has come, qmp_capabilities was sent */
+	json_t *last;           /* what was read last: the descriptors are its own */
 	bool broken;            /* the connection is to be given up after this callback */
 	bool freeing;
 	int got[SOCK_MAX_FDS];
@@ -236,12 +237,10 @@ static void take_answer(struct ctl_client *c, json_t *value)
 	drop_fds(c);
 }
 
-static void on_value(void *opaque, json_t *value, const struct err *bad)
+static void take_value(struct ctl_client *c, json_t *value)
 {
 	static const char hello[] = "{\"execute\":\"qmp_capabilities\"}\n";
-	struct ctl_client *c = opaque;
 
-	(void)bad;
 	if (c->broken)
 		return;
 	if (!json_is_object(value)) {
@@ -259,6 +258,38 @@ static void on_value(void *opaque, json_t *value, const struct err *bad)
 	} else {
 		take_answer(c, value);
 	}
+}
+
+/* All but the last have no descriptors: the kernel ends a read behind the message that has some. */
+static void on_value(void *opaque, json_t *value, const struct err *bad)
+{
+	struct ctl_client *c = opaque;
+	unsigned kept = c->got_count;
+
+	(void)bad;
+	if (c->last) {
+		c->got_count = 0;
+		take_value(c, c->last);
+		c->got_count = kept;
+		json_decref(c->last);
+	}
+	c->last = value ? json_incref(value) : json_null();
+}
+
+static void take_last(struct ctl_client *c)
+{
+	unsigned kept = c->got_count;
+	bool whole = json_stream_idle(c->in);
+
+	if (!c->last)
+		return;
+	if (!whole)
+		c->got_count = 0;
+	take_value(c, c->last);
+	if (!whole)
+		c->got_count = kept;
+	json_decref(c->last);
+	c->last = NULL;
 }
 
 static void on_fd(void *opaque, unsigned events)
@@ -280,6 +311,7 @@ static void on_fd(void *opaque, unsigned events)
 			c->broken = true;
 		else if (n > 0 && json_stream_feed(c->in, data, (size_t)n, on_value, c) < 0)
 			c->broken = true;
+		take_last(c);
 	}
 	if (!c->broken)
 		flush_out(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation: each client has a JSON stream for its input and a queue of messages for its output. Descriptors that arrive are
- * kept until a command takes them; those that it did not take are closed after it. While more than a little output waits, a client's
+ * kept until a command takes them; those that none of the commands took that were read with them are closed. While more than a little output waits, a client's
  * input is not read. Events are made in the thread they come from and join the queues in the loop's thread.
  */
 #include "base/ctl.h"
@@ -437,8 +437,24 @@ static void on_value(void *opaque, json_t *value, const struct err *bad)
 		result = execute(c, call, name, args, &e);
 		json_decref(none);
 	}
+	/* What it did not take may belong to a command behind it: several can be read at once. */
+	for (unsigned i = 0; i < call->fds; i++)
+		if (call->fd[i] >= 0)
+			c->got[c->got_count++] = call->fd[i];
+	call->fds = 0;
 	if (result != CTL_LATER)
 		ctl_reply(call, result, &e);
+}
+
+/*
+ * The kernel ends a read behind the message that had descriptors: they belong to the last command of what was read, or to one whose
+ * rest is on its way.
+ */
+static void close_leftover(struct client *c)
+{
+	if (json_stream_idle(c->in))
+		while (c->got_count)
+			close(c->got[--c->got_count]);
 }
 
 /* ---- connections ---- */
@@ -465,6 +481,7 @@ static void on_client(void *opaque, unsigned events)
 		c->busy++;
 		if (n > 0 && json_stream_feed(c->in, data, (size_t)n, on_value, c) < 0)
 			c->dead = true;
+		close_leftover(c);
 		c->busy--;
 	}
 	if (c->dead)

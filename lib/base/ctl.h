@@ -66,7 +66,7 @@ int ctl_add_client(struct ctl_server *s, int fd, bool control, struct err *e);
 void ctl_event(struct ctl_server *s, const char *name, json_t *data);
 
 /* ---- for commands; one that its program gives itself has no call: NULL is allowed in the first two ---- */
-/* The n-th descriptor that came with the command; it is the caller's then. -1: there is none. */
+/* The n-th descriptor that came with the command; it is the caller's then. -1: there is none. Only until run() returns. */
 int ctl_take_fd(struct ctl_call *call, unsigned n);
 /* Another class than GenericError for the error that follows: "DeviceNotFound" … (a string that stays). */
 void ctl_error_class(struct ctl_call *call, const char *class_name);

@@ -179,6 +179,11 @@ int json_stream_feed(struct json_stream *s, const char *data, size_t size,
 	return 0;
 }
 
+bool json_stream_idle(const struct json_stream *s)
+{
+	return s->state == OUTSIDE && !s->depth;
+}
+
 struct one {
 	json_t *value;
 	unsigned count;

@@ -6,6 +6,7 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/err.h"
 
@@ -24,6 +25,9 @@ void json_stream_free(struct json_stream *s);
  */
 int json_stream_feed(struct json_stream *s, const char *data, size_t size,
 		     void (*on_value)(void *opaque, json_t *value, const struct err *e), void *opaque);
+
+/* Is it between two values: has everything that was fed been handed out? */
+bool json_stream_idle(const struct json_stream *s);
 
 /* One whole value of at most JSON_STREAM_SIZE bytes from text; trailing white space only. New reference or NULL. */
 json_t *json_parse(const char *text, size_t size, struct err *e);
