@@ -110,6 +110,22 @@ void net_forward(struct port *from, const struct frame_header *h, uint8_t *frame
 	}
 }
 
+void net_needs_path(struct net *n, const char *path, bool directory_of, bool change)
+{
+	char *full = strdup(path), *slash = full ? strrchr(full, '/') : NULL;
+
+	if (!full || n->path_count == NET_PATHS) {
+		free(full);
+		return;
+	}
+	if (directory_of && slash)
+		slash[slash == full] = 0;
+	else if (directory_of)
+		strcpy(full, *full ? "." : "");
+	n->paths[n->path_count].path = full;
+	n->paths[n->path_count++].change = change;
+}
+
 /* ---- the loop ---- */
 
 static void bury(struct net *n)

@@ -80,9 +80,22 @@ static int give_up(struct net *n, const struct settings *s, struct err *e)
 
 	if (s->sandbox == SANDBOX_OFF)
 		return 0;
-	if (n->state_path)
+	if (n->state_path) {
 		allow |= SANDBOX_OPEN;
+		net_needs_path(n, n->state_path, true, true);
+	}
+	if (s->pid_file)
+		net_needs_path(n, s->pid_file, true, true);
+	if (s->ctl && strncmp(s->ctl, "fd:", 3))
+		net_needs_path(n, s->ctl, true, true);
 	r = sandbox_drop_capabilities(geteuid() == 0 ? keep : NULL, e);
+	/* Commands of --run are not ours to restrict. */
+	if (r == 0 && !s->run) {
+		struct sandbox_path paths[NET_PATHS];
+		for (unsigned i = 0; i < n->path_count; i++)
+			paths[i] = (struct sandbox_path){n->paths[i].path, n->paths[i].change};
+		r = sandbox_paths((enum sandbox_mode)s->sandbox, paths, n->path_count, e);
+	}
 	return r < 0 ? r : sandbox_enter((enum sandbox_mode)s->sandbox, allow, e);
 }
 
@@ -170,6 +183,8 @@ static int serve(const struct settings *s, int argc, char **argv, int first, str
 		close(end);
 	if (s->pid_file && s->pid_file[0])
 		unlink(s->pid_file);
+	for (unsigned i = 0; i < n.path_count; i++)
+		free(n.paths[i].path);
 	json_decref(n.saved);
 	loop_free(n.loop);
 	free(n.scratch);

@@ -16,6 +16,7 @@
 #include "proto/net.h"
 
 #define NET_PORTS 128
+#define NET_PATHS 64
 
 struct net;
 struct port;
@@ -53,6 +54,8 @@ struct net {
 	bool stop;
 	int status;
 	unsigned allow;      /* SANDBOX_ bits that the ports need once they run */
+	struct { char *path; bool change; } paths[NET_PATHS]; /* what they may still open beneath */
+	unsigned path_count;
 	bool changed;        /* since the start: the state file is kept from then on */
 	char *state_path;
 	json_t *saved;       /* what the state file said at the start; NULL: there was none */
@@ -66,6 +69,8 @@ struct port *port_find(struct net *n, const char *id);
 /* A frame came in: it goes to all the others. Its bytes may be changed. */
 void net_forward(struct port *from, const struct frame_header *h, uint8_t *frame, size_t size);
 int net_run(struct net *n);
+/* The path, or the directory that it is in, stays within reach of the running process. */
+void net_needs_path(struct net *n, const char *path, bool directory_of, bool change);
 void net_free_ports(struct net *n);
 
 /* Back ends: "user,net=…" and its like. */

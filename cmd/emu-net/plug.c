@@ -175,6 +175,8 @@ static int listen_on(struct net *n, const char *id, int fd, const char *unlink_p
 	}
 	l->fd = fd;
 	l->unlink_path = unlink_path ? strdup(unlink_path) : NULL;
+	if (unlink_path)
+		net_needs_path(n, unlink_path, true, true);
 	return 0;
 }
 

@@ -170,7 +170,10 @@ static int add_tcp(struct net *n, const char *id, int fd, const char *listen_at,
 		tcp_free(&t->port);
 		return r;
 	}
-	n->allow |= SANDBOX_SOCKET | SANDBOX_CONNECT;
+	n->allow |= SANDBOX_SOCKET | SANDBOX_CONNECT | (connect_to ? SANDBOX_OPEN | SANDBOX_IOCTL : 0u);
+	/* Its name is looked up again with each connection. */
+	for (unsigned i = 0; connect_to && i < 4; i++)
+		net_needs_path(n, ((const char *const[]){"/etc", "/run", "/lib", "/usr/lib"})[i], false, false);
 	t->again = loop_add_timer(n->loop, connect_again, t);
 	if (!t->again)
 		r = err_set(e, ENOMEM, "out of memory");

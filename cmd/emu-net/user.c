@@ -412,6 +412,22 @@ static int start(struct user *u, struct err *e)
 	return u->slirp ? 0 : err_set(e, EINVAL, "user network: libslirp refuses these settings");
 }
 
+/*
+ * What libslirp opens while it runs: the list of name servers, which programs replace as they like, so its directories; and the TFTP root.
+ */
+static void needs_paths(struct user *u)
+{
+	struct net *n = u->port.net;
+	char *real = realpath("/etc/resolv.conf", NULL);
+
+	net_needs_path(n, "/etc/resolv.conf", true, false);
+	if (real)
+		net_needs_path(n, real, true, false);
+	free(real);
+	if (u->options.tftp)
+		net_needs_path(n, u->options.tftp, false, false);
+}
+
 static int add_forwards(struct user *u, const struct keyval *kv, struct err *e)
 {
 	const json_t *saved = json_object_get(state_of(u->port.net, u->port.id), "hostfwd"), *rule;
@@ -451,6 +467,7 @@ static int add(struct net *n, const char *id, const struct keyval *kv, struct er
 	u->port.offloads = FRAME_TSO4 | FRAME_TSO6 | FRAME_UFO | FRAME_ECN;
 	n->allow |= SANDBOX_SOCKET | SANDBOX_CONNECT | SANDBOX_OPEN | SANDBOX_IOCTL | SANDBOX_FILE;
 	r = start(u, e);
+	needs_paths(u);
 	if (r == 0)
 		r = add_forwards(u, kv, e);
 	if (r == 0 && u->options.smb)

@@ -135,6 +135,7 @@ static int add(struct net *n, const char *id, const struct keyval *kv, struct er
 	}
 	v->d.end = end;
 	n->allow |= SANDBOX_UNLINK;
+	net_needs_path(n, v->path, true, true);
 	return dgram_add(n, &v->d, "vde", id, 0, e);
 }
 

@@ -6,6 +6,7 @@
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
 #include <stdbool.h>
+#include <stdbool.h>
 #include "base/err.h"
 
 enum sandbox_mode { SANDBOX_OFF, SANDBOX_ON, SANDBOX_LOG /* allows all, logs what ON would stop */ };
@@ -35,6 +36,16 @@ int sandbox_drop_capabilities(const char *const *keep, struct err *e);
  * the kernel (SANDBOX_LOG); with SANDBOX_OFF nothing happens. All threads of the process are put under the filter.
  */
 int sandbox_enter(enum sandbox_mode mode, unsigned allow, struct err *e);
+
+/*
+ * Before sandbox_enter(): from now on only what lies beneath these paths can be opened; `change`: also written, made and removed. Paths that do
+ * not exist are left out. Where the kernel cannot do that, and with SANDBOX_LOG (which must stop nothing), nothing happens.
+ */
+struct sandbox_path {
+	const char *path;
+	bool change;
+};
+int sandbox_paths(enum sandbox_mode mode, const struct sandbox_path *paths, unsigned count, struct err *e);
 
 /* May this process make the calls of these groups? True until sandbox_enter() forbids them; a filter is the process's, so is the answer. */
 bool sandbox_allows(unsigned groups);

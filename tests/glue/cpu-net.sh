@@ -5,7 +5,7 @@
 # (tests/boot/fetch linux-image-amd64 has been run): it is left out otherwise.
 export BUILD=${BUILD:-build}
 bash share/demo-guest "$BUILD/guest" >/dev/null 2>&1 || { echo "1..0 # SKIP the distribution's kernel cannot be fetched"; exit 0; }
-exec timeout -k 5 600 python3 -u - <<'END'
+exec timeout -k 5 "${NET_TIMEOUT:-600}" python3 -u - <<'END'
 import glob, hashlib, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, "tests/servers")
 from netpeer import Ctl, Tap
@@ -59,7 +59,7 @@ echo "GUEST UP"
 while read -r line; do eval "$line"; echo "DONE $?"; done
 """
 SCRIPT = """#!/bin/sh
-[ "$1" = bound ] && { ip addr flush dev eth0; ip addr add $ip/24 dev eth0; ip route add default via $router; echo "BOUND $ip $router $dns $hostname"; }
+[ "$1" = bound ] && { ip -4 addr flush dev eth0; ip addr add $ip/24 dev eth0; ip route add default via $router; echo "BOUND $ip $router $dns $hostname"; }
 """
 
 def initrd(package, name):
