@@ -158,6 +158,11 @@ in64:
 	movl $0, PT + 4
 	invlpg W
 
+	movl $0x2083, PDPT + 16
+	mov $0x80000000, %r9d
+	FAULTS64 "a reserved bit of a 1 GB page", 14, 9, mov (%r9), %rax
+	movl $0, PDPT + 16
+
 	/* SMEP: the kernel's own page is none of the users' meanwhile */
 	andb $~4, PD
 	mov %cr3, %rax
