@@ -223,22 +223,21 @@ static char *own(struct settings *s, char *text)
 	return text;
 }
 
-/* Later ones add to earlier ones. */
-static const char *join(struct settings *s, const struct opt_list *l)
+/* Later ones add to earlier ones. implied: the key that a first word without one means. */
+static const char *join(struct settings *s, const struct opt_list *l, const char *implied)
 {
-	size_t n = 1;
-	char *text;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = l->count ? open_memstream(&text, &size) : NULL;
 
 	if (!l->count)
 		return NULL;
-	for (unsigned i = 0; i < l->count; i++)
-		n += strlen(l->item[i]) + 1;
-	text = malloc(n);
-	if (!text)
+	for (unsigned i = 0; f && i < l->count; i++) {
+		bool bare = l->item[i][strcspn(l->item[i], "=,")] != '=';
+		fprintf(f, "%s%s%s%s", i ? "," : "", i && bare ? implied : "", i && bare ? "=" : "", l->item[i]);
+	}
+	if (!f || fclose(f))
 		die(1, "out of memory");
-	*text = '\0';
-	for (unsigned i = 0; i < l->count; i++)
-		strcat(strcat(text, i ? "," : ""), l->item[i]);
 	return own(s, text);
 }
 
@@ -255,7 +254,7 @@ static int number(const char *key, const char *value, int64_t min, int64_t max, 
 static int parse_smp(struct settings *s, struct err *e)
 {
 	struct machine_config *c = &s->config;
-	const char *text = join(s, &s->smp);
+	const char *text = join(s, &s->smp, "cpus");
 	unsigned cpus = 0, sockets = 0, cores = 0, threads = 0, max = 0;
 	struct keyval kv = {0};
 	int r = text ? keyval_parse(text, "cpus", &kv, e) : 0;
@@ -301,7 +300,7 @@ static int parse_smp(struct settings *s, struct err *e)
 static int parse_memory(struct settings *s, struct err *e)
 {
 	struct machine_config *c = &s->config;
-	const char *text = join(s, &s->memory), *v;
+	const char *text = join(s, &s->memory, "size"), *v;
 	struct keyval kv = {0};
 	int r = text ? keyval_parse(text, "size", &kv, e) : 0;
 
@@ -409,7 +408,7 @@ static int set_switch(const char *key, const char *value, bool *to, struct err *
 static int parse_machine(struct settings *s, struct err *e)
 {
 	struct machine_config *c = &s->config;
-	const char *text = join(s, &s->machine), *accel = NULL;
+	const char *text = join(s, &s->machine, "type"), *accel = NULL;
 	struct keyval kv = {0};
 	char *rest = NULL;
 	size_t size = 0;
@@ -459,7 +458,7 @@ static int parse_machine(struct settings *s, struct err *e)
 static int parse_name(struct settings *s, struct err *e)
 {
 	struct keyval kv;
-	const char *text = join(s, &s->name), *v;
+	const char *text = join(s, &s->name, "guest"), *v;
 
 	if (!text)
 		return 0;
@@ -503,8 +502,8 @@ int settings_finish(struct settings *s, struct err *e)
 	c->hpet = !s->no_hpet;
 	c->fd_bootchk = !s->no_fd_bootchk;
 	c->graphics = !s->no_graphic;
-	c->boot = join(s, &s->boot);
-	c->rtc = join(s, &s->rtc);
+	c->boot = join(s, &s->boot, "order");
+	c->rtc = join(s, &s->rtc, "base");
 	c->firmware_dirs = s->firmware_dirs.count ? s->firmware_dirs.item : NULL;
 	if (add(&s->firmware_dirs, NULL, e) < 0)
 		return -e->code;

@@ -109,10 +109,19 @@ static int memory_make(struct machine *m, struct pc *p, struct err *e)
 	return m->memory && m->ports && m->smm_memory ? 0 : err_set(e, ENOMEM, "out of memory");
 }
 
+static void isa_bios_copy(void *opaque)
+{
+	struct pc *p = opaque;
+	uint64_t n = region_size(p->isa_bios);
+	memcpy(region_ram(p->isa_bios), region_ram(p->bios) + region_size(p->bios) - n, n);
+	region_dirty_set(p->isa_bios, 0, n);
+}
+
 /* The firmware at the top of 4 GiB, and its last 128 KiB below 1 MiB. */
 static int firmware_make(struct machine *m, struct pc *p, struct err *e)
 {
-	const char *file = m->config.bios ? m->config.bios : "bios-256k.bin";
+	/* The larger one begins in front of what an ISA PC shows of it below 1 MiB. */
+	const char *file = m->config.bios ? m->config.bios : p->pci ? "bios-256k.bin" : "bios.bin";
 	struct region *flash = NULL;
 	size_t size;
 	int units = pflash_pc(m, p->bus_memory, &flash, e);
@@ -141,9 +150,12 @@ static int firmware_make(struct machine *m, struct pc *p, struct err *e)
 	memcpy(region_ram(p->bios), data, size);
 	free(data);
 	uint64_t low = size < 0x20000 ? size : 0x20000;
-	p->isa_bios = region_new_alias(m, "isa-bios", p->bios, size - low, low);
+	/* Nothing can shadow it on an ISA PC, and the firmware writes to itself: it is RAM there. */
+	p->isa_bios = p->pci ? region_new_alias(m, "isa-bios", p->bios, size - low, low) : region_new_ram(m, "isa-bios", low, e);
 	if (!p->isa_bios)
 		return err_set(e, ENOMEM, "out of memory");
+	if (!p->pci)
+		machine_on_reset(m, isa_bios_copy, p);
 	region_add(p->bus_memory, 4 * GIB - size, p->bios, 1);
 	region_add(p->bus_memory, 0x100000 - low, p->isa_bios, 1);
 	return 0;
