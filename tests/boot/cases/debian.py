@@ -8,13 +8,12 @@ def login(m):
     m.expect('emutest login: ', 400)
     m.send('root\n')
     m.expect(r'root@emutest:~# ', 120)
-    m.send("stty -echo; PS1='ready> '; bind 'set enable-bracketed-paste off'\n")
-    m.expect(r'^ready> ', 60)
+    ask(m, 'stty -echo; export TERM=dumb')
 
 
 def ask(m, command, seconds=120):
-    m.send(command + '\n')
-    return m.expect(r'([\s\S]*?)^ready> ', seconds).group(1)
+    m.send(command + '; echo =E""ND=\n')
+    return m.expect(r'([\s\S]*?)=END=\n', seconds).group(1)
 
 
 def run(t):
