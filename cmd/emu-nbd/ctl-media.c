@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/keyval.h"
+#include "base/size.h"
 #include "block/core.h"
 #include "daemon.h"
 
@@ -273,6 +275,67 @@ struct limit_group *limit_group(struct daemon *d, const char *name, struct blk_l
 	g->next = d->groups;
 	d->groups = g;
 	return g;
+}
+
+int limits_parse(struct daemon *d, struct disk *k, const char *text, struct err *e)
+{
+	static const char *const names[LIMIT_COUNT] = {"bps-total", "bps-read", "bps-write", "iops-total", "iops-read", "iops-write"};
+	struct blk_limit_values v = {0};
+	struct keyval kv = {0};
+	struct limit_group *g;
+	int r = keyval_parse(text, NULL, &kv, e);
+
+	for (unsigned i = 0; i < kv.count && !r; i++) {
+		const char *key = kv.key[i];
+		uint64_t *to = !strcmp(key, "iops-size") ? &v.op_size : NULL, value = 0;
+		for (unsigned n = 0; n < LIMIT_COUNT; n++) {
+			size_t length = strlen(names[n]);
+			if (strncmp(key, names[n], length))
+				continue;
+			to = !key[length] ? &v.rate[n] : !strcmp(key + length, "-max") ? &v.most[n] : !strcmp(key + length, "-max-length") ? &v.length[n] : to;
+		}
+		if (!strcmp(key, "group")) {
+			char *name = strdup(kv.value[i]);
+			free(k->group);
+			k->group = name;
+		} else if (!to) {
+			r = err_set(e, EINVAL, "--throttle: there is no limit '%s'; they are bps-total, bps-read, bps-write, iops-total, iops-read, iops-write, each also with -max and -max-length, iops-size, group", key);
+		} else if ((r = size_parse(kv.value[i], 'B', &value, e)) == 0) {
+			*to = value;
+		}
+	}
+	keyval_free(&kv);
+	if (r == 0)
+		r = blk_limits_check(&v, names, e);
+	if (r == 0 && (!k->group || !(g = limit_group(d, k->group, k->limits))))
+		r = err_set(e, ENOMEM, "out of memory");
+	if (r == 0)
+		blk_limits_set(k->limits, &v);
+	return r;
+}
+
+int limits_take_over(struct daemon *d, struct disk *k, struct err *e)
+{
+	struct blk *filter = k->root;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+	int r;
+
+	if (strcmp(filter->fmt->name, "throttle") || !(f = open_memstream(&text, &size)))
+		return 0;
+	for (const struct blk_option *t = filter->fmt->options; t->name; t++)
+		if (blk_opts_has(filter->opts, t->name))
+			fprintf(f, "%s%s=%s", ftell(f) ? "," : "", t->name + strlen("limits."), blk_opts_string(filter->opts, t->name));
+	fclose(f);
+	r = limits_parse(d, k, text, e);
+	free(text);
+	if (r == 0) {
+		disk_drain(k);
+		disk_set_root(k, filter->file);
+		disk_undrain(k);
+	}
+	return r;
 }
 
 static int take(const json_t *args, const char *key, uint64_t *to, struct err *e)

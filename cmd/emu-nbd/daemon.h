@@ -96,6 +96,10 @@ int daemon_own_node(struct daemon *d, struct blk *b, struct err *e); /* takes ov
 int disk_not_busy(const struct disk *k, struct err *e);
 
 /* ---- ctl-media.c ---- */
+/* --throttle */
+int limits_parse(struct daemon *d, struct disk *k, const char *text, struct err *e);
+/* A throttle node at the top becomes the disk's own limits, which can be changed. */
+int limits_take_over(struct daemon *d, struct disk *k, struct err *e);
 /* Found, or made with these limits (NULL: none yet); NULL: out of memory. */
 struct limit_group *limit_group(struct daemon *d, const char *name, struct blk_limits *limits);
 

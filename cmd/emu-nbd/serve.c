@@ -156,6 +156,10 @@ static int open_disk(struct daemon *d, const char *file, struct image *image, st
 	d->disks = k;
 	blk_unref(image->blk);
 	image->blk = NULL;
+	if (k->root && (set->ctl || set->ctl_fd >= 0) && (r = limits_take_over(d, k, e)) < 0)
+		return r;
+	if (set->throttle && (r = limits_parse(d, k, set->throttle, e)) < 0)
+		return r;
 	r = daemon_export(d, &d->own, k, set->export_name, set->description, image->offset, file ? image->size : UINT64_MAX, set->depth,
 			  !set->read_only, NULL, NULL, e);
 	if (r == 0)

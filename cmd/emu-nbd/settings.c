@@ -97,6 +97,9 @@ static const struct opt options[] = {
 		"removed when the server ends in order."},
 	{0, "lock-wait", OPT_INT, "SECONDS", "how long another process's lock of an image is waited for", F(lock_wait), .min = 0, .max = 86400,
 	 .def = "10 with --state, else 0"},
+	{0, "throttle", OPT_STRING, "LIMITS", "limits of the disk: bps-total=N,iops-read=N,... as throttling.* of -drive", F(throttle),
+	 .man = "bps-total, bps-read, bps-write, iops-total, iops-read, iops-write, each with -max and -max-length for bursts; iops-size; group. "
+		"block_set_io_throttle changes them at run time."},
 	{0, "removable", OPT_FLAG, NULL, "the medium can be ejected and changed", F(removable)},
 	{0, "vhost-user", OPT_STRING, "PATH", "a socket for vhost-user-blk front ends", F(vhost)},
 	{0, "vhost-queues", OPT_INT, "NUM", "queues that a front end may use", F(vhost_queues), .min = 1, .max = 64, .def = "1"},

@@ -93,6 +93,16 @@ c('x-drain-and-flush')
 equal(s.quit(), 0, 'quit ends the server')
 ok(io and run('/usr/bin/qemu-img', 'check', '-q', 'a.qcow2')[0] == 0, 'the image is clean')
 
+# limits from the command line, in both spellings
+s = Server('--throttle', 'bps-total=1M,bps-total-max=2M,bps-total-max-length=3', '-f', 'qcow2', 'a.qcow2', name='t1')
+i = s.ctl('query-block')[0]['inserted']
+equal((i['bps'], i['bps_max'], i['bps_max_length']), (1 << 20, 2 << 20, 3), '--throttle sets limits')
+s.kill()
+s = Server('--image-opts', 'driver=throttle,limits.iops-read=7,file.driver=qcow2,file.file.filename=a.qcow2', name='t2')
+i = s.ctl('query-block')[0]['inserted']
+equal((i['iops_rd'], i['drv']), (7, 'qcow2'), 'a throttle node on top becomes limits that can be changed')
+s.kill()
+
 # media
 s = Server('--id', 'cd0', '--removable', name='m')
 c = s.ctl
