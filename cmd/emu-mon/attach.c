@@ -229,7 +229,7 @@ static void next_command(struct attached *a)
 
 /* ---- start ---- */
 
-static int find_dir(const struct attach_settings *s, char *path, size_t size, struct err *e)
+int attach_dir(const struct attach_settings *s, char *path, size_t size, struct err *e)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
 	struct stat st;
@@ -287,7 +287,7 @@ int attach(const struct attach_settings *s, struct err *e)
 {
 	struct attached a = {.command = s->command && *s->command ? s->command : NULL, .qmp = s->qmp};
 	char dir[PATH_MAX];
-	int r = find_dir(s, dir, sizeof dir, e);
+	int r = attach_dir(s, dir, sizeof dir, e);
 
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
 #ifndef EMU_MON_ATTACH_H
 #define EMU_MON_ATTACH_H
 #include <stdbool.h>
+#include <stddef.h>
 #include "base/err.h"
 
 struct attach_settings {
@@ -12,6 +13,8 @@ struct attach_settings {
 	bool qmp, pretty;
 };
 
+/* The run directory into path; that it is not there is an error. */
+int attach_dir(const struct attach_settings *s, char *path, size_t size, struct err *e);
 /* The exit status (1: a command told of an error), or -errno with e filled. */
 int attach(const struct attach_settings *s, struct err *e);
 #endif

@@ -52,9 +52,7 @@ void background_done(int tell)
 	while (write(tell, "r", 1) < 0 && errno == EINTR)
 		;
 	close(tell);
-	/* The directory that it was started from may be unmounted. */
-	if (chdir("/") < 0)
-		return;
+	/* The working directory stays: parts that are started again have paths from there. */
 }
 
 int pid_file_take(const char *path, struct err *e)

@@ -270,16 +270,22 @@ int monitors_add(struct monitors *ms, struct chardev *c, const char *id, enum mo
 	return 0;
 }
 
-static void committed(void *opaque, const char *text, bool failed)
+static char commit_name[] = "commit", quit_name[] = "quit";
+
+static void command_done(void *opaque, const char *text, bool failed)
 {
-	(void)opaque;
 	if (failed)
-		err_print("commit: %s", text);
+		err_print("%s: %s", (const char *)opaque, text);
 }
 
 void monitors_commit(struct monitors *ms)
 {
-	hmp_run(ms->monitor, "commit all", committed, NULL);
+	hmp_run(ms->monitor, "commit all", command_done, commit_name);
+}
+
+void monitors_quit(struct monitors *ms)
+{
+	hmp_run(ms->monitor, "quit", command_done, quit_name);
 }
 
 void monitors_break(struct monitors *ms, const char *link)

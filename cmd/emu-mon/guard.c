@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -25,10 +27,17 @@ struct watched {
 	unsigned long long start;
 };
 
+/* Seen by both. A path is valid once its flag is set. */
+struct shared {
+	struct watched list[GUARD_PARTS];
+	char dir[PATH_MAX], pid_file[PATH_MAX];
+	_Atomic bool has_dir, remove_dir, has_pid_file;
+};
+
 struct guard {
 	int pipe;
 	pid_t pid;
-	struct watched *list;
+	struct shared *shared;
 };
 
 static unsigned long long start_time(pid_t pid)
@@ -60,8 +69,18 @@ static bool alive(const struct watched *w)
 	return w->pid > 0 && w->start && start_time(w->pid) == w->start;
 }
 
-static _Noreturn void keep_watch(int fd, const struct watched *list, const char *dir, bool remove_dir, const char *pid_file,
-				 const struct termios *terminal)
+/* Ours to clean: nobody has the lock. The descriptor keeps it so. */
+static bool lock_dir(const char *dir)
+{
+	char path[PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/sup.pid", dir);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? errno == ENOENT : flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static _Noreturn void keep_watch(int fd, const struct shared *s, const struct termios *terminal)
 {
 	char byte;
 	ssize_t n;
@@ -73,25 +92,25 @@ static _Noreturn void keep_watch(int fd, const struct watched *list, const char 
 		_exit(0);
 	if (terminal)
 		tcsetattr(0, TCSANOW, terminal);
-	if (pid_file)
-		unlink(pid_file);
+	if (s->has_pid_file)
+		unlink(s->pid_file);
 	for (int step = 0; step < GRACE_STEPS; step++) {
 		bool any = false;
 		for (unsigned i = 0; i < GUARD_PARTS; i++)
-			any |= alive(&list[i]);
-		run_dir_clean(dir, false);
+			any |= alive(&s->list[i]);
 		if (!any)
 			break;
 		nanosleep(&(struct timespec){0, 50000000}, NULL);
 	}
 	for (unsigned i = 0; i < GUARD_PARTS; i++)
-		if (alive(&list[i]))
-			kill(list[i].pid, SIGKILL);
-	run_dir_clean(dir, remove_dir);
+		if (alive(&s->list[i]))
+			kill(s->list[i].pid, SIGKILL);
+	if (s->has_dir && lock_dir(s->dir))
+		run_dir_clean(s->dir, s->remove_dir);
 	_exit(0);
 }
 
-struct guard *guard_start(const char *run_dir, bool remove_dir, const char *pid_file, const struct termios *terminal, struct err *e)
+struct guard *guard_start(const struct termios *terminal, struct err *e)
 {
 	struct guard *g = calloc(1, sizeof *g);
 	int fds[2] = {-1, -1};
@@ -101,14 +120,14 @@ struct guard *guard_start(const char *run_dir, bool remove_dir, const char *pid_
 		err_set(e, ENOMEM, "out of memory");
 		return NULL;
 	}
-	g->list = mmap(NULL, GUARD_PARTS * sizeof *g->list, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (g->list == MAP_FAILED || pipe2(fds, O_CLOEXEC) < 0 || (g->pid = fork()) < 0) {
+	g->shared = mmap(NULL, sizeof *g->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (g->shared == MAP_FAILED || pipe2(fds, O_CLOEXEC) < 0 || (g->pid = fork()) < 0) {
 		err_errno(e, errno, "cannot start the guard");
 		for (int i = 0; i < 2; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
-		if (g->list != MAP_FAILED)
-			munmap(g->list, GUARD_PARTS * sizeof *g->list);
+		if (g->shared != MAP_FAILED)
+			munmap(g->shared, sizeof *g->shared);
 		free(g);
 		return NULL;
 	}
@@ -123,20 +142,37 @@ struct guard *guard_start(const char *run_dir, bool remove_dir, const char *pid_
 		close(2);
 		if (!terminal)
 			close(0);
-		keep_watch(3, g->list, run_dir, remove_dir, pid_file, terminal);
+		keep_watch(3, g->shared, terminal);
 	}
 	close(fds[0]);
 	g->pipe = fds[1];
 	return g;
 }
 
+void guard_dir(struct guard *g, const char *path, bool remove)
+{
+	g->shared->has_dir = false;
+	snprintf(g->shared->dir, sizeof g->shared->dir, "%s", path);
+	g->shared->remove_dir = remove;
+	g->shared->has_dir = true;
+}
+
+void guard_pid_file(struct guard *g, const char *path)
+{
+	char *whole = realpath(path, NULL);
+
+	snprintf(g->shared->pid_file, sizeof g->shared->pid_file, "%s", whole ? whole : path);
+	g->shared->has_pid_file = true;
+	free(whole);
+}
+
 void guard_watch(struct guard *g, unsigned slot, pid_t pid)
 {
 	if (slot >= GUARD_PARTS)
 		return;
-	g->list[slot].pid = 0;
-	g->list[slot].start = pid > 0 ? start_time(pid) : 0;
-	g->list[slot].pid = pid;
+	g->shared->list[slot].pid = 0;
+	g->shared->list[slot].start = pid > 0 ? start_time(pid) : 0;
+	g->shared->list[slot].pid = pid;
 }
 
 void guard_stop(struct guard *g)
@@ -148,6 +184,6 @@ void guard_stop(struct guard *g)
 		;
 	close(g->pipe);
 	waitpid(g->pid, NULL, 0);
-	munmap(g->list, GUARD_PARTS * sizeof *g->list);
+	munmap(g->shared, sizeof *g->shared);
 	free(g);
 }

@@ -14,8 +14,11 @@
 
 struct guard;
 
-/* terminal: the settings of fd 0 now, NULL where it is none. remove_dir: the run directory goes too. */
-struct guard *guard_start(const char *run_dir, bool remove_dir, const char *pid_file, const struct termios *terminal, struct err *e);
+/* Before anything is made. terminal: the settings of fd 0 now, NULL where it is none. */
+struct guard *guard_start(const struct termios *terminal, struct err *e);
+/* The run directory, before it is made; remove: it goes too. It is left alone as long as somebody has its lock (rundir.h). */
+void guard_dir(struct guard *g, const char *path, bool remove);
+void guard_pid_file(struct guard *g, const char *path); /* it is ours */
 void guard_watch(struct guard *g, unsigned slot, pid_t pid); /* 0: it has ended */
 /* Everything was tidied up: it goes without doing anything. NULL is allowed. */
 void guard_stop(struct guard *g);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* emu-mon: the monitor, the character back ends, and the parent of a machine's parts. The modes are files of their own. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "attach.h"
 #include "char/char.h"
 #include "settings.h"
@@ -48,15 +50,24 @@ static int print_spec(const char *text, bool old, struct err *e)
 static int talk(const struct settings *s, char **words, struct err *e)
 {
 	struct attach_settings a = {.run_dir = s->run_dir, .qmp = s->qmp, .pretty = s->pretty};
+	char dir[PATH_MAX];
+	int r;
 
 	if (!s->run_dir && *words)
 		a.name = *words++;
 	a.command = (const char *const *)words;
+	if (s->mux && *words)
+		return err_set(e, EINVAL, "'%s': --mux takes no commands", *words);
 	if (!s->run_dir && !a.name) {
 		err_set(e, EINVAL, "which machine? NAME or --run DIR expected");
 		return err_hint(e, "Try '%s --help' for the options.", err_program());
 	}
-	return attach(&a, e);
+	if (!s->mux)
+		return attach(&a, e);
+	/* Its directory comes with the machine, which waits as long for us. */
+	for (int ms = 0; (r = attach_dir(&a, dir, sizeof dir, e)) == -ENOENT && ms < 10000; ms += 50)
+		nanosleep(&(struct timespec){0, 50000000}, NULL);
+	return r < 0 ? r : mux_mode(s, dir, e);
 }
 
 int main(int argc, char **argv)

@@ -31,7 +31,8 @@ void monitors_go(struct monitors *ms);
  */
 int monitors_add(struct monitors *ms, struct chardev *c, const char *id, enum monitor_mode mode, struct err *e);
 
-/* What keys of the multiplexer ask for: "commit all" of the disks; a break at the machine's end of a link. */
+/* What keys of the multiplexer ask for: "commit all" of the disks; the machine's end; a break at the machine's end of a link. */
 void monitors_commit(struct monitors *ms);
+void monitors_quit(struct monitors *ms);
 void monitors_break(struct monitors *ms, const char *link);
 #endif

@@ -117,11 +117,13 @@ static int lock_dir(struct run_dir *d, bool made, pid_t *holder, struct err *e)
 static int take(struct run_dir *d, const struct run_dir_request *q, pid_t *holder, struct err *e)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		int made = make_dir(d->path, q->uid, q->gid, e), r;
+		int made, r;
+		/* In the place for run directories it is nobody else's. */
+		d->remove = !q->dir || access(d->path, F_OK) < 0;
+		q->making(q->opaque, d->path, d->remove);
+		made = make_dir(d->path, q->uid, q->gid, e);
 		if (made < 0)
 			return made;
-		/* In the place for run directories it is nobody else's. */
-		d->remove = made || !q->dir;
 		r = lock_dir(d, made, holder, e);
 		if (r <= 0)
 			return r;

@@ -20,6 +20,9 @@ struct run_dir_request {
 	bool add_pid;     /* a name that is taken gets the pid */
 	uid_t uid;        /* whose it becomes */
 	gid_t gid;
+	/* Told before a directory is made; remove: it is to be removed at the end. */
+	void (*making)(void *opaque, const char *path, bool remove);
+	void *opaque;
 };
 
 /* What a machine that is gone left there is removed. Taken: an error that says who holds it. */

@@ -7,6 +7,8 @@
 struct settings {
 	const char *run_dir;
 	bool qmp, pretty;                        /* emu-mon NAME */
+	bool mux;                                /* --mux */
+	const char *serial;
 	const char *supervise;                   /* --supervise */
 	bool check, delete_plan;
 	const char *print_chardev, *print_device;
@@ -19,6 +21,7 @@ extern const struct opt_table settings_table;
 
 /* The modes; each returns the exit status, or -errno with the sentence. */
 int supervise(const struct settings *s, struct err *e); /* supervise.c */
+int mux_mode(const struct settings *s, const char *run_dir, struct err *e); /* mux.c */
 int serve(const struct settings *s, struct err *e);     /* serve.c */
 
 #endif

@@ -448,19 +448,24 @@ static int take_signals(struct sup *s, struct err *e)
 	return loop_add_signal(s->loop, SIGCHLD, on_child, s, e);
 }
 
+static void making(void *opaque, const char *path, bool remove)
+{
+	guard_dir(((struct sup *)opaque)->guard, path, remove);
+}
+
 static int set_up(struct sup *s, const struct settings *set, struct err *e)
 {
 	const struct run_dir_request q = {.dir = set->run_dir ? set->run_dir : s->plan->run_dir, .name = s->plan->name, .add_pid = s->plan->add_pid,
-					  .uid = s->uid, .gid = s->gid};
+					  .uid = s->uid, .gid = s->gid, .making = making, .opaque = s};
 
-	if (run_dir_take(&s->dir, &q, e) < 0)
-		return -e->code;
 	s->has_terminal = !s->plan->daemonize && tcgetattr(0, &s->terminal) == 0;
-	s->guard = guard_start(s->dir.path, s->dir.remove, s->plan->pid_file, s->has_terminal ? &s->terminal : NULL, e);
-	if (!s->guard)
+	s->guard = guard_start(s->has_terminal ? &s->terminal : NULL, e);
+	if (!s->guard || run_dir_take(&s->dir, &q, e) < 0)
 		return -e->code;
 	if (s->plan->pid_file && (s->pid_file = pid_file_take(s->plan->pid_file, e)) < 0)
 		return s->pid_file;
+	if (s->plan->pid_file)
+		guard_pid_file(s->guard, s->plan->pid_file);
 	s->loop = loop_new(e);
 	s->patience = s->loop ? loop_add_timer(s->loop, out_of_patience, s) : NULL;
 	if (!s->patience)

@@ -73,7 +73,7 @@ class Machine:
         self.out = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(mon, [mon, "--supervise", text] + list(args), env)
+            os.execve(mon, [mon] + (["--supervise", text] if text else []) + list(args), env)
         self.status = None
     def read(self, seconds):
         end = time.time() + seconds
@@ -210,6 +210,20 @@ try:
     pid = int(open(top + "/pid").read())
     os.kill(pid, signal.SIGTERM)
     ok(left() == "" and not os.path.exists(top + "/pid") and not os.path.exists(sock), "the daemon ends, with its pid file and sockets", left())
+
+    # ---- by hand: emu-cpu and emu-mon --mux ----
+    hand = top + "/hand"
+    os.mkdir(hand)
+    cpu = subprocess.Popen([os.path.dirname(mon) + "/emu-cpu", "-m", "32", "-run", hand, "-nographic", "-serial", "unix=" + hand + "/cpu.serial0"], env=env)
+    m = Machine(None, ["--mux", "--run", hand])
+    ok(m.expect(rb"Booting from") and m.raw(), "emu-mon --mux shows a machine that was started by hand", m.out)
+    m.send(b"\x01c")
+    ok(m.expect(rb"\(qemu\) "), "Ctrl-a c brings its monitor", m.out)
+    m.send(b"info status\r")
+    ok(m.expect(rb"VM status: running"), "which works", m.out)
+    m.send(b"\x01x")
+    ok(m.wait() == 0 and cpu.wait(10) == 0 and not m.raw(), "Ctrl-a x ends both")
+    ok(left() == "", "nothing is left", left())
 
     # ---- kill -9 of anything at any stage ----
     random.seed(7)
