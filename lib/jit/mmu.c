@@ -42,7 +42,16 @@ static void clear_table(struct mmu *m, unsigned map)
 
 	for (size_t i = 0, n = entries(m, map); i < n; i++)
 		make_empty(&t[i], i);
-	m->map[map].used = m->map[map].evicted = 0;
+	m->map[map].used = m->map[map].evicted = m->map[map].locals = 0;
+}
+
+/* An entry was filled: mmu_flush_local() will ask. */
+static void note_local(struct mmu *m, unsigned map, const struct tlb_entry *e, const struct tlb_more *o)
+{
+	struct tlb_map *s = &m->map[map];
+
+	if (!(o->rights & MMU_GLOBAL) && s->locals <= TLB_LOCALS && s->locals++ < TLB_LOCALS)
+		s->local[s->locals - 1] = (uint16_t)(e - tlb_table(m, map));
 }
 
 static void clear_victims(struct tlb_map *s)
@@ -217,6 +226,7 @@ void mmu_enter(struct cpu *c, unsigned map, uint64_t addr, uint64_t physical, ui
 	*o = (struct tlb_more){.page = page, .physical = physical & ~4095ull, .ram = p.ram,
 			       .rights = (uint8_t)(rights | (p.host ? 0 : TLB_REGISTERS)), .size = (uint8_t)__builtin_ctzll(size | 1ull << 63)};
 	set_tags(m, e, o, &p, cleaned);
+	note_local(m, map, e, o);
 	if (s->victims)
 		for (unsigned i = 0; i < TLB_VICTIMS; i++)
 			if (s->victim[i].m.page == page)
@@ -241,12 +251,14 @@ static bool from_victims(struct mmu *m, unsigned map, struct tlb_entry *e, uint6
 			continue;
 		struct tlb_more *o = tlb_more(m, map, e);
 		struct tlb_victim old = {*e, *o};
+		s->used += !present(e);
 		/* Its write tag may have been meant to turn slow while it was here. */
 		*o = v->m;
 		e->addend = v->e.addend;
 		e->tag[MMU_READ] = v->e.tag[MMU_READ];
 		e->tag[MMU_FETCH] = v->e.tag[MMU_FETCH];
 		set_write_tag(e, v->e.tag[MMU_WRITE] & TLB_EMPTY ? v->e.tag[MMU_WRITE] : page ^ 4096);
+		note_local(m, map, e, o);
 		*v = old;
 		if (!present(&v->e))
 			v->m.page = ~0ull;
@@ -314,16 +326,24 @@ void mmu_flush_local(struct cpu *c, unsigned maps)
 		if (!adapt(m, map) && s->used) {
 			struct tlb_entry *t = tlb_table(m, map);
 			const struct tlb_more *o = tlb_more(m, map, t);
-			s->used = s->evicted = 0;
-			for (size_t i = 0, n = entries(m, map); i < n; i++)
-				if (present(&t[i]) && o[i].rights & MMU_GLOBAL)
-					s->used++;
-				else
-					make_empty(&t[i], i);
+			bool all = s->locals > TLB_LOCALS;
+			s->evicted = 0;
+			for (size_t i = 0, n = all ? entries(m, map) : s->locals; i < n; i++) {
+				size_t at = all ? i : s->local[i];
+				if (present(&t[at]) && !(o[at].rights & MMU_GLOBAL)) {
+					make_empty(&t[at], at);
+					s->used--;
+				}
+			}
+			s->locals = 0;
 		}
+		bool left = false;
 		for (unsigned i = 0; i < TLB_VICTIMS && s->victims; i++)
 			if (!(s->victim[i].m.rights & MMU_GLOBAL))
 				make_empty(&s->victim[i].e, 0);
+			else
+				left |= present(&s->victim[i].e);
+		s->victims = left;
 	}
 }
 
@@ -347,11 +367,14 @@ void mmu_flush_page(struct cpu *c, uint64_t addr, unsigned maps)
 		if (large) {
 			const struct tlb_more *o = tlb_more(m, map, t);
 			for (size_t i = 0, n = entries(m, map); i < n; i++)
-				if (present(&t[i]) && same_page(&o[i], addr))
+				if (present(&t[i]) && same_page(&o[i], addr)) {
 					make_empty(&t[i], i);
+					s->used--;
+				}
 			memset(m->ids[map], 0, sizeof m->ids[map]);
 		} else if (present(e) && tlb_more(m, map, e)->page == (addr & ~4095ull)) {
 			make_empty(e, (size_t)(e - t));
+			s->used--;
 		}
 		for (unsigned i = 0; i < TLB_VICTIMS && s->victims; i++)
 			if (same_page(&s->victim[i].m, addr))

@@ -39,6 +39,7 @@
 #define TLB_EMPTY 1u
 #define TLB_VICTIMS 8
 #define TLB_RANGES 8
+#define TLB_LOCALS 512 /* entries of one address space that a flush of it finds without looking at all */
 #define TLB_PHYS 256
 
 struct tlb_entry {
@@ -70,6 +71,8 @@ struct tlb_map {
 	struct tlb_victim victim[TLB_VICTIMS];
 	struct { uint64_t start, end; } large[TLB_RANGES];
 	unsigned ranges;
+	uint32_t locals;       /* entries filled that are not global; more than TLB_LOCALS: not all of them are listed */
+	uint16_t local[TLB_LOCALS];
 };
 
 struct mmu {
