@@ -245,7 +245,10 @@ static int map_bss(struct process *p, uint64_t from, uint64_t to, int prot)
 	if (from < page_end && (prot & PROT_WRITE))
 		memset((void *)(uintptr_t)(from + p->guest_base), 0, page_end - from);
 	if (PAGE_UP(to) > page_end) {
-		r = mm_map(p, page_end, PAGE_UP(to) - page_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		/* Writable at first: the kernel counts the zeros of every segment as memory, and refuses more than it can ever have. */
+		r = mm_map(p, page_end, PAGE_UP(to) - page_end, prot | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		if (r >= 0 && !(prot & PROT_WRITE))
+			r = mm_protect(p, page_end, PAGE_UP(to) - page_end, prot);
 		if (r < 0)
 			return (int)r;
 	}

@@ -346,7 +346,7 @@ int main(int argc, char **argv)
 		show_models(argv[0]);
 	if ((o.log_items && log_set(o.log_items, &e)) || (o.log_path && log_file(o.log_path, &e)) ||
 	    (o.trace && trace_set(o.trace, &e))) {
-		if (!e.code)
+		if (e.code == ECANCELED)
 			return 0; /* help was printed */
 		err_report(&e);
 		return 1;

@@ -49,7 +49,7 @@ static int set_one(const char *name, struct err *e)
 {
 	if (!strcmp(name, "help") || !strcmp(name, "?")) {
 		list_items();
-		return -ECANCELED;
+		return err_set(e, ECANCELED, "help was asked for");
 	}
 	if (!strcmp(name, "all")) {
 		for (unsigned i = 0; i < sizeof items / sizeof *items; i++)

@@ -33,6 +33,8 @@ struct test_case {
 	bool bad_result;    /* a register result is undefined too */
 };
 
+static const struct test_case *running; /* for the report of a bug */
+
 static void on_signal(int sig, siginfo_t *si, void *context)
 {
 	if (native_fault(sig, si, context) || (in_t1 ? cpu->cpu.isa->host_fault(&cpu->cpu, sig, si, context)
@@ -49,6 +51,10 @@ static void on_signal(int sig, siginfo_t *si, void *context)
 	int n = snprintf(text, sizeof text, "# signal %d at %llx, address %llx\n", sig,
 			 (long long)u->uc_mcontext.gregs[REG_RIP], (long long)si->si_addr);
 	(void)!write(1, text, n);
+	for (unsigned i = 0; running && i < running->length; i++) {
+		n = snprintf(text, sizeof text, "%s%02x%s", i ? " " : "# in ", running->code[i], i + 1 == running->length ? "\n" : "");
+		(void)!write(1, text, n);
+	}
 	signal(sig, SIG_DFL);
 }
 
@@ -482,6 +488,7 @@ static bool make_cpu(bool mode32, struct err *e)
 
 static void run_case(struct test_case *c)
 {
+	running = c;
 	prepare_code(c);
 	memcpy(before, data, sizeof before);
 	native_in = c->state;
