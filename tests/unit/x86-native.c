@@ -134,7 +134,7 @@ static void place_implicit(struct native_state *s, const struct x86_insn *in)
 		s->gpr[X86_RBX] = CASE_DATA + 0x100 - (in->seg == X86_GS ? CASE_GS : 0);
 	} else if (op == X86_OP_maskmovdqu || op == X86_OP_maskmovq) {
 		s->gpr[X86_RDI] = CASE_DATA + below(CASE_DATA_SIZE - 16) - (in->seg == X86_GS ? CASE_GS : 0);
-	} else if ((op == X86_OP_div || op == X86_OP_idiv) && below(4)) {
+	} else if ((op == X86_OP_div || op == X86_OP_idiv) && below(4) && x86_gprs_used(in) >> X86_RDX & 1) {
 		s->gpr[X86_RDX] = op == X86_OP_idiv && s->gpr[X86_RAX] >> 63 ? UINT64_MAX : below(4);
 		if (is32)
 			s->gpr[X86_RDX] = (uint32_t)s->gpr[X86_RDX];
