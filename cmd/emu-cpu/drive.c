@@ -617,7 +617,7 @@ static void place(struct machine *m, struct drive *d, int bus, int unit, int ind
 		}
 }
 
-static int option(struct drive *d, const char *key, const char *v, int place_of[3], bool *cdrom, struct err *e)
+static int option(struct drive *d, const char *key, const char *v, int place_of[3], bool *cdrom, bool *empty, struct err *e)
 {
 	static const char *const names[] = {"bus", "unit", "index"};
 	uint32_t n;
@@ -659,6 +659,8 @@ static int option(struct drive *d, const char *key, const char *v, int place_of[
 		*cdrom = !strcmp(v, "cdrom");
 		return *cdrom || !strcmp(v, "disk") ? 0 : err_set(e, EINVAL, "media=%s: disk or cdrom", v);
 	}
+	if (!strcmp(key, "empty"))
+		return on_off(key, v, empty, e);
 	if (!strcmp(key, "readonly") || !strcmp(key, "read-only")) {
 		r = on_off(key, v, &b, e);
 		d->info.readonly = b;
@@ -700,7 +702,7 @@ static int option(struct drive *d, const char *key, const char *v, int place_of[
 		d->reconnect_s = n;
 		return r;
 	}
-	return err_set(e, EINVAL, "there is no '%s' (id, nbd, export, if, bus, unit, index, media, readonly, werror, rerror, serial, cyls, heads, "
+	return err_set(e, EINVAL, "there is no '%s' (id, nbd, export, empty, if, bus, unit, index, media, readonly, werror, rerror, serial, cyls, heads, "
 		       "secs, trans, connections, reconnect)", key);
 }
 
@@ -729,7 +731,7 @@ int drive_add(struct machine *m, const char *text, struct err *e)
 {
 	struct keyval kv = {0};
 	int place_of[3] = {-1, -1, -1}, r = keyval_parse(text, NULL, &kv, e), interface = DRIVE_NONE;
-	bool cdrom = false;
+	bool cdrom = false, empty = false;
 	struct drive *d = NULL;
 
 	if (r)
@@ -765,10 +767,10 @@ int drive_add(struct machine *m, const char *text, struct err *e)
 	d->dial_index = UINT_MAX;
 	d->info.interface = (enum drive_if)interface;
 	for (unsigned i = 0; !r && i < kv.count; i++)
-		r = option(d, kv.key[i], kv.value[i], place_of, &cdrom, e);
+		r = option(d, kv.key[i], kv.value[i], place_of, &cdrom, &empty, e);
 	const char *value, *arg;
 	for (unsigned n = 0; !r && (value = device_set_option_get(m, "drive", id, n, &arg)); n++)
-		r = option(d, arg, value, place_of, &cdrom, e);
+		r = option(d, arg, value, place_of, &cdrom, &empty, e);
 	if (!r && place_of[2] >= 0 && (place_of[0] >= 0 || place_of[1] >= 0))
 		r = err_set(e, EINVAL, "index= stands for bus= and unit=: give one or the other");
 	if (!r && !d->info.cylinders != !d->info.heads)
@@ -789,7 +791,11 @@ int drive_add(struct machine *m, const char *text, struct err *e)
 	}
 	if (d->path)
 		d->dial_index = core(m)->paths++;
-	if (d->path || d->passed_fd >= 0)
+	if (empty && !d->info.removable)
+		r = err_set(e, EINVAL, "empty=on: only a CD-ROM or floppy drive can be empty");
+	else if (empty)
+		; /* its server has no medium yet */
+	else if (d->path || d->passed_fd >= 0)
 		r = medium_open(d, e);
 	else if (!d->info.removable)
 		r = err_set(e, EINVAL, "nbd=unix:PATH is needed: only a CD-ROM or floppy drive can be empty");

@@ -167,8 +167,10 @@ proc drive_make {item} {
     set served [drive_serve $at $id $kv $readonly]
     if {$served} {
         lappend disk nbd unix:[token run $id.nbd]
+    } elseif {$cdrom || $interface eq "floppy"} {
+        lappend disk {*}[disk_empty $id]
     } else {
-        if {!$cdrom && $interface in {ide virtio pflash scsi}} { fail "$at: Device needs media, but drive is empty" "file=FILE names it" }
+        if {$interface in {ide virtio pflash scsi}} { fail "$at: Device needs media, but drive is empty" "file=FILE names it" }
         lappend disk nbd none
     }
     # Virtio disks become devices behind those of the command line, so that cards get the slots that the classic gives them.
@@ -219,6 +221,7 @@ proc drive_serve {at id kv readonly} {
         if {[keyval_has $kv $key]} { lappend args $argument [keyval_get $kv $key] }
     }
     if {$readonly} { lappend args -r }
+    if {[keyval_get $kv media] eq "cdrom" || [keyval_get $kv if] eq "floppy"} { lappend args --removable }
     set temporary [check_switch $at snapshot [keyval_get $kv snapshot [expr {$::snapshot ? "on" : "off"}]]]
     if {$temporary && !$readonly} { lappend args -s }
     set copy [check_switch $at copy-on-read [keyval_get $kv copy-on-read off]]
@@ -269,7 +272,9 @@ proc disk_part {id args image used} {
     foreach text [objects_for $used] { lappend args --object $text }
     set own [list -t -e 0 -k [token run $id.nbd] --id $id --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
     if {$::sandbox ne ""} { lappend own --sandbox $::sandbox }
-    part_add $part emu-nbd [concat $own $args [list -- [fdset_names $image]]]
+    # What -s makes cannot be made again: a server that dies with it is not brought back to where it was.
+    if {"-s" ni $args} { lappend own --state [token run $part.state] }
+    part_add $part emu-nbd [concat $own $args [expr {$image ne "" ? [list -- [fdset_names $image]] : {}}]]
 }
 
 # -iscsi: what is for all targets, then what is for this one, as options of the protocol.
@@ -287,6 +292,12 @@ proc iscsi_options {at file} {
     return $out
 }
 
+# A drive without a medium has its server too, which the monitor's change gives one.
+proc disk_empty {id} {
+    disk_part $id --removable "" {}
+    return [list nbd unix:[token run $id.nbd] empty on]
+}
+
 proc drives_make {} {
     foreach item [items drive] { drive_make $item }
 }
@@ -295,9 +306,9 @@ proc drives_make {} {
 proc drives_default {} {
     if {$::nodefaults || [machine_type] eq "none"} return
     if {$::default_cdrom && ![info exists ::drive_at(ide,1,0)] && ![info exists ::disk_at(ide1-cd0)]} {
-        lappend ::cpu_disks id=ide1-cd0,nbd=none,if=ide,bus=1,unit=0,media=cdrom
+        lappend ::cpu_disks [keyval_text [concat id ide1-cd0 [disk_empty ide1-cd0] if ide bus 1 unit 0 media cdrom]]
     }
     if {$::default_floppy && ![info exists ::drive_at(floppy,0,0)] && ![info exists ::disk_at(floppy0)]} {
-        lappend ::cpu_disks id=floppy0,nbd=none,if=floppy,bus=0,unit=0
+        lappend ::cpu_disks [keyval_text [concat id floppy0 [disk_empty floppy0] if floppy bus 0 unit 0]]
     }
 }

@@ -81,7 +81,7 @@ proc refused {out} {
         regsub -all {<[\w.]+>} $arguments 9 arguments
         regsub -all {RUN/} $arguments $::dir/ arguments
         # --help is reached when everything before it was taken.
-        set arguments [expr {$part eq "emu-cpu" ? "$arguments -h" : $part eq "emu-nbd" ? [regsub { -- } $arguments { --help -- }] : "$arguments --help"}]
+        set arguments [expr {$part eq "emu-cpu" ? "$arguments -h" : $part eq "emu-nbd" && [string first " -- " $arguments] > 0 ? [regsub { -- } $arguments { --help -- }] : "$arguments --help"}]
         if {[catch {exec timeout 20 sh -c "exec $::build/bin/$part $arguments" </dev/null 2>@1} text]} { lappend trouble $text }
     }
     return [join $trouble \n]
