@@ -271,6 +271,8 @@ static int environment(const struct sup_part *p, struct args *a, struct err *e)
 		r = add_text(a, e, "EMU_RUNAS=%s", p->sup->run_as);
 	if (r == 0 && p->sup->plan->chroot)
 		r = add_text(a, e, "EMU_CHROOT=%s", p->sup->plan->chroot);
+	if (r == 0)
+		r = add_text(a, e, "EMU_RESTARTS=%u", p->restarts);
 	return r;
 }
 

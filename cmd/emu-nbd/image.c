@@ -96,11 +96,19 @@ static int make_overlay(struct blk_graph *g, struct image *i, unsigned flags, st
 	return 0;
 }
 
+/* A supervisor that starts this server for the first time: nothing of an earlier one can be under way. */
+static bool first_start(void)
+{
+	const char *restarts = getenv("EMU_RESTARTS");
+
+	return restarts && !strcmp(restarts, "0");
+}
+
 /* A server that was killed may still have I/O under way, and holds its locks until that is done. */
 int open_locked(const struct settings *s, struct blk_graph *g, const char *file, const char *format, json_t *options, unsigned flags,
 		struct blk **b, struct err *e)
 {
-	int64_t wait = (s->lock_wait >= 0 ? s->lock_wait : s->state ? 10 : 0) * 1000;
+	int64_t wait = (s->lock_wait >= 0 ? s->lock_wait : s->state && !first_start() ? 10 : 0) * 1000;
 	int r;
 
 	for (;; wait -= 20) {
