@@ -85,6 +85,8 @@ static json_t *query_machines(void *opaque, struct ctl_call *call, const json_t 
 		json_t *o = json_pack("{s:s, s:i, s:b}", "name", b->name, "cpu-max", (int)b->max_cpus, "hotpluggable-cpus", 0);
 		if (b->alias)
 			json_object_set_new(o, "alias", json_string(b->alias));
+		if (b->alias && !strcmp(b->alias, "pc"))
+			json_object_set_new(o, "is-default", json_true());
 		json_array_append_new(list, o);
 	}
 	return list;

@@ -110,20 +110,45 @@ CTL_COMMAND(watchdog_row);
 
 /* ---- processors ---- */
 
+static json_t *query_cpus_fast(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct machine *m = opaque;
+	json_t *list = json_array();
+	char path[64];
+
+	(void)call, (void)args, (void)e;
+	for (unsigned i = 0; i < m->cpus; i++) {
+		snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
+		json_array_append_new(list, json_pack("{s:i, s:b, s:i, s:s, s:s, s:s}", "cpu-index", (int)i, "halted", m->vcpu[i]->halted, "thread-id",
+						      (int)m->vcpu[i]->tid, "arch", "x86", "target", m->config.isa, "qom-path", path));
+	}
+	return list;
+}
+static const struct ctl_command cpus_row = {.name = "query-cpus-fast", .run = query_cpus_fast};
+CTL_COMMAND(cpus_row);
+
+/* The older one asks each processor where it is: they stand still for that. */
 static json_t *query_cpus(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
 	struct machine *m = opaque;
 	json_t *list = json_array();
+	char path[64];
 
-	(void)call, (void)args, (void)e;
-	for (unsigned i = 0; i < m->cpus; i++)
-		json_array_append_new(list, json_pack("{s:i, s:b, s:i, s:s, s:s, s:s+}", "cpu-index", (int)i, "halted", m->vcpu[i]->halted, "thread-id",
-						      (int)m->vcpu[i]->tid, "arch", "x86", "target", m->config.isa, "qom-path", "/machine/unattached/device",
-						      i < 10 ? (const char[]){'[', (char)('0' + i), ']', 0} : ""));
+	(void)call;
+	if (m->cpus && !ctl_cpu_hold(m, args, e)) {
+		json_decref(list);
+		return NULL;
+	}
+	for (unsigned i = 0; i < m->cpus; i++) {
+		snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
+		json_array_append_new(list, json_pack("{s:i, s:b, s:b, s:s, s:i, s:s, s:I}", "CPU", (int)i, "current", i == 0, "halted", m->vcpu[i]->halted,
+						      "qom_path", path, "thread_id", (int)m->vcpu[i]->tid, "arch", "x86", "pc",
+						      (json_int_t)m->vcpu[i]->cpu->isa->get_pc(m->vcpu[i]->cpu)));
+	}
+	if (m->cpus)
+		ctl_cpu_release(m);
 	return list;
 }
-static const struct ctl_command cpus_row = {.name = "query-cpus-fast", .run = query_cpus};
-CTL_COMMAND(cpus_row);
 static const struct ctl_command cpus_old_row = {.name = "query-cpus", .run = query_cpus};
 CTL_COMMAND(cpus_old_row);
 

@@ -33,6 +33,8 @@ static inline void complain(struct task *t, const struct err *e)
 
 /* A file that a command writes: made in this process and handed to the part. -1 with e filled. */
 int file_create(struct task *t, const char *path, struct err *e);
+/* A new descriptor for /dev/fdset/ID, or -errno with e filled. */
+int fdset_open(struct task *t, const char *path, bool write, struct err *e);
 void file_close(int fd); /* -1 is allowed */
 
 void hmp_log_items(FILE *out);

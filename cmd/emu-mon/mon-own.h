@@ -22,6 +22,7 @@ struct monitor {
 	struct loop_timer *sweep_timer;
 	bool sweeping, closing;
 	json_t *fds;                        /* getfd's: name → number */
+	json_t *fdsets;                     /* add-fd's, as query-fdsets tells them. Under `lock` */
 	/* nbd-server-start, where several disk servers could be meant: the socket waits for the first disk. Under `lock`. */
 	json_t *nbd_args;                   /* NULL: nothing waits */
 	int nbd_fd;

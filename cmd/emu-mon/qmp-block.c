@@ -113,7 +113,7 @@ SPREAD(query_nodes, "query-named-block-nodes")
 /* ---- files ---- */
 
 /* Protocols and descriptions are the server's business; a plain path is opened here. -1: nothing to pass; *e filled: it failed. */
-static int open_image(const char *path, bool create, bool write, struct err *e)
+static int open_image(struct task *t, const char *path, bool create, bool write, struct err *e)
 {
 	const char *p = path;
 	int fd;
@@ -122,8 +122,10 @@ static int open_image(const char *path, bool create, bool write, struct err *e)
 		p += 5;
 	else if (*p != '/' && p[strcspn(p, "/:")] == ':')
 		return -1;
-	if (!*p || !strncmp(p, "/dev/fdset/", 11))
+	if (!*p)
 		return -1;
+	if (!strncmp(p, "/dev/fdset/", 11))
+		return fdset_open(t, p, write, e);
 	fd = open(p, (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0) | O_CLOEXEC, 0644);
 	if (fd < 0 && write && !create && (errno == EROFS || errno == EACCES))
 		fd = open(p, O_RDONLY | O_CLOEXEC);
@@ -136,7 +138,7 @@ static int open_image(const char *path, bool create, bool write, struct err *e)
 static json_t *with_file(struct task *t, const char *command, const json_t *args, const char *key, bool create, bool write, struct err *e)
 {
 	const char *path = text_of(args, key), *mode = text_of(args, "mode");
-	int fd = *path ? open_image(path, create && strcmp(mode, "existing"), write, e) : -1;
+	int fd = *path ? open_image(t, path, create && strcmp(mode, "existing"), write, e) : -1;
 	json_t *r = e->code ? NULL : to_disk(t, command, args, &fd, fd >= 0, NULL, e);
 
 	file_close(fd);
@@ -162,7 +164,7 @@ static json_t *blockdev_add(struct task *t, const json_t *args, struct err *e)
 {
 	const json_t *file = json_object_get(args, "file");
 	const char *path = json_is_object(file) ? text_of(file, "filename") : text_of(args, "filename");
-	int fd = *path ? open_image(path, false, !true_of(args, "read-only"), e) : -1;
+	int fd = *path ? open_image(t, path, false, !true_of(args, "read-only"), e) : -1;
 	json_t *r = NULL, *list, *p;
 
 	/* A node has no owner yet: the first server takes it, or the one that has what it refers to. */
@@ -197,7 +199,7 @@ static json_t *transaction(struct task *t, const json_t *args, struct err *e)
 		int fd;
 		if (!*path || e->code || count == SOCK_MAX_FDS)
 			continue;
-		fd = open_image(path, strcmp(text_of(data, "mode"), "existing") != 0, true, e);
+		fd = open_image(t, path, strcmp(text_of(data, "mode"), "existing") != 0, true, e);
 		if (fd >= 0)
 			fds[count++] = fd;
 	}
@@ -276,7 +278,7 @@ static json_t *change_medium(struct task *t, const char *command, const json_t *
 		err_set(e, EINVAL, "Parameter 'id' is missing");
 		return NULL;
 	}
-	fd = open_image(path, false, write, e);
+	fd = open_image(t, path, false, write, e);
 	if (e->code)
 		return NULL;
 	r = to_disk(t, command, args, &fd, fd >= 0, part, e);

@@ -146,9 +146,11 @@ static json_t *quit(struct task *t, const json_t *args, struct err *e)
 
 int file_create(struct task *t, const char *path, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd;
 
-	(void)t;
+	if (!strncmp(path, "/dev/fdset/", 11))
+		return fdset_open(t, path, true, e);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
 		err_errno(e, errno, "Could not open '%.400s'", path);
 	return fd;
@@ -210,6 +212,133 @@ static json_t *closefd(struct task *t, const json_t *args, struct err *e)
 	return NULL;
 }
 
+/* ---- sets of descriptors: /dev/fdset/ID stands for one whose mode fits ---- */
+
+static json_t *fdset(struct monitor *m, json_int_t id, bool make)
+{
+	json_t *s;
+	size_t n;
+
+	json_array_foreach(m->fdsets, n, s)
+		if (json_integer_value(json_object_get(s, "fdset-id")) == id)
+			return s;
+	if (!make)
+		return NULL;
+	if (!m->fdsets)
+		m->fdsets = json_array();
+	s = json_pack("{s:I, s:[]}", "fdset-id", id, "fds");
+	json_array_append_new(m->fdsets, s);
+	return s;
+}
+
+static json_t *add_fd(struct task *t, const json_t *args, struct err *e)
+{
+	struct monitor *m = t->monitor;
+	const json_t *given = json_object_get(args, "fdset-id"), *note = json_object_get(args, "opaque");
+	json_int_t id = json_integer_value(given);
+	json_t *o;
+	int fd = task_take_fd(t);
+
+	if (fd < 0)
+		err_set(e, EBADF, "No file descriptor supplied via SCM_RIGHTS");
+	else if (given && id < 0)
+		err_set(e, EINVAL, "Parameter 'fdset-id' expects a non-negative value");
+	if (e->code) {
+		file_close(fd);
+		return NULL;
+	}
+	pthread_mutex_lock(&m->lock);
+	while (!given && fdset(m, id, false))
+		id++;
+	o = json_pack("{s:i}", "fd", fd);
+	if (note)
+		json_object_set(o, "opaque", (json_t *)note);
+	json_array_append_new(json_object_get(fdset(m, id, true), "fds"), o);
+	pthread_mutex_unlock(&m->lock);
+	return json_pack("{s:I, s:i}", "fdset-id", id, "fd", fd);
+}
+
+static json_t *remove_fd(struct task *t, const json_t *args, struct err *e)
+{
+	json_int_t id = json_integer_value(json_object_get(args, "fdset-id"));
+	const json_t *only = json_object_get(args, "fd");
+	struct monitor *m = t->monitor;
+	json_t *s, *fds;
+	bool any = false;
+
+	pthread_mutex_lock(&m->lock);
+	s = fdset(m, id, false);
+	fds = json_object_get(s, "fds");
+	for (size_t n = json_array_size(fds); n-- > 0;) {
+		json_int_t fd = json_integer_value(json_object_get(json_array_get(fds, n), "fd"));
+		if (only && json_integer_value(only) != fd)
+			continue;
+		any = true;
+		close((int)fd);
+		json_array_remove(fds, n);
+	}
+	for (size_t n = json_array_size(m->fdsets); s && !json_array_size(fds) && n-- > 0;)
+		if (json_array_get(m->fdsets, n) == s) {
+			json_array_remove(m->fdsets, n);
+			break;
+		}
+	pthread_mutex_unlock(&m->lock);
+	if (!any && only)
+		err_set(e, ENOENT, "File descriptor named 'fdset-id:%lld, fd:%lld' not found", (long long)id, (long long)json_integer_value(only));
+	else if (!any)
+		err_set(e, ENOENT, "File descriptor named 'fdset-id:%lld' not found", (long long)id);
+	return NULL;
+}
+
+static json_t *query_fdsets(struct task *t, const json_t *args, struct err *e)
+{
+	json_t *list;
+
+	(void)args, (void)e;
+	pthread_mutex_lock(&t->monitor->lock);
+	list = t->monitor->fdsets ? json_deep_copy(t->monitor->fdsets) : json_array();
+	pthread_mutex_unlock(&t->monitor->lock);
+	return list;
+}
+
+int fdset_open(struct task *t, const char *path, bool write, struct err *e)
+{
+	long long id = strtoll(path + strlen("/dev/fdset/"), NULL, 10);
+	struct monitor *m = t->monitor;
+	int found = -1;
+	json_t *o;
+	size_t n;
+
+	pthread_mutex_lock(&m->lock);
+	json_array_foreach(json_object_get(fdset(m, id, false), "fds"), n, o) {
+		int fd = (int)json_integer_value(json_object_get(o, "fd")), mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+		if (found < 0 && (mode == O_RDWR || (mode == O_RDONLY && !write) || (mode == O_WRONLY && write)))
+			found = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return found >= 0 ? found : err_set(e, EACCES, "Could not open '%.100s': no descriptor of that set is open for it", path);
+}
+
+/* ---- what is not there, and is asked for all the same ---- */
+
+static json_t *no_list(struct task *t, const json_t *args, struct err *e)
+{
+	(void)t, (void)args, (void)e;
+	return json_array();
+}
+
+static json_t *no_vnc(struct task *t, const json_t *args, struct err *e)
+{
+	(void)t, (void)args, (void)e;
+	return json_pack("{s:b}", "enabled", 0);
+}
+
+static json_t *no_dump(struct task *t, const json_t *args, struct err *e)
+{
+	(void)t, (void)args, (void)e;
+	return json_pack("{s:s, s:i, s:i}", "status", "none", "completed", 0, "total", 0);
+}
+
 /* Memory to a file: the file is opened here, for emu-cpu opens nothing. */
 static json_t *save(struct task *t, const json_t *args, const char *command, struct err *e)
 {
@@ -259,6 +388,15 @@ const struct qmp_row qmp_control_rows[] = {
 	{.name = "human-monitor-command", .args = "command-line:str,*cpu-index:int", .ret = "str", .run = human},
 	{.name = "quit", .run = quit},
 	{.name = "getfd", .args = "fdname:str", .run = getfd},
+	{.name = "add-fd", .args = "*fdset-id:int,*opaque:str", .ret = "AddfdInfo", .run = add_fd},
+	{.name = "remove-fd", .args = "fdset-id:int,*fd:int", .run = remove_fd},
+	{.name = "query-fdsets", .ret = "[FdsetInfo]", .run = query_fdsets},
+	{.name = "query-tpm", .ret = "[any]", .run = no_list},
+	{.name = "query-tpm-models", .ret = "[str]", .run = no_list},
+	{.name = "query-tpm-types", .ret = "[str]", .run = no_list},
+	{.name = "query-vnc", .ret = "any", .run = no_vnc},
+	{.name = "query-vnc-servers", .ret = "[any]", .run = no_list},
+	{.name = "query-dump", .ret = "any", .run = no_dump},
 	{.name = "closefd", .args = "fdname:str", .run = closefd},
 	{.name = "memsave", .args = "val:int,size:int,filename:str,*cpu-index:int", .run = memsave},
 	{.name = "screendump", .args = "filename:str,*device:str,*head:int,*format:str", .run = screendump},

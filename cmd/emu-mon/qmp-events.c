@@ -1,11 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP's events and what they carry. */
+/* QMP's events and what they carry: the machine's, its disks', and the supervisor's two of its own (PART_…). */
 #include "qmp.h"
 
 const struct qmp_event qmp_events[] = {
-	{"SHUTDOWN", "guest:bool"},
-	{"RESET", "guest:bool"},
-	{"STOP", NULL},
-	{"RESUME", NULL},
+	{"ACPI_DEVICE_OST", "info:ACPIOSTInfo"},
+	{"BALLOON_CHANGE", "actual:int"},
+	{"BLOCK_IMAGE_CORRUPTED", "device:str,*node-name:str,msg:str,*offset:int,*size:int,fatal:bool"},
+	{"BLOCK_IO_ERROR", "device:str,*node-name:str,operation:IoOperationType,action:BlockErrorAction,*nospace:bool,reason:str"},
+	{"BLOCK_JOB_CANCELLED", "type:BlockJobType,device:str,len:int,offset:int,speed:int"},
+	{"BLOCK_JOB_COMPLETED", "type:BlockJobType,device:str,len:int,offset:int,speed:int,*error:str"},
+	{"BLOCK_JOB_ERROR", "device:str,operation:IoOperationType,action:BlockErrorAction"},
+	{"BLOCK_JOB_PENDING", "type:BlockJobType,id:str"},
+	{"BLOCK_JOB_READY", "type:BlockJobType,device:str,len:int,offset:int,speed:int"},
+	{"BLOCK_WRITE_THRESHOLD", "node-name:str,amount-exceeded:uint64,write-threshold:uint64"},
+	{"DEVICE_DELETED", "*device:str,path:str"},
+	{"DEVICE_TRAY_MOVED", "device:str,id:str,tray-open:bool"},
+	{"GUEST_PANICKED", "action:GuestPanicAction,*info:any"},
+	{"MEM_UNPLUG_ERROR", "device:str,msg:str"},
+	{"NIC_RX_FILTER_CHANGED", "*name:str,path:str"},
 	{"POWERDOWN", NULL},
+	{"QUORUM_FAILURE", "reference:str,sector-num:int,sectors-count:int"},
+	{"QUORUM_REPORT_BAD", "type:QuorumOpType,*error:str,node-name:str,sector-num:int,sectors-count:int"},
+	{"RESET", "guest:bool"},
+	{"RESUME", NULL},
+	{"RTC_CHANGE", "offset:int"},
+	{"SHUTDOWN", "guest:bool"},
+	{"STOP", NULL},
+	{"SUSPEND", NULL},
+	{"SUSPEND_DISK", NULL},
+	{"VSERPORT_CHANGE", "id:str,open:bool"},
+	{"WAKEUP", NULL},
+	{"WATCHDOG", "action:WatchdogAction"},
+	{"PART_RESTARTED", "id:str,restarts:int"},
+	{"PART_FAILED", "id:str,reason:str"},
 	{0}};

@@ -311,11 +311,16 @@ fail:
 static void close_fds(struct monitor *m)
 {
 	const char *key;
-	json_t *v;
+	json_t *v, *set;
+	size_t i, k;
 
 	json_object_foreach(m->fds, key, v)
 		close((int)json_integer_value(v));
 	json_decref(m->fds);
+	json_array_foreach(m->fdsets, i, set)
+		json_array_foreach(json_object_get(set, "fds"), k, v)
+			close((int)json_integer_value(json_object_get(v, "fd")));
+	json_decref(m->fdsets);
 }
 
 void monitor_free(struct monitor *m)
