@@ -22,7 +22,7 @@ int hmp_register(void *opaque, const char *name, long long *value)
 {
 	struct task *t = opaque;
 	struct err e = ERR_INIT;
-	json_t *r = registers(t, &e);
+	json_t *r = t->monitor ? registers(t, &e) : NULL;
 	const json_t *list = json_object_get(r, "registers"), *v = json_object_get(list, name);
 	bool half = false;
 	char other[8];
