@@ -109,7 +109,7 @@ void net_unplugged(struct netdev *n)
 	/* Whoever waits for room is let go: without the other end frames are dropped. */
 	if (n->busy) {
 		n->busy = false;
-		if (n->ops && n->ops->sendable)
+		if (n->ops && n->ops->sendable && !n->paused)
 			n->ops->sendable(n->opaque);
 	}
 	if (n->dial != UINT_MAX)

@@ -95,7 +95,8 @@ static void flush_out(struct netdev *n)
 		n->out_sent = n->out_size = 0;
 	if (n->busy && n->out_size - n->out_sent < NET_BUSY / 2) {
 		n->busy = false;
-		if (n->ops && n->ops->sendable)
+		/* A machine that stands still is asked when it goes on. */
+		if (n->ops && n->ops->sendable && !n->paused)
 			n->ops->sendable(n->opaque);
 	}
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -137,6 +138,17 @@ static void command_ended(void *opaque, unsigned events)
 	((struct net *)opaque)->stop = true;
 }
 
+/* Each connection of a guest's is a descriptor. */
+static void many_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max < 65536 ? l.rlim_max : 65536;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
 static int serve(const struct settings *s, int argc, char **argv, int first, struct err *e)
 {
 	struct net n = {0};
@@ -145,6 +157,7 @@ static int serve(const struct settings *s, int argc, char **argv, int first, str
 
 	if (first == argc)
 		err_set(e, EINVAL, "no network is given"), r = err_hint(e, "For example: emu-net --plug unix:/tmp/n0.net user,hostfwd=tcp::5555-:22");
+	many_descriptors();
 	n.state_path = s->state ? strdup(s->state) : NULL;
 	n.scratch = malloc(2 * NET_FRAME_MAX);
 	if (r == 0 && (!n.scratch || (s->state && !n.state_path)))

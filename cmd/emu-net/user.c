@@ -13,6 +13,7 @@
 #ifdef HAVE_SLIRP
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -401,6 +402,8 @@ static int start(struct user *u, struct err *e)
 		.if_mtu = STACK_MTU, .if_mru = STACK_MTU,
 	};
 
+	/* Its two buffers a connection (128 KiB each) go back to the kernel with it; packets (64 KiB) stay in the heap, where they are soon used again. */
+	mallopt(M_MMAP_THRESHOLD, 96 << 10);
 	o->smb = keep(u, 5, o->smb);
 	u->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (u->epoll < 0)
