@@ -272,9 +272,10 @@ proc disk_part {id args image used} {
     foreach text [objects_for $used] { lappend args --object $text }
     set own [list -t -e 0 -k [token run $id.nbd] --id $id --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
     if {$::sandbox ne ""} { lappend own --sandbox $::sandbox }
-    # What -s makes cannot be made again: a server that dies with it is not brought back to where it was.
-    if {"-s" ni $args} { lappend own --state [token run $part.state] }
-    part_add $part emu-nbd [concat $own $args [expr {$image ne "" ? [list -- [fdset_names $image]] : {}}]]
+    # What was written to -s is gone with its server: another one would show the guest an older disk, so none is started.
+    set keep [expr {"-s" in $args ? {restart {b 0}} : ""}]
+    if {$keep eq ""} { lappend own --state [token run $part.state] }
+    part_add $part emu-nbd [concat $own $args [expr {$image ne "" ? [list -- [fdset_names $image]] : {}}]] {*}$keep
 }
 
 # -iscsi: what is for all targets, then what is for this one, as options of the protocol.

@@ -78,8 +78,19 @@ printf 'info status\nquit\n' | timeout 60 "$qemu" -display none -nic none -monit
 printf '%s' '{"execute":"qmp_capabilities"}{"execute":"query-status"}{"execute":"quit"}' |
     timeout 60 "$qemu" -display none -nic none -qmp stdio -S >"$dir/out" 2>"$dir/err"
 [ $? = 0 ] && has '"status": *"prelaunch"|"running": *false' "$dir/out"; check $? "-qmp stdio: query-status, quit" "$dir/out" "$dir/err"
+{ sleep 1; printf 'change ide1-cd0 %s\ninfo block\neject ide1-cd0\n' "$dir/exit.img"; sleep 1; printf 'info block\nquit\n'; } |
+    timeout 60 "$qemu" -display none -nic none -monitor stdio -S >"$dir/out" 2>"$dir/err"
+[ $? = 0 ] && has 'ide1-cd0 .*exit.img' "$dir/out" && [ "$(grep -a '^ide1-cd0' "$dir/out" | tail -n 1 | tr -d '\r')" = "ide1-cd0: [not inserted]" ]
+check $? "the monitor puts a medium into the default CD-ROM drive and takes it out" "$dir/out" "$dir/err"
 { sleep 2; printf '\001c'; sleep 0.5; printf 'info status\nquit\n'; sleep 5; } | timeout 60 "$qemu" -nic none -nographic -S >"$dir/out" 2>"$dir/err"
 [ $? = 0 ] && has 'VM status: paused' "$dir/out"; check $? "-nographic: Ctrl-a c goes to the monitor" "$dir/out" "$dir/err"
+
+timeout -k 5 60 "$qemu" -display none -nic none -serial "file:$dir/serial" </dev/null >"$dir/out" 2>"$dir/err" &
+pid=$!
+for _ in $(seq 100); do ls "$dir"/run/emu/*/cpu.ctl >/dev/null 2>&1 && break; sleep 0.1; done
+sleep 0.5; kill $pid; wait $pid
+check $? "SIGTERM ends a machine with status 0" "$dir/err"
+gone; check $? "nothing is left behind"
 
 # ---- in the background ----
 timeout 60 "$qemu" -name back -display none -nic none -daemonize -pidfile "$dir/pid" -serial "file:$dir/serial" -S >"$dir/out" 2>"$dir/err"
