@@ -47,6 +47,5 @@ const struct qmp_row qmp_char_rows[] = {
 	SUPER("chardev-change", "id:str,backend:any", "ChardevReturn"),
 	SUPER("chardev-remove", "id:str", NULL),
 	SUPER("chardev-send-break", "id:str", NULL),
-	SUPER("query-command-line-options", "*option:str", "[CommandLineOptionInfo]"),
 	SUPER("add_client", "protocol:str,fdname:str,*skipauth:bool,*tls:bool", NULL),
 	{0}};

@@ -359,6 +359,8 @@ for e in schema:
     refs |= {e[k] for k in ('arg-type', 'ret-type', 'element-type') if k in e} | {m['type'] for m in e.get('members', [])} | {v['type'] for v in e.get('variants', [])}
 ok(refs <= set(by_name) and len(by_name) == len(schema), 'and every type that it names, once', sorted(refs - set(by_name)))
 ok(q('human-monitor-command', **{'command-line': 'info status'})['return'] == 'VM status: paused (prelaunch)\r\n', 'human-monitor-command')
+got = {o['option']: {p['name']: p['type'] for p in o['parameters']} for o in q('query-command-line-options')['return']}
+ok(got['memory'] == {'size': 'size', 'slots': 'number', 'maxmem': 'size'} and 'netdev' in got and 'error' in q('query-command-line-options', option='zz'), 'query-command-line-options')
 ok({m['name'] for m in q('query-machines')['return']} >= {'pc-i440fx-2.12', 'isapc'}, 'query-machines')
 ok('qemu64' in {m['name'] for m in q('query-cpu-definitions')['return']}, 'query-cpu-definitions')
 ok('virtio-blk-pci' in {m['name'] for m in q('qom-list-types')['return']}, 'qom-list-types')

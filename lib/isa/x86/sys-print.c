@@ -52,7 +52,7 @@ void x86_print_registers(struct cpu *cc, FILE *f)
 		{X86_DF, 'D'}, {X86_OF, 'O'}, {X86_SF, 'S'}, {X86_ZF, 'Z'}, {X86_AF, 'A'}, {X86_PF, 'P'}, {X86_CF, 'C'}};
 	struct x86_cpu *c = x86_cpu(cc);
 	const struct x86_sys *s = &c->sys;
-	bool wide = c->mode == 64;
+	bool wide = c->mode == 64, long_regs = cc->isa->bits == 64; /* the debug registers do not follow the mode */
 
 	print_general(c, f);
 	fprintf(f, wide ? "RIP=%016llx RFL=%08x [" : "EIP=%08llx EFL=%08x [", (ull)c->rip, (uint32_t)c->rflags);
@@ -68,8 +68,8 @@ void x86_print_registers(struct cpu *cc, FILE *f)
 	fprintf(f, wide ? "CR0=%08x CR2=%016llx CR3=%016llx CR4=%08x\n" : "CR0=%08x CR2=%08llx CR3=%08llx CR4=%08x\n", (uint32_t)s->cr0, (ull)s->cr2,
 		(ull)s->cr3, (uint32_t)s->cr4);
 	for (unsigned i = 0; i < 4; i++)
-		fprintf(f, wide ? "DR%u=%016llx " : "DR%u=%08llx ", i, (ull)s->dr[i]);
-	fprintf(f, wide ? "\nDR6=%016llx DR7=%016llx\n" : "\nDR6=%08llx DR7=%08llx\n", (ull)s->dr[6], (ull)s->dr[7]);
+		fprintf(f, long_regs ? "DR%u=%016llx " : "DR%u=%08llx ", i, (ull)s->dr[i]);
+	fprintf(f, long_regs ? "\nDR6=%016llx DR7=%016llx\n" : "\nDR6=%08llx DR7=%08llx\n", (ull)s->dr[6], (ull)s->dr[7]);
 	fprintf(f, "EFER=%016llx\n", (ull)s->efer);
 	unsigned empty = c->fx.ftw;
 	fprintf(f, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", c->fx.fcw, c->fx.fsw, c->fx.fsw >> 11 & 7, empty, c->mxcsr);
