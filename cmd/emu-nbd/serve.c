@@ -96,6 +96,8 @@ static int shut_down(struct daemon *d, int r, struct err *e)
 	jobs_end(&d->jobs);
 	listener_stop(&d->extra);
 	listener_stop(&d->own);
+	if (d->ctl)
+		loop_once(d->loop, 0); /* the last events are still sent */
 	ctl_free(d->ctl);
 	d->ctl = NULL;
 	state_stop(d, r == 0);

@@ -116,7 +116,7 @@ class Server:
 
     def start(self, wait=True):
         r, w = os.pipe()
-        self.proc = subprocess.Popen(os.environ.get('WRAP', '').split() + [NBD, '-k', self.path, '--ctl', 'unix:' + self.ctl_path, '-e', '0', '--ready-fd', str(w)] + list(self.args),
+        self.proc = subprocess.Popen(os.environ.get('WRAP', '').split() + [NBD, '-k', self.path, '--ctl', 'unix:' + self.ctl_path, '-e', '0', '--ready-fd', str(w)] + os.environ.get('NBD_ARGS', '').split() + list(self.args),
                                      pass_fds=[w], stderr=open(self.name + '.err', 'a'))
         os.close(w)
         self.ctl = None
