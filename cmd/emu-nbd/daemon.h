@@ -60,6 +60,7 @@ struct daemon {
 	struct state *state;        /* --state; NULL */
 	json_t *restored;           /* nodes that the state file named, until who needs them has them */
 	struct vhost *vhost;
+	int kernel_nl, kernel_index; /* -c: to take the kernel's device away at the end; -1 */
 	bool seen_client;
 	unsigned serial;
 };
@@ -72,6 +73,7 @@ struct daemon {
 int listener_start(struct daemon *d, struct listener *l, int fd, struct err *e); /* takes over fd; l->server is made already */
 void listener_stop(struct listener *l); /* with every client */
 int listen_command_line(struct daemon *d, struct err *e); /* the socket that the options name, as d->own; not watched yet */
+int listen_kernel(struct daemon *d, struct err *e); /* -c: the kernel becomes a client */
 int listen_watch(struct daemon *d, struct listener *l, struct err *e);
 int listener_server(struct daemon *d, struct listener *l, struct tls_creds *tls, unsigned max_clients, struct err *e);
 

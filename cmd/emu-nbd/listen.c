@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/sock.h"
 #include "daemon.h"
+#include "nbd/kernel.h"
 #include "proto/nbd.h"
 
 static void on_gone(void *opaque)
@@ -92,7 +93,7 @@ int listen_command_line(struct daemon *d, struct err *e)
 		fd = sock_listen_unix(set->socket, SOCK_STREAM, 0700, e);
 		if (fd >= 0)
 			l->path = strdup(set->socket);
-	} else if (set->vhost && !set->port && !set->bind) {
+	} else if ((set->vhost || set->connect) && !set->port && !set->bind) {
 		return 0;
 	} else {
 		fd = sock_listen_tcp(set->bind ? set->bind : "0.0.0.0", set->port ? set->port : NBD_PORT, false, false, e);
@@ -110,6 +111,37 @@ int listener_server(struct daemon *d, struct listener *l, struct tls_creds *tls,
 	l->daemon = d;
 	l->server = nbd_server_new(&config, e);
 	return l->server ? 0 : -e->code;
+}
+
+int listen_kernel(struct daemon *d, struct err *e)
+{
+	unsigned count = d->set->shared == 1 ? 1 : d->set->shared && d->set->shared < 4 ? (unsigned)d->set->shared : 4;
+	int index = nbd_kernel_index(d->set->connect, e), nl = index < 0 ? index : nbd_kernel_open(e), ours[4], theirs[4], r = nl < 0 ? nl : 0;
+	unsigned made = 0;
+
+	/* The export has its clients before the kernel asks the first of them for the partition table. */
+	for (; r == 0 && made < count; made++) {
+		int pair[2];
+		r = sock_pair(SOCK_STREAM, pair, e);
+		if (r < 0)
+			break;
+		ours[made] = pair[0];
+		theirs[made] = pair[1];
+		r = nbd_server_client_in(d->own.server, ours[made], d->exports->x.nbd.name, e);
+	}
+	d->seen_client = true;
+	if (r == 0)
+		r = nbd_kernel_connect(nl, (unsigned)index, theirs, count, disk_size(d->exports->disk), d->exports->x.align > 512 ? d->exports->x.align : 512,
+				       nbd_server_flags(&d->exports->x.nbd), e);
+	while (made)
+		close(theirs[--made]);
+	if (r == 0) {
+		d->kernel_nl = nl;
+		d->kernel_index = index;
+	} else if (nl >= 0) {
+		close(nl);
+	}
+	return r;
 }
 
 int listen_watch(struct daemon *d, struct listener *l, struct err *e)

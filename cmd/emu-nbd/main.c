@@ -8,6 +8,7 @@
 #include "crypto/object.h"
 #include "crypto/tls.h"
 #include "nbd/client.h"
+#include "nbd/kernel.h"
 #include "proto/nbd.h"
 #include "settings.h"
 
@@ -92,7 +93,10 @@ int main(int argc, char **argv)
 		r = objects_add_text(objects, set.objects.item[i], &e);
 	if (r == 0)
 		r = settings_check(&set, argc - first, &e);
-	if (r == 0 && set.list) {
+	if (r == 0 && set.disconnect) {
+		int index = nbd_kernel_index(set.disconnect, &e), nl = index < 0 ? index : nbd_kernel_open(&e);
+		r = nl < 0 ? nl : nbd_kernel_disconnect(nl, (unsigned)index, &e);
+	} else if (r == 0 && set.list) {
 		if (set.tls_creds) {
 			tls = objects_tls_creds(objects, set.tls_creds, &e);
 			r = tls ? tls_creds_check_endpoint(tls, false, &e) : -EINVAL;

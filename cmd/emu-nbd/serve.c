@@ -16,6 +16,7 @@
 #include "crypto/tls.h"
 #include "ctl-job.h"
 #include "daemon.h"
+#include "nbd/kernel.h"
 #include "state.h"
 #include "vhost.h"
 
@@ -93,6 +94,10 @@ static int shut_down(struct daemon *d, int r, struct err *e)
 	for (struct disk *k = d->disks; k; k = k->next)
 		blk_limits_suspend(k->limits, true); /* nobody sleeps through the end */
 	vhost_stop(d);
+	if (d->kernel_nl >= 0) {
+		nbd_kernel_disconnect(d->kernel_nl, (unsigned)d->kernel_index, &quiet);
+		close(d->kernel_nl);
+	}
 	jobs_end(&d->jobs);
 	listener_stop(&d->extra);
 	listener_stop(&d->own);
@@ -171,7 +176,7 @@ static int open_disk(struct daemon *d, const char *file, struct image *image, st
 
 int serve(const struct settings *set, struct objects *objects, const char *file, struct err *e)
 {
-	struct daemon d = {.set = set, .objects = objects, .own = {.fd = -1}, .extra = {.fd = -1}};
+	struct daemon d = {.set = set, .objects = objects, .own = {.fd = -1}, .extra = {.fd = -1}, .kernel_nl = -1};
 	struct tls_creds *tls = NULL;
 	struct image image = {.size = UINT64_MAX};
 	bool remote, temporary;
@@ -216,6 +221,8 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 	}
 	if (r == 0)
 		r = daemon_ctl_start(&d, e);
+	if (r == 0 && set->connect)
+		r = listen_kernel(&d, e);
 	if (r == 0)
 		r = vhost_start(&d, e);
 	if (r < 0 || (r = loop_add_signal(d.loop, SIGTERM, on_signal, &d, e)) < 0 || (r = loop_add_signal(d.loop, SIGINT, on_signal, &d, e)) < 0 ||

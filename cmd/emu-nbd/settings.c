@@ -37,14 +37,6 @@ static int trace(const struct opt *o, const char *value, void *settings, struct 
 	return r;
 }
 
-/* The kernel's own client: this program speaks to it through netlink, which needs the nbd module. */
-static int kernel_client(const struct opt *o, const char *value, void *settings, struct err *e)
-{
-	(void)settings;
-	err_set(e, ENOTSUP, "--%s %s: attaching to the kernel's NBD client is not built yet", o->name, value ? value : "");
-	return err_hint(e, "Serve on a socket (-k PATH) and attach with nbd-client -unix PATH /dev/nbdN.");
-}
-
 static int shared(const struct opt *o, const char *value, void *settings, struct err *e)
 {
 	char *end;
@@ -103,8 +95,8 @@ static const struct opt options[] = {
 	{0, "removable", OPT_FLAG, NULL, "the medium can be ejected and changed", F(removable)},
 	{0, "vhost-user", OPT_STRING, "PATH", "a socket for vhost-user-blk front ends", F(vhost)},
 	{0, "vhost-queues", OPT_INT, "NUM", "queues that a front end may use", F(vhost_queues), .min = 1, .max = 64, .def = "1"},
-	{'c', "connect", OPT_CALL, "DEV", "attaches the image to a kernel NBD device", .handler = kernel_client},
-	{'d', "disconnect", OPT_CALL, "DEV", "detaches a kernel NBD device", .handler = kernel_client},
+	{'c', "connect", OPT_STRING, "DEV", "attaches the image to a kernel NBD device, /dev/nbdN", F(connect)},
+	{'d', "disconnect", OPT_STRING, "DEV", "detaches a kernel NBD device", F(disconnect)},
 	{'f', "format", OPT_STRING, "FORMAT", "image format", F(format), .def = "probed"},
 	{'r', "read-only", OPT_FLAG, NULL, "no writes", F(read_only)},
 	{'s', "snapshot", OPT_FLAG, NULL, "writes go to a temporary overlay", F(snapshot)},
@@ -127,6 +119,10 @@ const struct opt_table settings_table = {
 
 int settings_check(const struct settings *s, int words, struct err *e)
 {
+	if (s->disconnect)
+		return words ? err_set(e, EINVAL, "-d takes no image") : 0;
+	if (s->connect && (s->ctl || s->state || s->tls_creds))
+		return err_set(e, EINVAL, "-c serves the kernel alone: --ctl, --state and --tls-creds make no sense with it");
 	if (s->list) {
 		if (words)
 			return err_set(e, EINVAL, "List mode is incompatible with a file name");

@@ -14,7 +14,7 @@ struct nbd_peer {
 	struct nbd_peer *prev, *next;
 	struct nbd_conn conn;
 	struct nbd_export *export;
-	bool structured, no_zeroes;
+	bool structured, no_zeroes, direct; /* direct: no handshake */
 	bool context[NBD_MAX_CONTEXTS]; /* chosen by SET_META_CONTEXT for context_export */
 	struct nbd_export *context_export;
 

@@ -189,7 +189,7 @@ static void *connection(void *opaque)
 	struct nbd_server *s = p->server;
 	struct err e = ERR_INIT;
 	unsigned left;
-	int r = nbd_negotiate(p, &e);
+	int r = p->direct ? 0 : nbd_negotiate(p, &e);
 
 	if (r == 0)
 		nbd_transmit(p);
@@ -222,7 +222,7 @@ static void *connection(void *opaque)
 	return NULL;
 }
 
-int nbd_server_client(struct nbd_server *s, int fd, struct err *e)
+static int add_client(struct nbd_server *s, int fd, struct nbd_export *direct, struct err *e)
 {
 	struct nbd_peer *p = calloc(1, sizeof *p);
 	pthread_attr_t attr;
@@ -236,6 +236,8 @@ int nbd_server_client(struct nbd_server *s, int fd, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	}
 	p->server = s;
+	p->export = direct;
+	p->direct = direct;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->send, NULL);
 	pthread_cond_init(&p->turn, NULL);
@@ -263,6 +265,31 @@ int nbd_server_client(struct nbd_server *s, int fd, struct err *e)
 		return err_errno(e, r, "cannot serve a client");
 	}
 	return 0;
+}
+
+int nbd_server_client(struct nbd_server *s, int fd, struct err *e)
+{
+	return add_client(s, fd, NULL, e);
+}
+
+int nbd_server_client_in(struct nbd_server *s, int fd, const char *name, struct err *e)
+{
+	struct nbd_export *x = nbd_export_get(s, name);
+	int r;
+
+	if (!x) {
+		close(fd);
+		return err_set(e, ENOENT, "there is no export '%s'", name);
+	}
+	r = add_client(s, fd, x, e);
+	if (r < 0)
+		nbd_export_put(s, x);
+	return r;
+}
+
+uint16_t nbd_server_flags(const struct nbd_export *x)
+{
+	return nbd_export_flags(&(struct nbd_peer){0}, x);
 }
 
 unsigned nbd_server_clients(struct nbd_server *s)

@@ -67,6 +67,9 @@ int nbd_server_remove(struct nbd_server *s, const char *name, bool hard, struct 
 
 /* Serves the connected socket in threads of its own; takes over fd. -EAGAIN: max_clients are there (fd is closed). */
 int nbd_server_client(struct nbd_server *s, int fd, struct err *e);
+/* The same for a client that needs no handshake (the kernel's): it is in the export of this name at once. */
+int nbd_server_client_in(struct nbd_server *s, int fd, const char *name, struct err *e);
+uint16_t nbd_server_flags(const struct nbd_export *x); /* what such a client is to be told: NBD_FLAG_... */
 unsigned nbd_server_clients(struct nbd_server *s);
 /* Clients that are in this export. */
 unsigned nbd_server_in_use(struct nbd_server *s, const struct nbd_export *x);
