@@ -334,6 +334,11 @@ void clock_source(struct machine *m, uint64_t (*fn)(void *opaque), void *opaque)
 	core(m)->source = fn;
 }
 
+bool clock_owned(const struct machine *m)
+{
+	return core(m)->owned;
+}
+
 void clock_own(struct machine *m)
 {
 	core(m)->owned = true;

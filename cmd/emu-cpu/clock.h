@@ -43,6 +43,7 @@ void clock_source(struct machine *m, uint64_t (*fn)(void *opaque), void *opaque)
 
 /* A test's machine (testing.h): all three clocks stand still but for these. Firing order is that of the timers' times. */
 void clock_own(struct machine *m);
+bool clock_owned(const struct machine *m);
 void clock_step(struct machine *m, uint64_t ns);
 uint64_t clock_step_next(struct machine *m); /* to the earliest virtual timer; returns the time now */
 #endif

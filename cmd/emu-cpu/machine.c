@@ -169,7 +169,7 @@ void machine_stop(struct machine *m, enum run_state why)
 	if (!s)
 		return;
 	*s = (struct stop_later){m, why};
-	if (loop_post(m->loop, stop_now, s) < 0)
+	if (loop_post_or(m->loop, stop_now, s, free) < 0)
 		free(s);
 }
 

@@ -2,11 +2,14 @@
 /*
  * Byte streams. The fd is non-blocking; what it does not take stays with the device, which hears when there is room again. Input is
  * read only while the device has room, so that a slow guest slows the writer at the other end and nothing is lost.
+ *
+ * A port gives its output byte by byte, each between instructions of the guest. It is gathered for a millisecond, which nobody sees, and goes out in one write.
  */
 #include "serial.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +22,9 @@
 #include "plugs.h"
 
 #define CHUNK 4096
+#define GATHER 2048         /* bytes of output that wait, at most */
+#define GATHER_NS 1000000   /* … and how long */
+#define LAST_WORDS_MS 500   /* for who reads slowly, at the end */
 #define PATIENCE_MS 10000 /* for a peer that is being started */
 
 struct serial {
@@ -30,6 +36,9 @@ struct serial {
 	struct loop_fd *watch_in, *watch_out;
 	bool file;            /* epoll takes no regular files: input is read when there is room */
 	bool blocked;         /* a write was short */
+	uint8_t out_data[GATHER];
+	size_t out_size;
+	struct timer *timer;  /* armed while there is some */
 	bool pumping;         /* a posted call is on its way */
 	const struct serial_ops *ops;
 	void *opaque;
@@ -46,8 +55,55 @@ static struct serial_core *core(const struct machine *m)
 	return m->parts->serials;
 }
 
+static void update_watches(struct serial *s);
+static void later(struct serial *s);
+
+/* What was gathered goes out. False: not all of it. */
+static bool flush_out(struct serial *s)
+{
+	size_t sent = 0;
+
+	while (sent < s->out_size) {
+		ssize_t n = write(s->out, s->out_data + sent, s->out_size - sent);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN) /* the reader has gone; the loop hears of it too, where it can */
+			n = (ssize_t)(s->out_size - sent);
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+	}
+	s->out_size -= sent;
+	memmove(s->out_data, s->out_data + sent, s->out_size);
+	if (s->out_size && s->watch_out) {
+		s->blocked = true;
+		if (loop_is_mine(s->machine->loop))
+			update_watches(s);
+		else
+			later(s);
+	} else if (s->out_size) {
+		s->out_size = 0; /* nothing tells when there is room */
+	}
+	return !s->out_size;
+}
+
+static void flush_now(void *opaque)
+{
+	struct serial *s = opaque;
+
+	if (s->out >= 0 && !s->blocked)
+		flush_out(s);
+}
+
 static void drop(struct serial *s)
 {
+	struct pollfd p = {s->out, POLLOUT, 0};
+
+	while (s->out >= 0 && s->out_size && !flush_out(s) && poll(&p, 1, LAST_WORDS_MS) > 0 && !(p.revents & (POLLERR | POLLHUP)))
+		;
+	s->out_size = 0;
+	if (s->timer)
+		timer_stop(s->timer);
 	loop_del_fd(s->watch_in);
 	if (s->watch_out != s->watch_in)
 		loop_del_fd(s->watch_out);
@@ -158,7 +214,7 @@ static void ready(void *opaque, unsigned events)
 	machine_lock(s->machine);
 	if (events & LOOP_WRITE && s->blocked) {
 		s->blocked = false;
-		if (s->ops && s->ops->writable)
+		if (flush_out(s) && s->ops && s->ops->writable)
 			s->ops->writable(s->opaque);
 	}
 	if (events & (LOOP_READ | LOOP_HANGUP)) {
@@ -253,6 +309,11 @@ int serial_add(struct machine *m, const char *class_name, const char *text, stru
 	s->in = s->out = -1;
 	s->id = strdup(id ? id : made);
 	s->class_name = strdup(class_name);
+	s->timer = timer_new(m, CLOCK_REAL, flush_now, s);
+	if (!s->timer || !s->id || !s->class_name) {
+		r = err_set(e, ENOMEM, "out of memory");
+		goto out;
+	}
 	if (serial_find(m, s->id)) {
 		r = err_set(e, EEXIST, "Duplicate ID '%s' for chardev", s->id);
 		goto out;
@@ -288,6 +349,7 @@ int serial_add(struct machine *m, const char *class_name, const char *text, stru
 out:
 	if (s) {
 		drop(s);
+		timer_free(s->timer);
 		free(s->id);
 		free(s->class_name);
 		free(s);
@@ -311,29 +373,21 @@ void serial_attach(struct serial *s, const struct serial_ops *ops, void *opaque)
 
 size_t serial_write(struct serial *s, const uint8_t *data, size_t n)
 {
-	ssize_t done;
+	size_t done = 0;
 
 	if (!s || s->out < 0)
 		return n;
-	if (s->blocked)
-		return 0;
-	do
-		done = write(s->out, data, n);
-	while (done < 0 && errno == EINTR);
-	if (done < 0 && errno != EAGAIN) {
-		/* The reader has gone; the loop hears of it too, where it can. */
-		return n;
+	while (done < n && !s->blocked) {
+		size_t k = n - done < GATHER - s->out_size ? n - done : GATHER - s->out_size;
+		memcpy(s->out_data + s->out_size, data + done, k);
+		s->out_size += k;
+		done += k;
+		if (s->out_size == GATHER || clock_owned(s->machine))
+			flush_out(s);
 	}
-	if (done < 0)
-		done = 0;
-	if ((size_t)done < n && s->watch_out) {
-		s->blocked = true;
-		if (loop_is_mine(s->machine->loop))
-			update_watches(s);
-		else
-			later(s);
-	}
-	return (size_t)done;
+	if (s->out_size && !s->blocked && !timer_armed(s->timer))
+		timer_set(s->timer, clock_ns(s->machine, CLOCK_REAL) + GATHER_NS);
+	return done;
 }
 
 void serial_accept(struct serial *s)
@@ -375,7 +429,9 @@ void serial_core_free(struct machine *m)
 	while (c && c->list) {
 		struct serial *s = c->list;
 		c->list = s->next;
+		s->ops = NULL;
 		drop(s);
+		timer_free(s->timer);
 		free(s->id);
 		free(s->class_name);
 		free(s);

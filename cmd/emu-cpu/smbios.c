@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/keyval.h"
+#include "base/uuid.h"
 #include "x86-parts.h"
 
 enum { TYPE_BIOS = 0, TYPE_SYSTEM = 1, TYPE_BOARD = 2, TYPE_CHASSIS = 3, TYPE_PROCESSOR = 4, TYPE_OEM_STRINGS = 11, TYPE_MEMORY_ARRAY = 16,
@@ -313,34 +314,16 @@ static void bios(struct smbios *s)
 	finish(s);
 }
 
-/* Text to the sixteen bytes of 7.2.1: the first three fields are little-endian. False: no UUID. */
-static bool uuid_wire(const char *t, uint8_t out[16])
-{
-	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-	unsigned n = 0;
-	for (; *t && n < 32; t++) {
-		if (*t == '-')
-			continue;
-		int v = *t >= '0' && *t <= '9' ? *t - '0' : (*t | 32) >= 'a' && (*t | 32) <= 'f' ? (*t | 32) - 'a' + 10 : -1;
-		if (v < 0)
-			return false;
-		uint8_t *b = &out[order[n / 2]];
-		*b = (uint8_t)(n % 2 ? *b | v : v << 4);
-		n++;
-	}
-	return n == 32 && !*t;
-}
-
 static int system_info(struct smbios *s, const struct smbios_board *b, struct err *e)
 {
 	const char *product = value_of(s, TYPE_SYSTEM, "product"), *version = value_of(s, TYPE_SYSTEM, "version");
 	const char *uuid = value_of(s, TYPE_SYSTEM, "uuid");
-	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-	uint8_t wire[16] = {0};
-	if (uuid && !uuid_wire(uuid, wire))
+	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}; /* 7.2.1: the first three fields are little-endian */
+	uint8_t bytes[16] = {0}, wire[16];
+	if (uuid && !uuid_parse(uuid, bytes))
 		return err_set(e, EINVAL, "-smbios type=1,uuid=%s: it has 32 hexadecimal digits, as 8-4-4-4-12", uuid);
-	for (unsigned i = 0; !uuid && b->uuid && i < 16; i++)
-		wire[order[i]] = b->uuid[i];
+	for (unsigned i = 0; i < 16; i++)
+		wire[order[i]] = !uuid && b->uuid ? b->uuid[i] : bytes[i];
 	begin(s, TYPE_SYSTEM, 27, 0x100);
 	for (unsigned i = 0; i < 16; i++)
 		put(s, 8 + i, wire[i], 1);

@@ -627,7 +627,7 @@ void ctl_event(struct ctl_server *s, const char *name, json_t *data)
 	if (!s->posted && (p = calloc(1, sizeof *p))) {
 		p->server = s;
 		s->gone = &p->gone;
-		s->posted = loop_post(s->loop, send_events, p) == 0;
+		s->posted = loop_post_or(s->loop, send_events, p, free) == 0;
 		if (!s->posted) {
 			s->gone = NULL;
 			free(p);

@@ -39,7 +39,7 @@ struct loop_timer {
 
 struct post {
 	struct post *next;
-	void (*cb)(void *);
+	void (*cb)(void *), (*drop)(void *);
 	void *opaque;
 };
 
@@ -104,11 +104,16 @@ static void run_posts(void *opaque, unsigned events)
 
 int loop_post(struct loop *l, void (*cb)(void *), void *opaque)
 {
+	return loop_post_or(l, cb, opaque, NULL);
+}
+
+int loop_post_or(struct loop *l, void (*cb)(void *), void *opaque, void (*drop)(void *))
+{
 	struct post *p = malloc(sizeof *p);
 
 	if (!p)
 		return -ENOMEM;
-	*p = (struct post){.cb = cb, .opaque = opaque};
+	*p = (struct post){.cb = cb, .drop = drop, .opaque = opaque};
 	pthread_mutex_lock(&l->lock);
 	*l->posts_end = p;
 	l->posts_end = &p->next;
@@ -378,6 +383,8 @@ void loop_free(struct loop *l)
 	free_dead(l);
 	while (l->posts) {
 		struct post *next = l->posts->next;
+		if (l->posts->drop)
+			l->posts->drop(l->posts->opaque);
 		free(l->posts);
 		l->posts = next;
 	}

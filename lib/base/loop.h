@@ -40,6 +40,10 @@ uint64_t loop_now(void);
 /* The signal is blocked in this thread (threads made later inherit that) and arrives as a call. */
 int loop_add_signal(struct loop *l, int sig, void (*cb)(void *opaque, int sig), void *opaque, struct err *e);
 
-/* From any thread: cb(opaque) runs in the loop's thread, in order of posting. Returns 0 or -ENOMEM. */
+/*
+ * From any thread: cb(opaque) runs in the loop's thread, in order of posting. Returns 0 or -ENOMEM. What is posted and was not run when the loop is freed is
+ * not run any more: drop(opaque) is called instead then (NULL: nothing), for who has to give something back.
+ */
 int loop_post(struct loop *l, void (*cb)(void *opaque), void *opaque);
+int loop_post_or(struct loop *l, void (*cb)(void *opaque), void *opaque, void (*drop)(void *opaque));
 #endif

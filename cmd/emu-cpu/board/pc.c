@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/keyval.h"
+#include "base/uuid.h"
 #include "../boot-order.h"
 #include "../dev/pci/i440fx.h"
 #include "../dev/pci/piix4-pm.h"
@@ -607,30 +608,14 @@ static int firmware_tell(struct machine *m, struct pc *p, struct err *e)
 	return fw_cfg_add_file(m, "etc/e820", map, ranges * 20, e);
 }
 
-static int uuid_bytes(const char *t, uint8_t out[16], struct err *e)
-{
-	unsigned n = 0;
-	memset(out, 0, 16);
-	for (const char *s = t; *s; s++) {
-		int v = *s >= '0' && *s <= '9' ? *s - '0' : (*s | 32) >= 'a' && (*s | 32) <= 'f' ? (*s | 32) - 'a' + 10 : -1;
-		if (*s == '-' && (n == 8 || n == 12 || n == 16 || n == 20))
-			continue;
-		if (v < 0 || n == 32)
-			return err_set(e, EINVAL, "-uuid %s: 32 hexadecimal digits, as 8-4-4-4-12", t);
-		out[n / 2] = (uint8_t)(n % 2 ? out[n / 2] | v : v << 4);
-		n++;
-	}
-	return n == 32 ? 0 : err_set(e, EINVAL, "-uuid %s: 32 hexadecimal digits, as 8-4-4-4-12", t);
-}
-
 static int smbios_tell(struct machine *m, struct pc *p, struct err *e)
 {
 	const struct machine_config *c = &m->config;
 	uint8_t uuid[16];
 	unsigned cores = c->cores ? c->cores : 1, threads = c->threads ? c->threads : 1;
 	if (c->uuid) {
-		if (uuid_bytes(c->uuid, uuid, e))
-			return -e->code;
+		if (!uuid_parse(c->uuid, uuid))
+			return err_set(e, EINVAL, "-uuid %s: 32 hexadecimal digits, as 8-4-4-4-12", c->uuid);
 		fw_cfg_add_bytes(m, KEY_UUID, uuid, sizeof uuid);
 	}
 	struct smbios_board b = {
