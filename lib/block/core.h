@@ -43,7 +43,7 @@ int blk_file_lock(int fd, const char *path, unsigned perm, unsigned shared, stru
 int blk_file_relock(int fd, const char *path, unsigned perm, unsigned old_perm, unsigned shared, struct err *e);
 void blk_file_unlock(int fd);
 
-/* graph.c: a new descriptor for "/dev/fdset/ID"; -errno */
+/* passed-fds.c: a new descriptor for "/dev/fdset/ID"; -errno */
 int blk_fdset_open(struct blk_graph *g, const char *path, int oflags);
 /* A duplicate of the descriptor that was passed for this path; -ENOENT: none was; -EACCES: it cannot do what oflags say. */
 int blk_path_fd_open(struct blk_graph *g, const char *path, int oflags);
