@@ -230,15 +230,27 @@ int acpi_tables_finish(struct acpi_tables *t, struct acpi_files *f, struct err *
 	return 0;
 }
 
-int acpi_tables_publish(struct acpi_tables *t, struct machine *m, struct err *e)
+#define SCRIPT_FILE "etc/table-loader"
+
+int acpi_tables_publish(struct acpi_tables *t, struct machine *m, bool again, struct err *e)
 {
 	struct acpi_files f;
 	int r = acpi_tables_finish(t, &f, e);
+	if (!r && again)
+		return fw_cfg_replace_file(m, ROOT_FILE, f.root, sizeof f.root) && fw_cfg_replace_file(m, TABLES_FILE, f.tables, f.tables_size) &&
+		       fw_cfg_replace_file(m, SCRIPT_FILE, f.script, f.script_size) ? 0 : err_set(e, EINVAL, "ACPI tables: their size has changed");
 	if (!r)
 		r = fw_cfg_add_file(m, ROOT_FILE, f.root, sizeof f.root, e);
 	if (!r)
 		r = fw_cfg_add_file(m, TABLES_FILE, f.tables, f.tables_size, e);
 	if (!r)
-		r = fw_cfg_add_file(m, "etc/table-loader", f.script, f.script_size, e);
+		r = fw_cfg_add_file(m, SCRIPT_FILE, f.script, f.script_size, e);
 	return r;
+}
+
+void acpi_tables_on_read(struct machine *m, void (*fn)(void *opaque), void *opaque)
+{
+	fw_cfg_on_select(m, ROOT_FILE, fn, opaque);
+	fw_cfg_on_select(m, TABLES_FILE, fn, opaque);
+	fw_cfg_on_select(m, SCRIPT_FILE, fn, opaque);
 }

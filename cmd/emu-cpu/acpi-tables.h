@@ -47,6 +47,8 @@ struct acpi_files {
 	size_t tables_size, script_size;
 };
 int acpi_tables_finish(struct acpi_tables *t, struct acpi_files *f, struct err *e);
-/* Finishes, and gives them to fw_cfg. */
-int acpi_tables_publish(struct acpi_tables *t, struct machine *m, struct err *e);
+/* Finishes, and gives them to fw_cfg: new files, or (again) the same ones with new contents of the same sizes. */
+int acpi_tables_publish(struct acpi_tables *t, struct machine *m, bool again, struct err *e);
+/* fn is called when firmware is about to read them: it may publish them again. */
+void acpi_tables_on_read(struct machine *m, void (*fn)(void *opaque), void *opaque);
 #endif

@@ -14,7 +14,7 @@ struct acpi_user {
 	const uint8_t *slic; /* one of them is a SLIC; NULL: none */
 };
 
-/* All of config.acpitable. acpi_user_free() after success and after failure. */
+/* All of config.acpitable. acpi_user_free() after failure, and after success when the tables are not needed any more. */
 int acpi_user_read(struct machine *m, struct acpi_user *u, struct err *e);
 void acpi_user_free(struct acpi_user *u);
 #endif

@@ -66,6 +66,9 @@ void fw_cfg_add_u32(struct machine *m, uint16_t key, uint32_t v);
 void fw_cfg_add_u64(struct machine *m, uint16_t key, uint64_t v);
 /* written: the guest stored into the file (DMA interface); NULL: read-only. The data stays the caller's when it is given. */
 int fw_cfg_add_file(struct machine *m, const char *name, const void *data, size_t size, struct err *e);
+/* fn is called each time the guest selects the file, before it reads; it may replace the contents by as many bytes. */
+void fw_cfg_on_select(struct machine *m, const char *name, void (*fn)(void *opaque), void *opaque);
+bool fw_cfg_replace_file(struct machine *m, const char *name, const void *data, size_t size); /* false: not there, or of another size */
 int fw_cfg_add_writable(struct machine *m, const char *name, void *data, size_t size, void (*written)(void *opaque, size_t at, size_t n),
 			void *opaque, struct err *e);
 #endif

@@ -81,6 +81,17 @@ static void items(void)
 	ok_eq(be(1), 0x78, "data cannot be written through the port");
 }
 
+static unsigned asked;
+
+/* The file's owner looks what it should be when the guest selects it. */
+static void selected(void *opaque)
+{
+	char text[5];
+
+	snprintf(text, sizeof text, "l%3u", ++asked);
+	fw_cfg_replace_file(opaque, "zz", text, 4);
+}
+
 static void files(void)
 {
 	struct err e = ERR_INIT;
@@ -111,6 +122,13 @@ static void files(void)
 	ok(fw_cfg_add_file(m, name, "x", 1, &e) < 0 && fw_cfg_add_file(m, "", "x", 1, &e) < 0, "names have 1 to 55 bytes");
 	select_item(0x24);
 	ok_eq(be(2), 0, "no file behind the last");
+	fw_cfg_on_select(m, "zz", selected, m);
+	select_item(0x23);
+	ok_eq(be(4), 0x6c202031, "a file's owner is asked when it is selected");
+	select_item(0x23);
+	ok(be(4) == 0x6c202032 && asked == 2, "each time");
+	ok(!fw_cfg_replace_file(m, "zz", "longer", 6) && !fw_cfg_replace_file(m, "nobody", "x", 1) && !fw_cfg_replace_file(m, "etc/w", box, sizeof box),
+	   "contents are replaced by as many bytes, of files that are there and not writable");
 }
 
 static void transfers(void)

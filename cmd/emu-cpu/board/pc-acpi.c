@@ -473,14 +473,14 @@ int pc_acpi_build(struct acpi_tables *t, const struct pc_acpi *p, struct err *e)
 	return 0;
 }
 
-int pc_acpi_publish(struct machine *m, const struct pc_acpi *p, struct err *e)
+int pc_acpi_publish(struct machine *m, const struct pc_acpi *p, bool again, struct err *e)
 {
 	struct acpi_tables *t = acpi_tables_new();
 	if (!t)
 		return err_set(e, ENOMEM, "ACPI tables: out of memory");
 	int r = pc_acpi_build(t, p, e);
 	if (!r)
-		r = acpi_tables_publish(t, m, e);
+		r = acpi_tables_publish(t, m, again, e);
 	acpi_tables_free(t);
 	return r;
 }

@@ -32,5 +32,6 @@ struct pc_acpi {
 
 struct acpi_tables;
 int pc_acpi_build(struct acpi_tables *t, const struct pc_acpi *p, struct err *e);
-int pc_acpi_publish(struct machine *m, const struct pc_acpi *p, struct err *e);
+/* again: the tables are there already (acpi_tables_publish()). */
+int pc_acpi_publish(struct machine *m, const struct pc_acpi *p, bool again, struct err *e);
 #endif

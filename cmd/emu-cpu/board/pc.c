@@ -18,6 +18,7 @@
 #include "isa/x86/system.h"
 #include "../dev/ide/piix3-ide.h"
 #include "../drive.h"
+#include "../acpi-tables.h"
 #include "../acpi-user.h"
 #include "../isa-bus.h"
 #include "../numa.h"
@@ -59,6 +60,9 @@ struct pc {
 	struct smbus *smbus;
 	struct acpi_regs *acpi;
 	struct smbios *smbios;
+	struct pc_acpi plan; /* of the ACPI tables, and what it points to */
+	struct acpi_user user;
+	struct pc_numa_range range[NUMA_NODES_MAX + 2];
 	uint32_t *apic_id;
 	char boot_order[8], boot_once[8];
 	bool booted, boot_strict;
@@ -633,36 +637,50 @@ static int smbios_tell(struct machine *m, struct pc *p, struct err *e)
 	return smbios_publish(p->smbios, m, &b, e);
 }
 
+/* Firmware has put the power management's registers where it likes before it reads the tables: OVMF elsewhere than SeaBIOS. */
+static void acpi_read(void *opaque)
+{
+	struct machine *m = opaque;
+	struct pc *p = pc_of(m);
+	uint16_t base = piix4_pm_base(p->smbus);
+	struct err e = ERR_INIT;
+	if (!base || base == p->plan.pm_base)
+		return;
+	p->plan.pm_base = base;
+	if (pc_acpi_publish(m, &p->plan, true, &e))
+		err_print("%s", e.msg);
+}
+
 static int acpi_tell(struct machine *m, struct pc *p, struct err *e)
 {
-	struct pc_acpi a = {
+	p->plan = (struct pc_acpi){
 		.cpus = m->cpus, .apic_id = p->apic_id,
 		.hole_start = (uint32_t)(p->below_4g < 0xe0000000ull ? (p->below_4g < 0x80000000ull ? 0x80000000ull : p->below_4g) : 0xe0000000ull),
-		.hole64_start = (4 * GIB + p->above_4g + GIB - 1) & ~(GIB - 1),
+		.hole64_start = (4 * GIB + p->above_4g + GIB - 1) & ~(GIB - 1), .hole64_end = 1ull << HOLE64_SIZE_BITS,
 		.pm_base = 0x600, .gpe_base = GPE_PORT, .sci = SCI, .hpet = p->hpet, .s3 = true, .s4 = true, .smm = p->smm, .pci = true,
 		.floppy = fdc_drive_type(p->fdc, 0) || fdc_drive_type(p->fdc, 1), .keyboard = true, .mouse = true,
 	};
-	a.hole64_end = 1ull << HOLE64_SIZE_BITS;
-	memcpy(a.serial, p->serial, sizeof a.serial);
-	memcpy(a.parallel, p->parallel, sizeof a.parallel);
-	struct pc_numa_range range[NUMA_NODES_MAX + 2];
+	memcpy(p->plan.serial, p->serial, sizeof p->plan.serial);
+	memcpy(p->plan.parallel, p->parallel, sizeof p->plan.parallel);
 	if (m->numa) {
-		a.cpu_node = m->numa->cpu_node;
-		a.nodes = m->numa->nodes;
-		a.distance = m->numa->distance;
-		a.range = range;
-		a.ranges = numa_ranges(p, m->numa, range);
+		p->plan.cpu_node = m->numa->cpu_node;
+		p->plan.nodes = m->numa->nodes;
+		p->plan.distance = m->numa->distance;
+		p->plan.range = p->range;
+		p->plan.ranges = numa_ranges(p, m->numa, p->range);
 	}
-	struct acpi_user user;
-	int r = acpi_user_read(m, &user, e);
-	if (!r) {
-		a.user = (const void *const *)user.table;
-		a.user_size = user.size;
-		a.users = user.count;
-		a.maker = user.slic ? user.slic + 10 : NULL;
-		r = pc_acpi_publish(m, &a, e);
+	int r = acpi_user_read(m, &p->user, e);
+	if (r) {
+		acpi_user_free(&p->user);
+		return r;
 	}
-	acpi_user_free(&user);
+	p->plan.user = (const void *const *)p->user.table;
+	p->plan.user_size = p->user.size;
+	p->plan.users = p->user.count;
+	p->plan.maker = p->user.slic ? p->user.slic + 10 : NULL;
+	r = pc_acpi_publish(m, &p->plan, false, e);
+	if (!r)
+		acpi_tables_on_read(m, acpi_read, m);
 	return r;
 }
 

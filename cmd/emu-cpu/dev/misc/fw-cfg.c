@@ -29,6 +29,8 @@ struct item {
 	size_t size;
 	void (*written)(void *opaque, size_t at, size_t n);
 	void *opaque;
+	void (*selected)(void *opaque); /* before it is read */
+	void *selected_opaque;
 };
 
 struct file {
@@ -185,6 +187,36 @@ int fw_cfg_add_writable(struct machine *m, const char *name, void *data, size_t 
 	return 0;
 }
 
+static struct item *file_item(struct machine *m, const char *name)
+{
+	struct fw_cfg *s = fw_cfg_of(m);
+
+	for (unsigned i = 0; s && i < s->files; i++)
+		if (!strcmp(s->file[i].name, name))
+			return &s->file[i].item;
+	return NULL;
+}
+
+void fw_cfg_on_select(struct machine *m, const char *name, void (*fn)(void *opaque), void *opaque)
+{
+	struct item *i = file_item(m, name);
+
+	if (i) {
+		i->selected = fn;
+		i->selected_opaque = opaque;
+	}
+}
+
+bool fw_cfg_replace_file(struct machine *m, const char *name, const void *data, size_t size)
+{
+	struct item *i = file_item(m, name);
+
+	if (!i || i->written || i->size != size)
+		return false;
+	memcpy(i->data, data, size);
+	return true;
+}
+
 static struct item *dir_item(struct fw_cfg *s)
 {
 	size_t size = 4 + 64 * (size_t)s->files;
@@ -222,6 +254,17 @@ static struct item *current(struct fw_cfg *s)
 	else if (!arch && n - KEY_FIRST_FILE < s->files)
 		i = &s->file[n - KEY_FIRST_FILE].item;
 	return i && i->data ? i : NULL;
+}
+
+static void select_key(struct fw_cfg *s, uint16_t key)
+{
+	struct item *i;
+
+	s->key = key;
+	s->at = 0;
+	i = current(s);
+	if (i && i->selected)
+		i->selected(i->selected_opaque);
 }
 
 /* ---- DMA --------------------------------------------------------------------------------------------------------------- */
@@ -279,10 +322,8 @@ static void dma_start(struct fw_cfg *s)
 	control = (uint32_t)get_be(b, 4);
 	length = (uint32_t)get_be(b + 4, 4);
 	address = get_be(b + 8, 8);
-	if (control & DMA_SELECT) {
-		s->key = (uint16_t)(control >> 16);
-		s->at = 0;
-	}
+	if (control & DMA_SELECT)
+		select_key(s, (uint16_t)(control >> 16));
 	if (control & DMA_READ)
 		good = dma_move(s, current(s), address, length, false);
 	else if (control & DMA_WRITE)
@@ -322,10 +363,8 @@ static void fw_cfg_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 {
 	struct fw_cfg *s = opaque;
 
-	if (offset == 0 && size == 2) { /* writes of data ended with version 2.4 of the interface */
-		s->key = (uint16_t)value;
-		s->at = 0;
-	}
+	if (offset == 0 && size == 2) /* writes of data ended with version 2.4 of the interface */
+		select_key(s, (uint16_t)value);
 }
 
 static uint64_t dma_port_read(void *opaque, uint64_t offset, unsigned size)

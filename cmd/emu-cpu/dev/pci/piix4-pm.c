@@ -280,6 +280,12 @@ struct smbus *piix4_pm_new(struct pci_bus *b, int devfn, const struct irq *sci, 
 	return &p->smbus;
 }
 
+uint16_t piix4_pm_base(const struct smbus *b)
+{
+	const struct piix4_pm *p = (const struct piix4_pm *)(const void *)((const char *)b - offsetof(struct piix4_pm, smbus));
+	return (uint16_t)p->pm_at;
+}
+
 static const struct prop props[] = {
 	PCI_PROPS,
 	{.name = "disable_s3", P_(struct piix4_pm, disable_s3, PROP_BOOL), .help = "no suspend to RAM"},
