@@ -49,18 +49,20 @@ static int bind_data(struct vde *v, const char *dir, struct request *q, struct e
 {
 	const char *const places[] = {dir, "/tmp/emu-vde"};
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un own;
 
 	if (fd < 0)
 		return err_errno(e, errno, "vde");
 	v->d.fd[0] = v->d.out = fd;
 	v->d.fds = 1;
 	for (unsigned i = 0; i < 2; i++) {
-		q->sock = (struct sockaddr_un){.sun_family = AF_UNIX};
-		if (snprintf(q->sock.sun_path, sizeof q->sock.sun_path, "%s.%05d-%05d", places[i], (int)getpid(), fd) >= (int)sizeof q->sock.sun_path)
+		own = (struct sockaddr_un){.sun_family = AF_UNIX};
+		if (snprintf(own.sun_path, sizeof own.sun_path, "%s.%05d-%05d", places[i], (int)getpid(), fd) >= (int)sizeof own.sun_path)
 			continue;
-		unlink(q->sock.sun_path);
-		if (bind(fd, (struct sockaddr *)&q->sock, sizeof q->sock) == 0) {
-			snprintf(v->path, sizeof v->path, "%s", q->sock.sun_path);
+		unlink(own.sun_path);
+		if (bind(fd, (struct sockaddr *)&own, sizeof own) == 0) {
+			snprintf(v->path, sizeof v->path, "%s", own.sun_path);
+			q->sock = own;
 			return 0;
 		}
 	}
