@@ -26,8 +26,9 @@ struct file {
 	bool no_zero_range, no_punch; /* the file system said so */
 	/* the last answer of SEEK_DATA/SEEK_HOLE: everything in [start, end) is data or hole */
 	pthread_mutex_t seek_lock;
-	uint64_t seek_start, seek_end;
+	uint64_t seek_start, seek_end, seek_changes;
 	bool seek_data;
+	uint64_t changes; /* counts what may make the answer wrong */
 };
 
 static const char *strip(const char *name)
@@ -245,36 +246,33 @@ static int file_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
 	return 0;
 }
 
+/* After each change of what is allocated. An answer that was asked for before it is not kept, and one that was kept does not count any more. */
 static void forget_extent(struct file *f)
 {
-	if (__atomic_load_n(&f->seek_end, __ATOMIC_RELAXED)) {
-		pthread_mutex_lock(&f->seek_lock);
-		f->seek_start = f->seek_end = 0;
-		pthread_mutex_unlock(&f->seek_lock);
-	}
+	__atomic_add_fetch(&f->changes, 1, __ATOMIC_SEQ_CST);
 }
 
 static int file_pwrite(struct blk *b, uint64_t offset, size_t length, const void *buf, unsigned flags)
 {
 	struct file *f = b->state;
 	const uint8_t *p = buf;
+	int r = 0;
 
 	(void)flags;
-	while (length) {
+	while (length && !r) {
 		ssize_t n = pwrite(f->fd, p, length, (off_t)offset);
 		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
+			r = errno == EINTR ? 0 : -errno;
+			continue;
 		}
 		if (n == 0)
-			return -ENOSPC;
+			r = -ENOSPC;
 		p += n;
 		offset += (uint64_t)n;
 		length -= (size_t)n;
 	}
 	forget_extent(f);
-	return 0;
+	return r;
 }
 
 static int file_flush(struct blk *b)
@@ -350,6 +348,7 @@ static int file_status(struct blk *b, uint64_t offset, uint64_t length, struct b
 {
 	struct file *f = b->state;
 	off_t data, hole;
+	uint64_t changes;
 
 	st->flags = BLK_ST_ALLOCATED | BLK_ST_OFFSET | BLK_ST_DATA;
 	st->offset = offset;
@@ -358,7 +357,8 @@ static int file_status(struct blk *b, uint64_t offset, uint64_t length, struct b
 	if (f->device)
 		return 0;
 	pthread_mutex_lock(&f->seek_lock);
-	if (offset < f->seek_start || offset >= f->seek_end) {
+	changes = __atomic_load_n(&f->changes, __ATOMIC_SEQ_CST);
+	if (offset < f->seek_start || offset >= f->seek_end || f->seek_changes != changes) {
 		data = lseek(f->fd, (off_t)offset, SEEK_DATA);
 		if (data < 0 && errno == ENXIO) {
 			data = (off_t)(b->size > offset ? b->size : offset + length);
@@ -367,6 +367,7 @@ static int file_status(struct blk *b, uint64_t offset, uint64_t length, struct b
 			return 0;
 		}
 		f->seek_start = offset;
+		f->seek_changes = changes;
 		if (data > (off_t)offset) {
 			f->seek_end = (uint64_t)data;
 			f->seek_data = false;
@@ -390,9 +391,9 @@ static int file_copy_from(struct blk *b, uint64_t offset, struct blk *src, uint6
 	off_t from = (off_t)src_offset, to = (off_t)offset;
 
 	*done = 0;
-	forget_extent(f);
 	while (length) {
 		ssize_t n = copy_file_range(s->fd, &from, f->fd, &to, length > 1u << 30 ? 1u << 30 : (size_t)length, 0);
+		forget_extent(f);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

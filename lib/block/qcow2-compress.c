@@ -268,7 +268,7 @@ int qcow2_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const
 		}
 		return 0;
 	}
-	if (!s->wrote && (r = qcow2_before_write(b)))
+	if (!__atomic_load_n(&s->wrote, __ATOMIC_ACQUIRE) && (r = qcow2_before_write(b)))
 		return r;
 	if (!c)
 		return -ENOMEM;

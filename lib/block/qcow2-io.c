@@ -458,7 +458,7 @@ int qcow2_write(struct blk *b, uint64_t offset, size_t length, const void *buf)
 
 	if (s->corrupt_marked)
 		return -EIO;
-	if (!s->wrote && (r = qcow2_before_write(b)))
+	if (!__atomic_load_n(&s->wrote, __ATOMIC_ACQUIRE) && (r = qcow2_before_write(b)))
 		return r;
 	pthread_rwlock_rdlock(&s->io);
 	while (length && !r) {
@@ -602,7 +602,7 @@ static int drop_range(struct blk *b, uint64_t offset, uint64_t length, enum drop
 
 	if (s->corrupt_marked)
 		return -EIO;
-	if (!s->wrote && (r = qcow2_before_write(b)))
+	if (!__atomic_load_n(&s->wrote, __ATOMIC_ACQUIRE) && (r = qcow2_before_write(b)))
 		return r;
 	pthread_rwlock_rdlock(&s->io);
 	while (offset < end && !r) {

@@ -288,7 +288,7 @@ int qcow2_before_write(struct blk *b)
 		if (!r && stale)
 			r = blk_flush(b->file);
 		if (!r)
-			s->wrote = true;
+			__atomic_store_n(&s->wrote, true, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return r;
