@@ -331,6 +331,38 @@ static void wrong_chains(void)
 	ok(say(VHU_SET_VRING_KICK, &bad, 8, q->kick, false, NULL) < 0, "a queue that is not there ends the connection");
 }
 
+/* Messages that nobody would send: the connection may end, the server may not. */
+static void nonsense(void)
+{
+	uint64_t x = 0x9e3779b97f4a7c15ull;
+	struct err e = ERR_INIT;
+	unsigned alive = 0;
+
+	for (unsigned round = 0; round < 60; round++) {
+		poll(NULL, 0, 5);
+		sock = sock_connect_unix(sock_path, SOCK_STREAM, &e);
+		if (sock < 0)
+			break;
+		alive++;
+		for (unsigned i = 0; i < 30; i++) {
+			uint32_t words[3 + 32];
+			for (unsigned k = 0; k < 35; k++) {
+				x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+				words[k] = x % 3 ? (uint32_t)(x >> 40) % 9 : (uint32_t)x;
+			}
+			words[0] = (uint32_t)(x >> 20) % 42;
+			words[1] = i % 10 == 9 ? words[1] : VHU_VERSION | (x & 64 ? VHU_NEED_REPLY : 0);
+			words[2] = i % 15 == 14 ? words[2] : (uint32_t)(x >> 8) % 129;
+			int fd = x & 1 ? mem_fd : x & 2 ? queues[0].kick : -1;
+			if (sock_send_fds(sock, words, 12 + (words[2] <= 128 ? words[2] : 128), &fd, fd >= 0) < 0)
+				break;
+		}
+		close(sock);
+	}
+	sock = -1;
+	ok(alive == 60 && waitpid(server, NULL, WNOHANG) == 0, "nonsense ends connections, never the server");
+}
+
 static void killed(void)
 {
 	static const char *const slow[] = {"--image-opts", NULL, NULL};
@@ -415,7 +447,7 @@ int main(void)
 		requests();
 		wrong_chains();
 		close(sock);
-		sock = -1;
+		nonsense();
 		struct err e = ERR_INIT;
 		for (int i = 0; i < 100 && (sock < 0 || !negotiate(true)); i++) {
 			if (sock >= 0)
