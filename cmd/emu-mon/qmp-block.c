@@ -66,7 +66,7 @@ static json_t *of_all(struct task *t, const char *command, const json_t *args, s
 		one = part_call(t, PART_DISK, text_of(p, "name"), command, json_deep_copy(args), &now);
 		if (one)
 			json_array_extend(all, one);
-		else if (strcmp(t->class_name, "CommandNotFound"))
+		else if (strcmp(t->class_name, "CommandNotFound") && now.code == EIO) /* others: it cannot be reached, being started anew perhaps */
 			*e = now;
 		json_decref(one);
 	}

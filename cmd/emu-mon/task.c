@@ -177,7 +177,8 @@ void task_start(struct monitor *m, struct task_context *context, const int *fds,
 		o->task.context = context;
 		o->task.own = o;
 		o->task.fds = count;
-		memcpy(o->task.fd, fds, count * sizeof *fds);
+		if (count)
+			memcpy(o->task.fd, fds, count * sizeof *fds);
 		o->fn = fn;
 		o->done = done;
 		o->opaque = opaque;

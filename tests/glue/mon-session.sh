@@ -91,7 +91,9 @@ class Terminal:
 
 open(tmp + '/disk', 'wb').truncate(1 << 20)
 open(tmp + '/cd', 'wb').truncate(1 << 20)
-start(nbd, '-t', '-e', '0', '-f', 'raw', '-k', run + '/dd.nbd', '--id=dd', '--ctl=' + run + '/dd.ctl', tmp + '/disk')
+def disk():
+    return start(nbd, '-t', '-e', '0', '-f', 'raw', '-k', run + '/dd.nbd', '--id=dd', '--ctl=' + run + '/dd.ctl', tmp + '/disk')
+server = disk()
 start(nbd, '-t', '-e', '0', '-f', 'raw', '-r', '-k', run + '/cd.nbd', '--id=cd', '--removable', '--ctl=' + run + '/cd.ctl', tmp + '/cd')
 wait_for(run + '/dd.ctl')
 wait_for(run + '/cd.ctl')
@@ -408,6 +410,33 @@ while True:
         break
 ok('1024 levels' in v['error']['desc'] and q.value().get('id') == 3, '5,000 levels of nesting', v)
 q.end()
+
+# ---- a part dies, and comes back ----
+q = Qmp()
+q('qmp_capabilities')
+ok({b['device'] for b in q('query-block')['return']} == {'dd', 'cd'}, 'both disks are there')
+server.kill()
+server.wait()
+for _ in range(500):
+    left = {b['device'] for b in q('query-block').get('return', [{'device': 'dd'}])}
+    if left == {'cd'}:
+        break
+    time.sleep(0.02)
+ok(left == {'cd'}, 'a dead server is left out, in the same session', left)
+ok('return' in q('query-status'), 'and the machine still answers')
+disk()
+wait_for(run + '/dd.ctl')
+for _ in range(500):
+    left = {b['device'] for b in q('query-block').get('return', [])}
+    if left == {'dd', 'cd'}:
+        break
+    time.sleep(0.02)
+ok(left == {'dd', 'cd'}, 'a new one is found', left)
+for n in range(20):
+    q.send(('{"execute":"human-monitor-command","arguments":{"command-line":"info qtree"}}' * 10))
+q.a.close()
+q.p.wait(30)
+ok(q.p.returncode == 0, 'a client that leaves in the middle of its answers', q.p.returncode)
 
 # ---- many at once ----
 def script(n):
