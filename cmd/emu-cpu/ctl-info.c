@@ -6,6 +6,7 @@
 #include "core.h"
 #include "jit/isa.h"
 #include "memory-internal.h"
+#include "numa.h"
 #include "vcpu.h"
 
 struct listing {
@@ -144,8 +145,16 @@ static void ramblock(struct listing *l)
 
 static void numa(struct listing *l)
 {
-	/* No board takes -numa yet. */
-	fprintf(l->f, "%u nodes\n", l->machine->config.numa.count);
+	const struct numa *n = l->machine->numa;
+
+	fprintf(l->f, "%u nodes\n", n ? n->nodes : 0);
+	for (unsigned i = 0; n && i < n->nodes; i++) {
+		fprintf(l->f, "node %u cpus:", i);
+		for (unsigned k = 0; k < l->machine->cpus && k < n->cpus; k++)
+			if (n->cpu_node[k] == i)
+				fprintf(l->f, " %u", k);
+		fprintf(l->f, "\nnode %u size: %llu MB\nnode %u plugged: 0 MB\n", i, (unsigned long long)(n->mem[i] >> 20), i);
+	}
 }
 
 static const struct {

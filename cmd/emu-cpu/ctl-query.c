@@ -5,6 +5,7 @@
 #include <string.h>
 #include "core.h"
 #include "isa/x86/models.h"
+#include "numa.h"
 #include "object.h"
 #include "vcpu.h"
 
@@ -62,9 +63,11 @@ static json_t *hotpluggable(void *opaque, struct ctl_call *call, const json_t *a
 	snprintf(type, sizeof type, "%.*s-%s-cpu", (int)strcspn(model, ","), model, m->config.isa);
 	for (unsigned i = m->cpus; i-- > 0;) {
 		snprintf(path, sizeof path, "/machine/unattached/device[%u]", i);
-		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:{s:i, s:i, s:i}}", "type", type, "vcpus-count", 1, "qom-path", path, "props",
-						      "socket-id", (int)(i / threads / cores), "core-id", (int)(i / threads % cores), "thread-id",
-						      (int)(i % threads)));
+		json_t *props = json_pack("{s:i, s:i, s:i}", "socket-id", (int)(i / threads / cores), "core-id", (int)(i / threads % cores), "thread-id",
+					  (int)(i % threads));
+		if (m->numa && i < m->numa->cpus)
+			json_object_set_new(props, "node-id", json_integer(m->numa->cpu_node[i]));
+		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:o}", "type", type, "vcpus-count", 1, "qom-path", path, "props", props));
 	}
 	return list;
 }
