@@ -33,6 +33,7 @@ struct i440fx {
 	struct segment segment[SEGMENTS];
 	struct region *video_hole;  /* the bus at 0xa0000, seen by all */
 	struct region *smm_hole;    /* RAM at 0xa0000, seen in system management mode */
+	struct region *nobody;      /* on the bus from 0xa0000 to 0xfffff, below all others: an alias of nothing would let RAM show through */
 };
 
 struct wiring { /* i440fx_new()'s arguments */
@@ -69,6 +70,20 @@ static void config_written(struct pci_device *d, unsigned at, unsigned size, uin
 	if ((at < PAM0 + PAM_REGISTERS && at + size > PAM0) || (at <= SMRAM && at + size > SMRAM))
 		map_update(h);
 }
+
+static uint64_t nobody_read(void *opaque, uint64_t offset, unsigned size)
+{
+	(void)opaque, (void)offset, (void)size;
+	return UINT64_MAX;
+}
+
+static void nobody_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+	(void)opaque, (void)offset, (void)value, (void)size;
+}
+
+static const struct region_ops nobody_ops = {.read = nobody_read, .write = nobody_write, .min = 1, .max = 8, .impl_min = 1, .impl_max = 8,
+					     .unaligned = true};
 
 /* ---- configuration mechanism 1 (PCI 3.0, 3.2.2.3.2) ---- */
 
@@ -157,7 +172,7 @@ struct pci_bus *i440fx_bus(struct i440fx *h)
 
 static void unwire(struct i440fx *h)
 {
-	struct region *all[] = {h->address_port, h->data_port, h->video_hole, h->smm_hole};
+	struct region *all[] = {h->address_port, h->data_port, h->video_hole, h->smm_hole, h->nobody};
 	for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (all[i]) {
 			region_remove(all[i]);
@@ -192,10 +207,12 @@ static int wire(struct i440fx *h, const struct wiring *w, struct err *e)
 	}
 	h->video_hole = region_new_alias(m, "smram-region", w->memory, 0xa0000, 0x20000);
 	h->smm_hole = region_new_alias(m, "smram-low", w->ram, 0xa0000, 0x20000);
+	h->nobody = region_new_io(m, "pci-nobody", 0x60000, &nobody_ops, h);
 	h->address_port = region_new_io(m, "pci-conf-idx", 4, &address_ops, h);
 	h->data_port = region_new_io(m, "pci-conf-data", 4, &data_ops, h);
-	if (!h->video_hole || !h->smm_hole || !h->address_port || !h->data_port)
+	if (!h->video_hole || !h->smm_hole || !h->nobody || !h->address_port || !h->data_port)
 		return err_set(e, ENOMEM, "i440FX: out of memory");
+	region_add(w->memory, 0xa0000, h->nobody, -1000);
 	region_add(w->system, 0xa0000, h->video_hole, 1);
 	region_enable(h->smm_hole, false);
 	region_add(w->smm, 0xa0000, h->smm_hole, 1);

@@ -177,7 +177,7 @@ static void synchronize(struct scsi_request *r)
 /* ---- comparing ---- */
 
 struct compare {
-	struct io io;
+	struct drive_req req;
 	struct iovec all;
 	uint8_t data[];
 };
@@ -228,9 +228,9 @@ static void verify(struct scsi_request *r)
 		return;
 	}
 	c->all = (struct iovec){c->data, bytes};
-	c->io.req = (struct drive_req){.op = DRIVE_READ, .offset = lba * s->logical, .size = bytes, .iov = &c->all, .iovs = 1, .done = compared, .opaque = r};
+	c->req = (struct drive_req){.op = DRIVE_READ, .offset = lba * s->logical, .size = bytes, .iov = &c->all, .iovs = 1, .done = compared, .opaque = r};
 	r->moved = bytes;
-	drive_submit(s->unit.drive, &c->io.req);
+	drive_submit(s->unit.drive, &c->req);
 }
 
 /* ---- one block many times ---- */
