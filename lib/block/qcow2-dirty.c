@@ -61,6 +61,11 @@ int qcow2_dirty_load(struct blk *b, struct err *e)
 		d->disabled = !(m->flags & QCOW2_BITMAP_AUTO);
 		d->inconsistent = m->flags & QCOW2_BITMAP_IN_USE;
 		r = d->inconsistent ? 0 : load_bits(b, m, d);
+		if (r == -EINVAL) { /* a table that is malformed, or of another disk size: no reason not to open the image */
+			blk_warn(b->graph, "%s: the bitmap '%s' is damaged and counts for nothing", b->filename, m->name);
+			d->inconsistent = true;
+			r = 0;
+		}
 		if (r)
 			return err_errno(e, -r, "%s: cannot read the bitmap '%s'", b->filename, m->name);
 	}

@@ -485,6 +485,8 @@ int qcow2_snapshot_apply(struct blk *b, const char *id, struct err *e)
 
 	if (i < 0)
 		return err_set(e, ENOENT, "Can't find snapshot");
+	if (s->bitmap_count && (r = qcow2_before_write(b)))
+		return err_errno(e, -r, "cannot mark the bitmaps");
 	if ((r = begin(b, e)))
 		return r;
 	size = s->snapshots[i].disk_size;

@@ -177,6 +177,60 @@ same(m, s.uri(), 'raw', 'reads the rest from its source')
 s.quit()
 same(m, 'target', 'qcow2', 'in its file too')
 
+# ---- jobs that end when their user says so ----
+m = chain(2)
+s = Server('--id', 'd', '-f', 'qcow2', 'l2')
+c = s.ctl
+c('block-stream', device='d', **{'job-id': 'j', 'auto-finalize': False, 'auto-dismiss': False})
+equal(c.wait('BLOCK_JOB_PENDING')['data'], {'type': 'stream', 'id': 'j'}, 'with auto-finalize off a job waits at its end')
+ok('busy' in c.refused('block-stream', device='d'), 'and the disk with it')
+equal(c('query-block-jobs')[0]['status'], 'pending', 'it is pending')
+equal(backing('l2'), DIR + '/l1', 'and nothing has changed')
+c('block-job-finalize', id='j')
+c.wait('BLOCK_JOB_COMPLETED')
+equal(backing('l2'), None, 'until it is finalized')
+equal(c('query-block-jobs')[0]['status'], 'concluded', 'with auto-dismiss off it stays')
+ok('concluded' in c.refused('block-job-pause', device='j'), 'to be looked at only')
+c('block-job-dismiss', id='j')
+time.sleep(.2)
+equal(c('query-block-jobs'), [], 'until it is dismissed')
+same(m, s.uri(), 'raw', 'the disk is the same')
+s.quit()
+
+# ---- errors of a target ----
+if has('nbdkit'):
+    m = chain(1)
+    open('fail', 'w').close()
+    kit = subprocess.Popen(['nbdkit', '-f', '-U', DIR + '/kite', '--filter=error', 'memory', str(SIZE), 'error-pwrite=ENOSPC', 'error-pwrite-rate=100%',
+                            'error-file=' + DIR + '/fail'], stderr=subprocess.DEVNULL)
+    while not os.path.exists('kite'):
+        time.sleep(.02)
+    s = Server('--id', 'd', '-f', 'qcow2', '--sandbox=off', 'l1')
+    c = s.ctl
+    bad = 'nbd+unix:///?socket=' + DIR + '/kite'
+    c('drive-backup', device='d', target=bad, sync='full', format='raw', mode='existing')
+    e = c.wait('BLOCK_JOB_COMPLETED')['data']
+    ok('No space' in e.get('error', ''), 'an error of the target ends a job, and is reported', e)
+    equal(c.wait('BLOCK_JOB_ERROR')['data'], {'device': 'd', 'operation': 'write', 'action': 'report'}, 'with an event')
+    c('drive-mirror', device='d', target=bad, sync='full', format='raw', mode='existing', **{'on-target-error': 'enospc'})
+    equal(c.wait('BLOCK_JOB_ERROR')['data']['action'], 'stop', 'or stops it')
+    for _ in range(50):
+        j = c('query-block-jobs')[0]
+        if j['status'] == 'paused':
+            break
+        time.sleep(.05)
+    equal((j['status'], j['io-status']), ('paused', 'nospace'), 'and says why')
+    os.remove('fail')
+    c('block-job-resume', device='d')
+    c.wait('BLOCK_JOB_READY')
+    m.start(s, 20)
+    m.finish()
+    c('block-job-cancel', device='d')
+    c.wait('BLOCK_JOB_COMPLETED')
+    same(m, bad, 'raw', 'until there is space again')
+    s.quit()
+    kit.kill()
+
 # ---- a mirror to another server ----
 if has('nbdkit'):
     m = chain(1)
