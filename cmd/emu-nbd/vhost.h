@@ -56,7 +56,7 @@ struct vhost_queue {
 	unsigned workers, idle;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	unsigned cost_us; /* of one request, lately */
+	unsigned cost_us, sampled; /* of one request, lately; how many were there */
 };
 
 /* Begins when it has memory, addresses and a kick and is enabled; does nothing before and when it runs. */

@@ -144,11 +144,15 @@ void disk_unlock_range(struct disk *d, struct disk_range *r)
 
 /* ---- requests ---- */
 
+/*
+ * The coarse clock ticks every few milliseconds, so that most requests take no time and a few take a tick: the sum is right, and it costs
+ * a twentieth of the other.
+ */
 static uint64_t now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 

@@ -7,7 +7,8 @@ nbd=$top/$BUILD/bin/emu-nbd
 dir=$(mktemp -d /tmp/nbd-server-XXXXXX)
 cd "$dir" || exit 1
 pids=()
-trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$dir"' EXIT
+# Not in order: a server in front of one that is gone would wait for it.
+trap 'kill -9 "${pids[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$dir"' EXIT
 n=0 failed=0
 check() { # TEXT COMMAND...
     local text=$1; shift; n=$((n + 1))
