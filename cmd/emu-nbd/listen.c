@@ -30,7 +30,6 @@ static void client_gone(void *opaque, unsigned left)
 	struct listener *l = opaque;
 
 	(void)left;
-	/* The count falls right after this call returns: look at it from the loop, a moment later. */
 	loop_post(l->daemon->loop, on_gone, l);
 }
 

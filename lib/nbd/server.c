@@ -188,7 +188,6 @@ static void *connection(void *opaque)
 	struct nbd_peer *p = opaque;
 	struct nbd_server *s = p->server;
 	struct err e = ERR_INIT;
-	unsigned left;
 	int r = p->direct ? 0 : nbd_negotiate(p, &e);
 
 	if (r == 0)
@@ -206,17 +205,17 @@ static void *connection(void *opaque)
 		p->next->prev = p->prev;
 	/* Under the lock: nbd_server_free() and nbd_server_remove() reach for the connection through the list. */
 	nbd_conn_close(&p->conn);
-	left = s->peer_count - 1;
 	pthread_mutex_unlock(&s->lock);
 	pthread_cond_destroy(&p->turn);
 	pthread_cond_destroy(&p->all_done);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->send);
 	free(p);
-	if (s->config.client_gone)
-		s->config.client_gone(s->config.opaque, left);
 	pthread_mutex_lock(&s->lock);
 	s->peer_count--;
+	/* Under the lock: who waits for the last connection frees what the call needs. */
+	if (s->config.client_gone)
+		s->config.client_gone(s->config.opaque, s->peer_count);
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	return NULL;

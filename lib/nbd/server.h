@@ -52,7 +52,7 @@ struct nbd_server_config {
 	unsigned max_clients;      /* at once; 0: no limit */
 	unsigned handshake_ms;     /* a client that has not finished by then is dropped; 0: 30000 */
 	bool oldstyle;             /* the handshake without options: the first export */
-	void (*client_gone)(void *opaque, unsigned left); /* in the connection's thread */
+	void (*client_gone)(void *opaque, unsigned left); /* in the connection's thread; must not call the server */
 	void (*log)(void *opaque, const char *message);   /* what a client did wrong; NULL: silence */
 };
 
