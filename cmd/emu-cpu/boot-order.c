@@ -70,9 +70,9 @@ static void function_path(const struct pci_device *d, char *buf, size_t size)
 
 int boot_order_add_pci(struct pci_device *d, int32_t index, const char *suffix, struct err *e)
 {
-	char path[256];
-	if (index < 0)
+	if (index < 0 || strcmp(d->dev.type->bus, "PCI")) /* the same device on another transport: firmware has no name for it */
 		return 0;
+	char path[256];
 	function_path(d, path, sizeof path);
 	size_t n = strlen(path);
 	snprintf(path + n, sizeof path - n, "%s", suffix);

@@ -44,6 +44,11 @@ static struct virtq *selected(struct virtio_pci *p)
 	return &v->queue[p->queue_select];
 }
 
+static bool on_pci(const struct virtio_pci *p)
+{
+	return !strcmp(p->pci.dev.type->bus, "PCI");
+}
+
 /* ---- interrupts ---- */
 
 static void interrupt(struct virtio *v, uint16_t vector)
@@ -61,7 +66,10 @@ static uint8_t isr_take(struct virtio_pci *p)
 {
 	uint8_t isr = p->virtio.isr;
 	p->virtio.isr = 0;
-	pci_set_irq(&p->pci, false);
+	if (on_pci(p))
+		pci_set_irq(&p->pci, false);
+	else
+		virtio_mmio_child_lower(p);
 	return isr;
 }
 
@@ -367,6 +375,8 @@ void virtio_pci_config_written(struct pci_device *d, unsigned at, unsigned size,
 int virtio_pci_init(struct pci_device *d, const struct virtio_kind *kind, struct err *e)
 {
 	struct virtio_pci *p = proxy(d);
+	if (!on_pci(p))
+		return virtio_mmio_child_init(p, kind);
 	if (p->disable_legacy == 1 && p->disable_modern)
 		return err_set(e, EINVAL, "%s: disable-legacy and disable-modern leave nothing", d->dev.type->name);
 	virtio_init(&p->virtio, &d->dev, kind, d->dma);
@@ -408,6 +418,10 @@ int virtio_pci_finish(struct pci_device *d, unsigned wanted_vectors, struct err 
 	struct virtio *v = &p->virtio;
 	struct machine *m = d->dev.machine;
 	bool legacy = p->disable_legacy != 1;
+	if (!on_pci(p)) {
+		virtio_mmio_child_attach(p);
+		return 0;
+	}
 	unsigned vectors = p->vectors < 0 ? wanted_vectors : (unsigned)p->vectors;
 	int r;
 	/* Transitional functions have identifiers of their own, which drivers of before 1.0 know (4.1.2.1). */
@@ -458,6 +472,10 @@ void virtio_pci_free(struct pci_device *d)
 {
 	struct virtio_pci *p = proxy(d);
 	struct region *all[] = {p->common, p->isr, p->device, p->notify, p->memory, p->io};
+	if (!on_pci(p)) {
+		virtio_mmio_child_free(p);
+		return;
+	}
 	/* The table that the PCI core has put into this container leaves it first. */
 	if (d->msix_region) {
 		region_remove(d->msix_region);

@@ -156,5 +156,28 @@ void virtio_pci_reset(struct pci_device *d);
 void virtio_pci_config_written(struct pci_device *d, unsigned at, unsigned size, uint32_t old);
 uint32_t virtio_pci_config_read(struct pci_device *d, unsigned at, unsigned size, uint32_t value);
 extern const struct field virtio_pci_fields[];
+
+/*
+ * The same device on a virtio-mmio transport (virtio-mmio.c): a second type whose bus is "virtio-bus". virtio_pci_init() and its kin look where they are; the
+ * properties are those behind the PCI ones.
+ */
+#define VIRTIO_CHILD(ident, text, words, group, T, pci_props, pci_state, pci_class) \
+	static const struct device_type ident = { \
+		.name = text, .bus = "virtio-bus", .desc = words, .category = group, .size = sizeof(T), .props = (pci_props) + VIRTIO_PCI_ONLY_PROPS, \
+		.state = &(pci_state), .user = true, .realize = virtio_child_realize, .reset = virtio_child_reset, .unrealize = virtio_child_unrealize, \
+		.extra = &(pci_class), \
+	}; \
+	DEVICE(ident)
+#define VIRTIO_PCI_ONLY_PROPS 7 /* PCI_PROPS, disable-legacy, disable-modern, vectors */
+int virtio_child_realize(struct device *d, struct err *e);
+void virtio_child_unrealize(struct device *d);
+void virtio_child_reset(struct device *d);
+/* From virtio-pci.c */
+int virtio_mmio_child_init(struct virtio_pci *p, const struct virtio_kind *kind);
+void virtio_mmio_child_attach(struct virtio_pci *p);
+void virtio_mmio_child_free(struct virtio_pci *p);
+void virtio_mmio_child_lower(struct virtio_pci *p);
+/* For boards: a transport of 512 bytes at base of the container; its bus takes one device. NULL with e filled. */
+struct device *virtio_mmio_new(struct machine *m, struct region *container, uint64_t base, const struct irq *irq, bool legacy, struct err *e);
 int virtio_pci_loaded(void *state, struct err *e);
 #endif

@@ -572,8 +572,88 @@ static void serial_ports(void)
 	close(con);
 }
 
+/* ---- the same devices behind memory-mapped registers (4.2) ---- */
+
+enum { MM = 0x90000000 };
+static uint32_t mm_get(unsigned at) { return space_le32(m->memory, MM + at); }
+static void mm_set(unsigned at, uint32_t x) { space_st_le32(m->memory, MM + at, x); }
+
+static void mapped(bool legacy)
+{
+	struct err e = ERR_INIT;
+	struct drive disk;
+	uint8_t zero[0x4000] = {0};
+	const char *how = legacy ? "mapped, legacy" : "mapped";
+
+	m = machine_new_test();
+	medium(&disk, SECTORS * 512);
+	struct device *t = virtio_mmio_new(m, space_root(m->memory), MM, test_irq(m, 40), legacy, &e);
+	ok(t && mm_get(0) == 0x74726976 && mm_get(4) == (legacy ? 1 : 2) && mm_get(8) == 0, "%s: a transport with nothing on it", how);
+	struct device *d = drive_device("virtio-blk-device", &disk, NULL);
+	ok_eq(mm_get(8), 2, "%s: a block device is plugged in", how);
+	struct device *second = device_new(m, "virtio-rng-device", NULL, &e);
+	ok(!second || device_realize(second, &e) < 0, "%s: there is room for one", how);
+	if (second)
+		device_free(second);
+	mm_set(0x70, 0), mm_set(0x70, 1), mm_set(0x70, 3);
+	mm_set(0x14, 0);
+	ok(mm_get(0x10) >> 9 & 1, "%s: flushes are offered", how);
+	if (legacy) {
+		mm_set(0x24, 0), mm_set(0x20, 1u << 9);
+		mm_set(0x28, 4096);
+	} else {
+		mm_set(0x14, 1);
+		ok_eq(mm_get(0x10) & 1, 1, "%s: VERSION_1", how);
+		mm_set(0x24, 1), mm_set(0x20, 1);
+		mm_set(0x24, 0), mm_set(0x20, 1u << 9);
+		mm_set(0x70, 11);
+		ok_eq(mm_get(0x70), 11, "%s: FEATURES_OK", how);
+	}
+	wr(RING, zero, sizeof zero);
+	mm_set(0x30, 0);
+	ok_eq(mm_get(0x34), 128, "%s: descriptors at most", how);
+	mm_set(0x38, 16);
+	uint64_t avail = RING + 256, used = RING + 0x1000;
+	if (legacy) {
+		mm_set(0x3c, 4096);
+		mm_set(0x40, RING / 4096);
+		ok_eq(mm_get(0x40), RING / 4096, "%s: the queue's page", how);
+		mm_set(0x70, 7);
+	} else {
+		mm_set(0x80, RING), mm_set(0x84, 0);
+		mm_set(0x90, (uint32_t)avail), mm_set(0x94, 0);
+		mm_set(0xa0, (uint32_t)used), mm_set(0xa4, 0);
+		mm_set(0x44, 1);
+		ok_eq(mm_get(0x44), 1, "%s: the queue is ready", how);
+		mm_set(0x70, 15);
+	}
+	ok_eq(mm_get(0x100), SECTORS, "%s: the capacity", how);
+	struct { uint64_t at; uint32_t size; uint16_t flags, next; } chain[3] = {{A, 16, 1, 1}, {B, 512, 3, 2}, {C, 1, 2, 0}};
+	wr(RING, chain, sizeof chain);
+	space_st_le64(m->memory, A, 0);
+	space_st_le64(m->memory, A + 8, 7);
+	space_st_le16(m->memory, avail + 4, 0);
+	space_st_le16(m->memory, avail + 2, 1);
+	mm_set(0x50, 0);
+	drive_run(&disk);
+	ok(space_le16(m->memory, used + 2) == 1 && space_le32(m->memory, used + 8) == 513 && rd8(B) == 7, "%s: a sector is read", how);
+	ok(test_line(m, 40) && mm_get(0x60) == 1, "%s: with an interrupt", how);
+	mm_set(0x64, 1);
+	ok(!test_line(m, 40) && mm_get(0x60) == 0, "%s: which is acknowledged", how);
+	ok_str(test_round_trip(t, t), "", "%s: the transport's state goes round", how);
+	ok_str(test_round_trip(d, d), "", "%s: the device's", how);
+	space_store(m->memory, MM + 0x70, 0, 1, NULL);
+	ok(mm_get(0x70) != 0, "%s: a byte is no access to a register", how);
+	mm_set(0x70, 0);
+	ok(mm_get(0x70) == 0 && mm_get(0x44) == 0, "%s: reset", how);
+	machine_free_test(m);
+	free(disk.data);
+}
+
 int main(void)
 {
+	mapped(false);
+	mapped(true);
 	block(false);
 	block(true);
 	ring_rules();

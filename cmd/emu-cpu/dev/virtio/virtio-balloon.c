@@ -190,7 +190,7 @@ static const struct virtio_kind kind = {
 
 static bool is_balloon(const struct device *d)
 {
-	return !strcmp(d->type->name, "virtio-balloon-pci");
+	return !strncmp(d->type->name, "virtio-balloon-", 15);
 }
 
 struct search {
@@ -287,6 +287,7 @@ static const struct device_type virtio_balloon_pci = {
 	.reset = pci_reset, .unrealize = pci_unrealize, .extra = &class,
 };
 DEVICE(virtio_balloon_pci);
+VIRTIO_CHILD(virtio_balloon_device, "virtio-balloon-device", "virtio memory balloon", "Misc", struct virtio_balloon, props, state, class);
 
 /* ---- control commands ---- */
 

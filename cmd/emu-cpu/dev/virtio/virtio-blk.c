@@ -461,3 +461,4 @@ static const struct device_type virtio_blk_pci = {
 	.reset = pci_reset, .unrealize = pci_unrealize, .extra = &class,
 };
 DEVICE(virtio_blk_pci);
+VIRTIO_CHILD(virtio_blk_device, "virtio-blk-device", "virtio block device", "Storage", struct virtio_blk, props, state, class);

@@ -173,3 +173,4 @@ static const struct device_type virtio_rng_pci = {
 	.reset = pci_reset, .unrealize = pci_unrealize, .extra = &class,
 };
 DEVICE(virtio_rng_pci);
+VIRTIO_CHILD(virtio_rng_device, "virtio-rng-device", "virtio entropy device", "Misc", struct virtio_rng, props, state, class);

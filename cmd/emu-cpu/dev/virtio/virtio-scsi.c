@@ -408,3 +408,4 @@ static const struct device_type virtio_scsi_pci = {
 	.reset = pci_reset, .unrealize = pci_unrealize, .extra = &class,
 };
 DEVICE(virtio_scsi_pci);
+VIRTIO_CHILD(virtio_scsi_device, "virtio-scsi-device", "virtio SCSI host", "Storage", struct virtio_scsi, props, state, class);

@@ -367,3 +367,4 @@ static const struct device_type virtio_serial_pci = {
 	.reset = pci_reset, .unrealize = pci_unrealize, .extra = &class,
 };
 DEVICE(virtio_serial_pci);
+VIRTIO_CHILD(virtio_serial_device, "virtio-serial-device", "virtio serial ports and consoles", "Input", struct vserial, props, state, class);
