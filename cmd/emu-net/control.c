@@ -62,10 +62,16 @@ static const struct ctl_command link_row = {.name = "set_link", .args = link_arg
 
 static json_t *netdev_del(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
-	struct port *p = find(opaque, call, text_of(args, "id"), e);
+	struct net *n = opaque;
+	struct port *p = find(n, call, text_of(args, "id"), e);
 
-	if (p)
+	if (p) {
 		port_drop(p);
+		if (!n->removed)
+			n->removed = json_array();
+		json_array_append_new(n->removed, json_string(p->id));
+		state_commit(n, e);
+	}
 	return NULL;
 }
 static const struct ctl_arg id_args[] = {{"id", 's', false}, {0}};

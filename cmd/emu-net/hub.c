@@ -205,7 +205,7 @@ int backend_add(struct net *n, const char *text, struct err *e)
 	}
 	for (unsigned i = 0; backend_at(i); i++)
 		if (!strcmp(backend_at(i)->type, type)) {
-			r = backend_at(i)->add(n, keyval_get(&kv, "id"), &kv, e);
+			r = state_removed(n, keyval_get(&kv, "id")) ? 0 : backend_at(i)->add(n, keyval_get(&kv, "id"), &kv, e);
 			goto out;
 		}
 	if (!strcmp(type, "netmap"))

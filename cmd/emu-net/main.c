@@ -199,6 +199,7 @@ static int serve(const struct settings *s, int argc, char **argv, int first, str
 	for (unsigned i = 0; i < n.path_count; i++)
 		free(n.paths[i].path);
 	json_decref(n.saved);
+	json_decref(n.removed);
 	loop_free(n.loop);
 	free(n.scratch);
 	free(n.state_path);

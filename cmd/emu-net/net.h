@@ -59,6 +59,7 @@ struct net {
 	bool changed;        /* since the start: the state file is kept from then on */
 	char *state_path;
 	json_t *saved;       /* what the state file said at the start; NULL: there was none */
+	json_t *removed;     /* ids of the command line's networks that netdev_del took away; NULL: none */
 	uint8_t *scratch;    /* 2 * NET_FRAME_MAX */
 };
 
@@ -111,6 +112,7 @@ json_t *user_state(struct port *p);       /* new reference; NULL: it is not of t
  */
 int state_load(struct net *n, struct err *e);
 const json_t *state_of(const struct net *n, const char *id);
+bool state_removed(const struct net *n, const char *id);
 int state_commit(struct net *n, struct err *e);
 
 int control_start(struct net *n, const char *path, int listen_fd, int fd, struct err *e);

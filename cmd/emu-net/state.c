@@ -38,12 +38,25 @@ int state_load(struct net *n, struct err *e)
 		return err_set(e, EINVAL, "%s is no state of this program", n->state_path);
 	}
 	n->changed = true;
+	if (json_is_array(json_object_get(n->saved, "removed")))
+		n->removed = json_deep_copy(json_object_get(n->saved, "removed"));
 	return 0;
 }
 
 const json_t *state_of(const struct net *n, const char *id)
 {
 	return json_object_get(json_object_get(n->saved, "ports"), id);
+}
+
+bool state_removed(const struct net *n, const char *id)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(n->removed, i, one)
+		if (id && json_is_string(one) && !strcmp(json_string_value(one), id))
+			return true;
+	return false;
 }
 
 static int write_out(struct net *n, const char *text, struct err *e)
@@ -84,6 +97,8 @@ int state_commit(struct net *n, struct err *e)
 		json_object_set_new(ports, p->id, o);
 	}
 	all = json_pack("{s:i, s:o}", "version", 1, "ports", ports);
+	if (n->removed)
+		json_object_set(all, "removed", n->removed);
 	text = all ? json_dumps(all, JSON_COMPACT) : NULL;
 	json_decref(all);
 	r = text ? write_out(n, text, e) : err_set(e, ENOMEM, "out of memory");

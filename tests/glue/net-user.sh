@@ -165,6 +165,13 @@ try:
     tap.ok(refused and str(other) in k("x-info", what="usernet")["return"], "what was removed stays removed after the next kill")
     r = k("hostfwd_remove", rule="tcp:127.0.0.1:%d" % chosen)
     tap.ok("not found" in r["error"]["desc"], "removing it again is refused")
+    q = start("--plug", "unix:" + dir + "/q", "--ctl", dir + "/q.ctl", "--state", dir + "/q.state", "user,id=a", "user,id=b")
+    Ctl(dir + "/q.ctl")("netdev_del", id="a"); Ctl(dir + "/q.ctl")("set_link", name="b", up=False)
+    q.kill(); q.wait()
+    q = start("--plug", "unix:" + dir + "/q", "--ctl", dir + "/q.ctl", "--state", dir + "/q.state", "user,id=a", "user,id=b")
+    ports = {o["id"]: o["link"] for o in Ctl(dir + "/q.ctl")("x-query-network")["return"] if o["type"] == "user"}
+    tap.ok(ports == {"b": False}, "a network that was removed stays away, a link that was cut stays cut")
+    q.terminate(); q.wait()
 
     # offloads
     g = Peer(plug, header=True); g.configure()
