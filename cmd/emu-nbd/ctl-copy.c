@@ -19,29 +19,34 @@ static int sync_of(const json_t *args, bool backup, enum job_sync *to, struct er
 	return err_set(e, EINVAL, "Invalid parameter '%s' for sync; accepted are: full, top, none%s", v ? v : "", backup ? ", incremental" : "");
 }
 
-int make_image(struct daemon *d, const char *file, const char *format, uint64_t size, const char *backing, const char *backing_fmt, struct err *e)
+int make_image(struct daemon *d, const char *file, const char *format, uint64_t size, struct blk *base, struct err *e)
 {
 	const struct blk_format *f = blk_format_find(format);
+	const char *backing_fmt = base ? blk_skip_filters(base)->fmt->name : NULL;
+	char *backing = base ? blk_lasting_name(base) : NULL;
 	struct blk_option *table;
 	struct blk_opts *o;
 	int r;
 
-	if (!f)
+	if (base && !backing)
+		return err_set(e, ENOMEM, "out of memory");
+	if (!f) {
+		free(backing);
 		return err_set(e, ENOENT, "Unknown block driver '%s'", format);
+	}
 	table = blk_create_options(f, file, e);
-	if (!table)
-		return -e->code;
-	o = blk_opts_new(table);
-	r = o ? 0 : err_set(e, ENOMEM, "out of memory");
+	o = table ? blk_opts_new(table) : NULL;
+	r = o ? 0 : err_set(e, ENOMEM, "%s", e->code ? e->msg : "out of memory");
 	if (!r && backing && (r = blk_opts_set(o, "backing_file", backing, e)) == -ENOENT)
 		r = err_set(e, ENOTSUP, "Format '%s' has no backing files", format);
-	if (!r && backing)
-		r = blk_opts_set(o, "backing_fmt", backing_fmt, e) == -EINVAL ? -EINVAL : 0;
-	*e = r ? *e : (struct err)ERR_INIT;
+	/* Some formats do not say what their backing file is. */
+	if (!r && backing && blk_opts_set(o, "backing_fmt", backing_fmt, e) < 0)
+		*e = (struct err)ERR_INIT;
 	if (!r)
 		r = blk_create_image(d->graph, f, file, size, o, NULL, 0, e);
 	blk_opts_free(o);
 	free(table);
+	free(backing);
 	return r;
 }
 
@@ -68,7 +73,7 @@ static struct blk *open_target(struct daemon *d, struct ctl_call *call, struct d
 	else if (*made && sync == JOB_NONE)
 		backing = k->root;
 	if (*made && strncmp(file, "nbd:", 4) && strncmp(file, "nbd+", 4) && strncmp(file, "nbd://", 6) &&
-	    make_image(d, file, format, root->size, backing ? backing->filename : NULL, backing ? backing->fmt->name : NULL, e) < 0)
+	    make_image(d, file, format, root->size, backing, e) < 0)
 		return NULL;
 	if (ctl_string(args, "node-name"))
 		options = json_pack("{s:s}", "node-name", ctl_string(args, "node-name"));

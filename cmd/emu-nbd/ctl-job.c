@@ -123,6 +123,11 @@ struct blk *chain_node(struct disk *k, const char *node, const char *file, struc
 		bool same;
 		if (node ? !strcmp(p->node_name, node) : !strcmp(p->filename, file))
 			return p;
+		full = node ? NULL : blk_lasting_name(p);
+		same = full && !strcmp(full, file);
+		free(full);
+		if (same)
+			return p;
 		if (node || !above || !above->backing_name)
 			continue;
 		full = blk_resolve(above, above->backing_name);

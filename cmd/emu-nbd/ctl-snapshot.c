@@ -98,7 +98,7 @@ static int apply_sync(struct daemon *d, struct ctl_call *call, struct action *a,
 	if ((r = blk_flush(k->root)) < 0)
 		return err_errno(e, -r, "%s: cannot flush", k->root->filename);
 	if (!mode || !strcmp(mode, "absolute-paths"))
-		r = make_image(d, file, format, k->root->size, k->root->filename, blk_skip_filters(k->root)->fmt->name, e);
+		r = make_image(d, file, format, k->root->size, k->root, e);
 	if (r < 0)
 		return r;
 	flags = k->root->flags & (BLK_RDWR | BLK_DIRECT | BLK_NO_FLUSH | BLK_UNMAP | BLK_WRITETHROUGH | BLK_DETECT_ZEROES | BLK_COPY_ON_READ | BLK_NATIVE_AIO);

@@ -329,6 +329,8 @@ bool blk_child_given(struct blk *b, const char *name); /* the user named this ch
 void blk_drop_child(struct blk *b, struct blk *child);
 /* `name` relative to the directory (or URL) of b's file; absolute names and URLs stay. New string. */
 char *blk_resolve(const struct blk *b, const char *name);
+/* The name by which another image, wherever it lies, can refer to b: a relative path is made absolute. New string, NULL: out of memory. */
+char *blk_lasting_name(const struct blk *b);
 char *blk_resolve_against(const char *base, const char *name);
 
 /* Reopens for writing or back to read-only, recursively over `file`. Without backing. */

@@ -31,6 +31,7 @@ struct blk_graph {
 	unsigned fdset_count;
 	struct { char *path; int fd; } *passed; /* blk_path_fd_add() */
 	unsigned passed_count;
+	char *cwd;     /* where relative names count from; NULL: not known */
 	bool live;     /* blk_graph_live() */
 	bool restoring; /* names of nodes may be generated ones */
 	json_t *iscsi; /* groups of blk_iscsi_defaults(); NULL: none */

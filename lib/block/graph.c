@@ -27,6 +27,7 @@ struct blk_graph *blk_graph_new(struct objects *objects)
 
 	if (g) {
 		g->objects = objects;
+		g->cwd = getcwd(NULL, 0);
 		pthread_mutex_init(&g->lock, NULL);
 	}
 	return g;
@@ -43,6 +44,7 @@ void blk_graph_free(struct blk_graph *g)
 		free(g->passed[i].path);
 	}
 	free(g->passed);
+	free(g->cwd);
 	json_decref(g->iscsi);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
@@ -196,6 +198,16 @@ char *blk_resolve_against(const char *base, const char *name)
 	if (asprintf(&out, "%.*s%s", slash ? (int)(slash + 1 - base) : 0, base, name) < 0)
 		return NULL;
 	return out;
+}
+
+char *blk_lasting_name(const struct blk *b)
+{
+	const char *name = strncmp(b->filename, "file:", 5) ? b->filename : b->filename + 5;
+	char *out;
+
+	if (*name == '/' || !*name || prefix_length(name) || !b->graph->cwd)
+		return strdup(b->filename);
+	return asprintf(&out, "%s/%s", b->graph->cwd, name) < 0 ? NULL : out;
 }
 
 char *blk_resolve(const struct blk *b, const char *name)

@@ -72,17 +72,20 @@ static int commit_run(struct blk_job *j, struct err *e)
 static int change_above(struct commit *s, struct err *e)
 {
 	bool was = blk_writable(s->above);
-	const char *name = s->backing_name ? s->backing_name : s->base->filename;
-	int r = blk_reopen(s->above, true, e);
+	char *name = s->backing_name ? strdup(s->backing_name) : blk_lasting_name(s->base);
+	int r = name ? blk_reopen(s->above, true, e) : err_set(e, ENOMEM, "out of memory");
 
-	if (r)
+	if (r) {
+		free(name);
 		return r;
+	}
 	if (s->above->fmt->change_backing)
 		r = s->above->fmt->change_backing(s->above, name, s->base->fmt->name, e);
 	if (!r)
 		blk_set_backing(s->above, blk_ref(s->base));
 	if (!was)
 		blk_reopen(s->above, false, NULL);
+	free(name);
 	return r;
 }
 

@@ -100,9 +100,11 @@ static int stream_finish(struct blk_job *j, int r, struct err *e)
 	if (!r && (r = blk_flush(s->top)))
 		err_errno(e, -r, "%s: cannot flush", s->top->filename);
 	if (!r && s->top->backing != s->base) {
-		const char *name = s->backing_name ? s->backing_name : s->base ? s->base->filename : NULL;
+		char *name = s->backing_name ? strdup(s->backing_name) : s->base ? blk_lasting_name(s->base) : NULL;
 		if (s->top->fmt->change_backing)
-			r = s->top->fmt->change_backing(s->top, name, s->base ? s->base->fmt->name : NULL, e);
+			r = s->base && !name ? err_set(e, ENOMEM, "out of memory")
+					     : s->top->fmt->change_backing(s->top, name, s->base ? s->base->fmt->name : NULL, e);
+		free(name);
 		if (!r)
 			blk_set_backing(s->top, s->base ? blk_ref(s->base) : NULL);
 	}
