@@ -357,6 +357,13 @@ static int rom_load(struct pci_device *d, struct err *e)
 	const char *file = d->romfile ? d->romfile : c->info.rom;
 	if (!file || !*file)
 		return 0;
+	/* No file is opened once the machine runs. A card that comes later has no ROM of its own accord: nothing starts from it before a reset. */
+	if (d->dev.machine->built) {
+		if (!d->romfile)
+			return 0;
+		err_set(e, EACCES, "romfile=%s: no file can be opened any more when the machine runs", file);
+		return err_hint(e, "romfile= (nothing) leaves the ROM out; a -device of the command line has it.");
+	}
 	size_t size;
 	uint8_t *data = firmware_load(d->dev.machine, file, &size, e);
 	if (!data && e->code == ENOENT && !d->romfile) {

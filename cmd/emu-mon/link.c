@@ -23,21 +23,36 @@ static void drop_end(struct sup_link *l, int end)
 	l->fd[end] = -1;
 }
 
+int link_make(struct sup *s, unsigned n, struct err *e)
+{
+	struct sup_link *l = &s->link[n];
+
+	l->plan = &s->plan->link[n];
+	l->attach[0] = l->attach[1] = false;
+	for (int k = 0; k < 2; k++)
+		l->part[k] = &s->part[plan_find_part(s->plan, l->plan->end[k]) - s->plan->part];
+	return make_pair(l, e);
+}
+
+void link_drop(struct sup *s, unsigned n)
+{
+	struct sup_link *l = &s->link[n];
+
+	drop_end(l, 0);
+	drop_end(l, 1);
+	l->part[0] = l->part[1] = NULL;
+}
+
 int links_init(struct sup *s, struct err *e)
 {
-	s->link = calloc(s->plan->links + 1, sizeof *s->link);
+	s->link = calloc(PLAN_LINKS, sizeof *s->link);
 	if (!s->link)
 		return err_set(e, ENOMEM, "out of memory");
-	for (unsigned i = 0; i < s->plan->links; i++)
+	for (unsigned i = 0; i < PLAN_LINKS; i++)
 		s->link[i].fd[0] = s->link[i].fd[1] = -1;
-	for (unsigned i = 0; i < s->plan->links; i++) {
-		struct sup_link *l = &s->link[i];
-		l->plan = &s->plan->link[i];
-		for (int k = 0; k < 2; k++)
-			l->part[k] = &s->part[plan_find_part(s->plan, l->plan->end[k]) - s->plan->part];
-		if (make_pair(l, e) < 0)
+	for (unsigned i = 0; i < s->plan->links; i++)
+		if (link_make(s, i, e) < 0)
 			return -e->code;
-	}
 	return 0;
 }
 

@@ -439,7 +439,7 @@ static const struct field plan_fields[] = {
 struct plan_part *plan_find_part(const struct plan *p, const char *id)
 {
 	for (unsigned i = 0; i < p->parts; i++)
-		if (!strcmp(p->part[i].id, id))
+		if (p->part[i].id && !strcmp(p->part[i].id, id))
 			return &p->part[i];
 	return NULL;
 }
@@ -447,7 +447,7 @@ struct plan_part *plan_find_part(const struct plan *p, const char *id)
 struct plan_link *plan_find_link(const struct plan *p, const char *id)
 {
 	for (unsigned i = 0; i < p->links; i++)
-		if (!strcmp(p->link[i].id, id))
+		if (p->link[i].id && !strcmp(p->link[i].id, id))
 			return &p->link[i];
 	return NULL;
 }
@@ -720,7 +720,7 @@ static void free_commands(struct plan_command *list, unsigned count)
 	free(list);
 }
 
-static void free_part(struct plan_part *p)
+void plan_part_done(struct plan_part *p)
 {
 	free(p->id);
 	free(p->program);
@@ -733,6 +733,52 @@ static void free_part(struct plan_part *p)
 	free_strings(p->env, p->envs);
 	free_commands(p->setup, p->setups);
 	free_commands(p->cleanup, p->cleanups);
+	*p = (struct plan_part){.id = NULL};
+}
+
+void plan_link_done(struct plan_link *l)
+{
+	free(l->id);
+	for (unsigned k = 0; k < 2; k++) {
+		free(l->end[k]);
+		free(l->attach[k]);
+	}
+	*l = (struct plan_link){.id = NULL};
+}
+
+int plan_part_read(struct plan_part *to, const json_t *json, struct err *e)
+{
+	int r = read_part(to, json, e);
+
+	if (r < 0)
+		plan_part_done(to);
+	return r;
+}
+
+int plan_link_read(struct plan_link *to, const json_t *json, struct err *e)
+{
+	int r = read_link(to, json, e);
+
+	if (r < 0)
+		plan_link_done(to);
+	return r;
+}
+
+int plan_reserve(struct plan *p, struct err *e)
+{
+	struct plan_part *part = realloc(p->part, PLAN_PARTS * sizeof *part);
+	struct plan_link *link;
+
+	if (part)
+		p->part = part;
+	link = realloc(p->link, PLAN_LINKS * sizeof *link);
+	if (link)
+		p->link = link;
+	if (!part || !link)
+		return out_of_memory(e);
+	memset(part + p->parts, 0, (PLAN_PARTS - p->parts) * sizeof *part);
+	memset(link + p->links, 0, (PLAN_LINKS - p->links) * sizeof *link);
+	return 0;
 }
 
 void plan_free(struct plan *p)
@@ -740,15 +786,10 @@ void plan_free(struct plan *p)
 	if (!p)
 		return;
 	for (unsigned i = 0; i < p->parts; i++)
-		free_part(&p->part[i]);
+		plan_part_done(&p->part[i]);
 	free(p->part);
-	for (unsigned i = 0; i < p->links; i++) {
-		free(p->link[i].id);
-		for (unsigned k = 0; k < 2; k++) {
-			free(p->link[i].end[k]);
-			free(p->link[i].attach[k]);
-		}
-	}
+	for (unsigned i = 0; i < p->links; i++)
+		plan_link_done(&p->link[i]);
 	free(p->link);
 	for (unsigned i = 0; i < p->fds; i++)
 		free(p->fd[i].name);

@@ -94,6 +94,12 @@ struct plan {
 /* Everything is checked: members and their types, names, that what is referred to exists. NULL with the sentence. */
 struct plan *plan_parse(const char *text, size_t size, struct err *e);
 struct plan *plan_from_json(json_t *json, struct err *e); /* takes its own reference */
+/* One part or link of a machine that runs, from JSON, with room for it made by plan_reserve(); not checked against the others. */
+int plan_reserve(struct plan *p, struct err *e);
+int plan_part_read(struct plan_part *to, const json_t *json, struct err *e);
+int plan_link_read(struct plan_link *to, const json_t *json, struct err *e);
+void plan_part_done(struct plan_part *p);
+void plan_link_done(struct plan_link *l);
 /* From a file, "fd:N", "-" for standard input, or the JSON itself, which begins with '{'. */
 struct plan *plan_read(const char *from, struct err *e);
 void plan_free(struct plan *p);

@@ -44,6 +44,9 @@ struct sup_part {
 	uint64_t died[3];             /* the last three times */
 	unsigned deaths, restarts;
 	bool was_ready;               /* once in its life */
+	bool hot;                     /* it came while the machine ran (hot.c) */
+	bool leaving;                 /* and is to go: not started again */
+	struct ctl_call *call;        /* whose answer waits for it; NULL: nobody's */
 	int used[PLAN_LINKS];         /* descriptors that its arguments name */
 	unsigned used_count;
 };
@@ -62,7 +65,7 @@ struct stored {
 };
 
 struct sup {
-	const struct plan *plan;
+	struct plan *plan;
 	struct loop *loop;
 	struct ctl_server *ctl;
 	struct run_dir dir;
@@ -107,7 +110,17 @@ void words_free(int timeout_ms); /* writes what is left, at most so long */
 void sup_part_ready(struct sup_part *p);
 void sup_quit(struct sup *s);
 
+struct sup_part *sup_machine(struct sup *s);
+
+/* ---- hot.c: networks that come and go while the machine runs ---- */
+extern const struct ctl_command hot_add_row, hot_del_row;
+void hot_ready(struct sup_part *p);
+void hot_died(struct sup_part *p, int status); /* before it was ready, or told to go */
+bool hot_present(const struct sup_part *p);    /* false: the slot is free */
+
 /* ---- link.c ---- */
+int link_make(struct sup *s, unsigned n, struct err *e);
+void link_drop(struct sup *s, unsigned n);
 int links_init(struct sup *s, struct err *e);
 /* Every link of this part has a descriptor for it. */
 int links_prepare(struct sup *s, struct sup_part *p, struct err *e);

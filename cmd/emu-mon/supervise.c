@@ -45,10 +45,10 @@ static unsigned alive(const struct sup *s)
 	return n;
 }
 
-static struct sup_part *machine(struct sup *s)
+struct sup_part *sup_machine(struct sup *s)
 {
 	for (unsigned i = 0; i < s->plan->parts; i++)
-		if (s->part[i].plan->machine)
+		if (s->part[i].plan && s->part[i].plan->machine)
 			return &s->part[i];
 	return NULL;
 }
@@ -74,7 +74,7 @@ static void end_others(struct sup *s)
 
 static void end_all(struct sup *s, int status)
 {
-	struct sup_part *m = machine(s);
+	struct sup_part *m = sup_machine(s);
 
 	if (s->ending)
 		return;
@@ -137,7 +137,7 @@ static void open_monitors(struct sup_part *p)
 
 static void go(struct sup *s)
 {
-	struct sup_part *m = machine(s);
+	struct sup_part *m = sup_machine(s);
 
 	s->running = true;
 	for (unsigned i = 0; i < s->plan->parts; i++)
@@ -192,6 +192,11 @@ void sup_part_ready(struct sup_part *p)
 	char label[300];
 
 	p->state = SUP_READY;
+	if (p->hot && !p->was_ready) {
+		p->was_ready = true;
+		hot_ready(p);
+		return;
+	}
 	if (!p->was_ready) {
 		p->was_ready = true;
 		links_attach(s, p);
@@ -306,6 +311,8 @@ static void died(struct sup_part *p, int status)
 			say_end(p, status, "before it was ready");
 		p->state = SUP_DEAD;
 		end_all(s, WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1);
+	} else if (p->leaving || (p->hot && !p->was_ready)) {
+		hot_died(p, status);
 	} else {
 		helper_died(p, status);
 	}
@@ -354,6 +361,8 @@ static json_t *query_parts(void *opaque, struct ctl_call *call, const json_t *ar
 	(void)call, (void)args, (void)e;
 	for (unsigned i = 0; i < s->plan->parts; i++) {
 		const struct sup_part *p = &s->part[i];
+		if (!hot_present(p))
+			continue;
 		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:s, s:i}", "id", p->plan->id, "program",
 						      p->plan->monitor ? "emu-mon" : p->plan->program, "pid", (int)p->pid, "state",
 						      state_names[p->state], "restarts", (int)p->restarts));
@@ -369,7 +378,7 @@ static json_t *quit(void *opaque, struct ctl_call *call, const json_t *args, str
 	return NULL;
 }
 static const struct ctl_command quit_row = {.name = "quit", .run = quit};
-static const struct ctl_command *const commands[] = {&parts_row, &quit_row};
+static const struct ctl_command *const commands[] = {&parts_row, &quit_row, &hot_add_row, &hot_del_row};
 
 static int start_ctl(struct sup *s, struct err *e)
 {
@@ -472,7 +481,7 @@ static int set_up(struct sup *s, const struct settings *set, struct err *e)
 		return e->code ? -e->code : err_set(e, ENOMEM, "out of memory");
 	if (take_signals(s, e) < 0 || words_init(s->loop, resume, s, e) < 0 || plan_to_memory(s, e) < 0 || store_init(s, e) < 0 || start_ctl(s, e) < 0)
 		return -e->code;
-	s->part = calloc(s->plan->parts, sizeof *s->part);
+	s->part = calloc(PLAN_PARTS, sizeof *s->part);
 	if (!s->part)
 		return err_set(e, ENOMEM, "out of memory");
 	for (unsigned i = 0; i < s->plan->parts; i++)
@@ -491,7 +500,7 @@ static void tidy_up(struct sup *s, bool set)
 	struct err e = ERR_INIT;
 
 	for (unsigned i = s->part && set ? s->plan->parts : 0; i-- > 0;)
-		if (part_commands(&s->part[i], s->plan->part[i].cleanup, s->plan->part[i].cleanups, &e) < 0)
+		if (hot_present(&s->part[i]) && part_commands(&s->part[i], s->plan->part[i].cleanup, s->plan->part[i].cleanups, &e) < 0)
 			sup_say("%s", e.msg);
 	if (s->has_terminal)
 		tcsetattr(0, TCSANOW, &s->terminal);
@@ -547,6 +556,8 @@ int supervise(const struct settings *set, struct err *e)
 	}
 	prctl(PR_SET_NAME, "emu-mon");
 	r = plan_check_fronts(p, e);
+	if (r == 0)
+		r = plan_reserve(p, e);
 	if (r == 0)
 		r = find_user(&s, p->run_as, e);
 	if (r == 0)

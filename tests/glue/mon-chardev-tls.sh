@@ -10,7 +10,7 @@ trap '[ -z "$p" ] || kill $p; wait; rm -rf "$dir"' EXIT
 export XDG_RUNTIME_DIR=$dir
 n=0 failed=0
 result() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; failed=1; printf '%s\n' "${3-}" | head -20 | sed 's/^/# /'; fi; }
-wait_for() { local i; for i in $(seq 200); do eval "$1" && return 0; sleep 0.05; done; return 1; }
+wait_for() { local i; for i in $(seq 600); do eval "$1" && return 0; sleep 0.05; done; return 1; }
 cert() { # NAME EXTENSIONS
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$dir/$1-key.pem" -subj "/CN=$1" -out "$dir/$1.csr" 2>/dev/null
     openssl x509 -req -in "$dir/$1.csr" -CA "$dir/ca-cert.pem" -CAkey "$dir/ca-key.pem" -CAcreateserial -days 30 -out "$dir/$1-cert.pem" -extfile <(printf '%s\n' "$2") 2>/dev/null

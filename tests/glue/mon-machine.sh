@@ -47,7 +47,7 @@ def tagged():
     return out
 
 def left():
-    end = time.time() + 15
+    end = time.time() + 40
     while time.time() < end:
         bad = tagged() + (os.listdir(top + "/run/emu") if os.path.exists(top + "/run/emu") else [])
         if not bad: return ""
@@ -55,7 +55,7 @@ def left():
     return " ".join("%s(%s)" % (b, open("/proc/%d/cmdline" % b).read().replace("\0", " ")[:80] if isinstance(b, int) else "") for b in bad)
 
 def ask(name, *commands):
-    s = socket.socket(socket.AF_UNIX); s.settimeout(10)
+    s = socket.socket(socket.AF_UNIX); s.settimeout(40)
     s.connect(run + "/" + name)
     f = s.makefile("rw")
     f.readline()
@@ -83,7 +83,7 @@ class Machine:
             except OSError: break
             if not d: break
             self.out += d
-    def expect(self, what, seconds=20):
+    def expect(self, what, seconds=60):
         end = time.time() + seconds
         while time.time() < end:
             if re.search(what, self.out):
@@ -93,14 +93,14 @@ class Machine:
         return False
     def send(self, text): os.write(self.fd, text)
     def raw(self): return not termios.tcgetattr(self.fd)[3] & termios.ICANON
-    def wait(self, seconds=20):
+    def wait(self, seconds=60):
         end = time.time() + seconds
         while time.time() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid: return os.waitstatus_to_exitcode(status)
             self.read(0.02)
         return None
-    def ready(self, seconds=20):
+    def ready(self, seconds=60):
         end = time.time() + seconds
         while time.time() < end:
             try:
@@ -147,7 +147,7 @@ try:
     p = parts()
     for name in ("hd0", "mon"):
         os.kill(p[name]["pid"], signal.SIGKILL)
-        end = time.time() + 10
+        end = time.time() + 40
         while time.time() < end:
             try:
                 q = parts()[name]
@@ -173,21 +173,54 @@ try:
     ok(left() == "", "a supervisor that is killed leaves nothing", left())
     ok(not m.raw(), "no raw terminal either")
 
+    # ---- networks that come and go ----
+    def command(name, what, **arguments):
+        c = socket.socket(socket.AF_UNIX); c.settimeout(40); c.connect(run + "/" + name)
+        f = c.makefile("rw"); f.readline()
+        for x in ({"execute": "qmp_capabilities"}, {"execute": what, "arguments": arguments}):
+            f.write(json.dumps(x) + "\n"); f.flush()
+            a = json.loads(f.readline())
+            while "event" in a: a = json.loads(f.readline())
+        return a
+    if os.path.exists(os.path.dirname(mon) + "/emu-net"):
+        m = Machine(plan())
+        m.expect(rb"Booting from")
+        a = command("sup.ctl", "netdev_add", type="user", id="n1", hostname="a,b")
+        ok("return" in a and parts()["n1"]["state"] == "ready", "netdev_add starts a network for the machine", a)
+        ok("Duplicate ID" in command("sup.ctl", "netdev_add", type="user", id="n1").get("error", {}).get("desc", ""), "an id that is taken is refused")
+        a = command("sup.ctl", "netdev_add", type="bogus", id="n2")
+        ok("bogus" in a.get("error", {}).get("desc", "") and "n2" not in parts(), "a network that cannot be is refused in emu-net's own words", a)
+        a = command("cpu.ctl", "device_add", driver="e1000", netdev="n1", id="card")
+        ok("return" in a, "a card takes its cable", a)
+        a = command("cpu.ctl", "device_add", driver="e1000", id="rom", romfile="efi-e1000.rom")
+        ok("no file can be opened" in a.get("error", {}).get("desc", ""), "a ROM that is asked for later is refused by name", a)
+        os.kill(parts()["n1"]["pid"], signal.SIGKILL)
+        ok(m.expect(rb"emu-net \(n1\) was started again"), "it is started again when it dies", m.out)
+        a = command("sup.ctl", "netdev_del", id="n1")
+        ok("return" in a, "netdev_del", a)
+        end = time.time() + 40
+        while "n1" in parts() and time.time() < end: m.read(0.05)
+        ok("n1" not in parts() and not os.path.exists(run + "/n1.state"), "ends it")
+        a = command("sup.ctl", "netdev_add", type="user", id="n1")
+        ok("return" in a, "the name is free again", a)
+        m.send(b"\x01x")
+        ok(m.wait() == 0 and left() == "", "nothing is left", m.out)
+
     # ---- a character back end that waits, and the daemon ----
     sock = top + "/tty"
     text = plan(daemonize=True, pidfile=top + "/pid", fronts=[{"link": "serial0", "device": "unix:%s,server" % sock},
                                                               {"monitor": "qmp", "id": "q", "device": "unix:%s/qmp,server,nowait" % top}])
     d = subprocess.Popen([mon, "--supervise", text], env=env, stderr=subprocess.PIPE)
-    end = time.time() + 10
+    end = time.time() + 40
     while not os.path.exists(sock) and time.time() < end: time.sleep(0.02)
     time.sleep(0.3)
     ok(d.poll() is None, "the caller waits as long as a server waits for its client")
-    s = socket.socket(socket.AF_UNIX); s.connect(sock); s.settimeout(10)
-    ok(d.wait(10) == 0, "then goes on")
+    s = socket.socket(socket.AF_UNIX); s.connect(sock); s.settimeout(40)
+    ok(d.wait(40) == 0, "then goes on")
     got = b""
     while b"Booting" not in got: got += s.recv(4096)
     ok(True, "nothing of the firmware's output was lost: " + got[:40].decode("latin1").encode("ascii", "ignore").decode().replace("\x1b", "")[:10].strip())
-    q = socket.socket(socket.AF_UNIX); q.connect(top + "/qmp"); q.settimeout(10); f = q.makefile("rw")
+    q = socket.socket(socket.AF_UNIX); q.connect(top + "/qmp"); q.settimeout(40); f = q.makefile("rw")
     ok("QMP" in json.loads(f.readline()), "QMP greets")
     f.write('{"execute":"qmp_capabilities"}{"execute":"query-status","id":7}'); f.flush()
     f.readline(); a = json.loads(f.readline())
@@ -195,7 +228,7 @@ try:
     ok(a.get("id") == 7 and a["return"]["running"] is True, "and answers", a)
     # The monitor dies: its sockets stay, and what was connected too.
     os.kill(parts()["mon"]["pid"], signal.SIGKILL)
-    end = time.time() + 10
+    end = time.time() + 40
     while time.time() < end:
         try:
             if parts()["mon"]["restarts"] == 1 and parts()["mon"]["state"] == "ready": break
@@ -222,7 +255,7 @@ try:
     m.send(b"info status\r")
     ok(m.expect(rb"VM status: running"), "which works", m.out)
     m.send(b"\x01x")
-    ok(m.wait() == 0 and cpu.wait(10) == 0 and not m.raw(), "Ctrl-a x ends both")
+    ok(m.wait() == 0 and cpu.wait(40) == 0 and not m.raw(), "Ctrl-a x ends both")
     ok(left() == "", "nothing is left", left())
 
     # ---- kill -9 of anything at any stage ----
