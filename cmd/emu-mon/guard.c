@@ -135,6 +135,8 @@ struct guard *guard_start(const struct termios *terminal, struct err *e)
 		/* Keys of the terminal are not for this process, nor is being a background one a reason to stop. */
 		sigfillset(&all);
 		sigprocmask(SIG_SETMASK, &all, NULL);
+		/* Who kills the whole group, as timeout(1) does, leaves this one to clean up. */
+		setpgid(0, 0);
 		prctl(PR_SET_NAME, "emu-mon-guard");
 		dup2(fds[0], 3);
 		close_range(4, ~0u, 0);

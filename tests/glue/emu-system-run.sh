@@ -92,6 +92,11 @@ sleep 0.5; kill $pid; wait $pid
 check $? "SIGTERM ends a machine with status 0" "$dir/err"
 gone; check $? "nothing is left behind"
 
+for delay in 0.05 0.15 0.3 0.6 1.2; do # kill -9 of the whole process group, while the wrapper maps, the parts start, and when they run
+    timeout -s KILL $delay "$qemu" -display none -S -serial null </dev/null >"$dir/out" 2>"$dir/err"
+done 2>/dev/null
+gone; check $? "kill -9 of the process group leaves nothing behind, at any stage" <(left)
+
 # ---- in the background ----
 timeout 60 "$qemu" -name back -display none -nic none -daemonize -pidfile "$dir/pid" -serial "file:$dir/serial" -S >"$dir/out" 2>"$dir/err"
 check $? "-daemonize returns" "$dir/err"
