@@ -130,6 +130,7 @@ static uint64_t step(unsigned op, unsigned log2, uint64_t a, uint64_t b, S *st)
 	if (!is_nan(class_of(log2, x)) && !is_nan(class_of(log2, y)) &&
 	    (((x & ~s) == inf && !(y & ~s)) || ((y & ~s) == inf && !(x & ~s))))
 		return constant(log2, op == A64_FP_RECPS ? 0 : 2);
+	uint32_t before = st->flags;
 	/* The NaN of three operands is chosen among the first two alone: the third is a constant. */
 	uint64_t r = multiply_add(log2, x, y, constant(log2, op == A64_FP_RECPS ? 0 : 1), st);
 	if (op == A64_FP_RECPS || is_nan(class_of(log2, r)) || (r & ~s) == inf)
@@ -151,7 +152,7 @@ static uint64_t step(unsigned op, unsigned log2, uint64_t a, uint64_t b, S *st)
 	S last = *st;
 	last.flags = 0;
 	uint64_t out = log2 == 1 ? f16_from_f128(wide, &last) : log2 == 2 ? f32_from_f128(wide, &last) : f64_from_f128(wide, &last);
-	st->flags = (st->flags & ~(uint32_t)(FPU_INEXACT | FPU_OVERFLOW | FPU_UNDERFLOW)) | last.flags;
+	st->flags = before | (st->flags & ~(uint32_t)(FPU_INEXACT | FPU_OVERFLOW | FPU_UNDERFLOW)) | last.flags;
 	return out;
 }
 
@@ -583,7 +584,7 @@ A64_FN(fjcvtzs, uint64_t v)
 		return 0;
 	}
 	if (f64_to_int(a, 32, true, FPU_ZERO, &out, &exact) == FPU_INT_OK) {
-		bool z = !(exact.flags & FPU_INEXACT) && a != 0x8000000000000000ull && !(st->flags & FPU_FLUSHED_IN);
+		bool z = !(exact.flags & FPU_INEXACT) && a != 0x8000000000000000ull;
 		st->flags |= exact.flags;
 		leave(c, st, 3);
 		return (uint32_t)out | (z ? (uint64_t)A64_Z << 32 : 0);

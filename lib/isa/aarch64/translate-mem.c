@@ -225,14 +225,15 @@ bool a64_ldapur(T *t, uint32_t i, unsigned kind)
 
 	if ((kind == 2 && log2 == 3) || (kind == 3 && log2 > 1))
 		return false;
+	unsigned memop = log2 | log2 << IR_MEM_ALIGN_SHIFT | IR_MEM_ATOMIC;
 	switch (kind) {
 	case 0:
-		ir_st(t->r, base, imm, a64_reg(t, log2 == 3, RT(i)), log2 | IR_MEM_ATOMIC | IR_MEM_RELEASE);
+		ir_st(t->r, base, imm, a64_reg(t, log2 == 3, RT(i)), memop | IR_MEM_RELEASE);
 		ir_fence(t->r, IR_FENCE_ALL);
 		break;
-	case 1: a64_set(t, RT(i), ir_ld(t->r, log2 == 3 ? IR_I64 : IR_I32, base, imm, log2 | IR_MEM_ATOMIC | IR_MEM_ACQUIRE)); break;
+	case 1: a64_set(t, RT(i), ir_ld(t->r, log2 == 3 ? IR_I64 : IR_I32, base, imm, memop | IR_MEM_ACQUIRE)); break;
 	default:
-		a64_set(t, RT(i), ir_ld(t->r, kind == 2 ? IR_I64 : IR_I32, base, imm, log2 | IR_MEM_SIGNED | IR_MEM_ATOMIC));
+		a64_set(t, RT(i), ir_ld(t->r, kind == 2 ? IR_I64 : IR_I32, base, imm, memop | IR_MEM_SIGNED));
 	}
 	return true;
 }

@@ -30,7 +30,7 @@ ir_ref a64_fp_three_op(T *t, unsigned op, unsigned log2, unsigned q, ir_ref a, i
 	unsigned count = (q ? 16u : 8u) >> log2;
 
 	if (log2 == 1)
-		return a64_fv(t, op, log2, count, op == A64_FP_MLS ? ir_vec1(t->r, IR_VFNEG, lane, a, 0) : a, b, d);
+		return a64_fv(t, op, log2, count, a, b, d);
 	switch (op) {
 	case A64_FP_ADD: return ir_vec2(t->r, IR_VFADD, lane, a, b, 0);
 	case A64_FP_SUB: return ir_vec2(t->r, IR_VFSUB, lane, a, b, 0);
