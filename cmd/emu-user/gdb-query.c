@@ -285,7 +285,9 @@ static void target_description(struct gdb *g, FILE *f)
 			if (feature)
 				fputs("</feature>", f);
 			fprintf(f, "<feature name=\"%s\">", r->feature);
-			if (!feature)
+			if (isa->gdb_types)
+				fputs(isa->gdb_types(r->feature), f);
+			else if (!feature)
 				fputs("<flags id=\"i386_eflags\" size=\"4\"><field name=\"\" start=\"22\" end=\"31\"/>"
 				      "<field name=\"ID\" start=\"21\" end=\"21\"/><field name=\"AC\" start=\"18\" end=\"18\"/>"
 				      "<field name=\"RF\" start=\"16\" end=\"16\"/><field name=\"NT\" start=\"14\" end=\"14\"/>"

@@ -165,6 +165,8 @@ struct isa {
 	int (*get_reg)(struct cpu *c, unsigned n, void *bytes);
 	int (*set_reg)(struct cpu *c, unsigned n, const void *bytes);
 	const char *gdb_arch; /* "i386:x86-64" */
+	/* XML that defines the types of a feature's registers; "": none. NULL: those of x86. */
+	const char *(*gdb_types)(const char *feature);
 	/* One line of disassembly into buf; returns the instruction's length in bytes (>= 1). */
 	unsigned (*disassemble)(struct cpu *c, uint64_t pc, const uint8_t *bytes, size_t n, char *buf, size_t size);
 	void (*dump)(struct cpu *c, FILE *f, unsigned log_items); /* -d cpu, crash reports */

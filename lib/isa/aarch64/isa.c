@@ -43,7 +43,7 @@ static void describe_registers(void)
 	registers[33] = (struct isa_reg){"cpsr", "org.gnu.gdb.aarch64.core", "int32", "general", 32};
 	for (unsigned i = 0; i < 32; i++) {
 		snprintf(names[31 + i], sizeof names[31 + i], "v%u", i & 31);
-		registers[34 + i] = (struct isa_reg){names[31 + i], "org.gnu.gdb.aarch64.fpu", "vec128", "vector", 128};
+		registers[34 + i] = (struct isa_reg){names[31 + i], "org.gnu.gdb.aarch64.fpu", "aarch64v", "vector", 128};
 	}
 	registers[66] = (struct isa_reg){"fpsr", "org.gnu.gdb.aarch64.fpu", "int32", "float", 32};
 	registers[67] = (struct isa_reg){"fpcr", "org.gnu.gdb.aarch64.fpu", "int32", "float", 32};
@@ -137,6 +137,26 @@ static int set_reg(struct cpu *cc, unsigned n, const void *bytes)
 	return 0;
 }
 
+/* As gdb's own description of the vector registers has them. */
+static const char *gdb_types(const char *feature)
+{
+	return strcmp(feature, "org.gnu.gdb.aarch64.fpu")
+		       ? ""
+		       : "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/><vector id=\"v2u\" type=\"uint64\" count=\"2\"/>"
+			 "<vector id=\"v2i\" type=\"int64\" count=\"2\"/><vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
+			 "<vector id=\"v4u\" type=\"uint32\" count=\"4\"/><vector id=\"v4i\" type=\"int32\" count=\"4\"/>"
+			 "<vector id=\"v8u\" type=\"uint16\" count=\"8\"/><vector id=\"v8i\" type=\"int16\" count=\"8\"/>"
+			 "<vector id=\"v16u\" type=\"uint8\" count=\"16\"/><vector id=\"v16i\" type=\"int8\" count=\"16\"/>"
+			 "<vector id=\"v1u\" type=\"uint128\" count=\"1\"/><vector id=\"v1i\" type=\"int128\" count=\"1\"/>"
+			 "<union id=\"vnd\"><field name=\"f\" type=\"v2d\"/><field name=\"u\" type=\"v2u\"/><field name=\"s\" type=\"v2i\"/></union>"
+			 "<union id=\"vns\"><field name=\"f\" type=\"v4f\"/><field name=\"u\" type=\"v4u\"/><field name=\"s\" type=\"v4i\"/></union>"
+			 "<union id=\"vnh\"><field name=\"u\" type=\"v8u\"/><field name=\"s\" type=\"v8i\"/></union>"
+			 "<union id=\"vnb\"><field name=\"u\" type=\"v16u\"/><field name=\"s\" type=\"v16i\"/></union>"
+			 "<union id=\"vnq\"><field name=\"u\" type=\"v1u\"/><field name=\"s\" type=\"v1i\"/></union>"
+			 "<union id=\"aarch64v\"><field name=\"d\" type=\"vnd\"/><field name=\"s\" type=\"vns\"/>"
+			 "<field name=\"h\" type=\"vnh\"/><field name=\"b\" type=\"vnb\"/><field name=\"q\" type=\"vnq\"/></union>";
+}
+
 static void dump(struct cpu *cc, FILE *f, unsigned items)
 {
 	struct a64_cpu *c = a64_cpu(cc);
@@ -187,6 +207,7 @@ const struct isa isa_aarch64 = {
 	.get_reg = get_reg,
 	.set_reg = set_reg,
 	.gdb_arch = "aarch64",
+	.gdb_types = gdb_types,
 	.disassemble = disassemble,
 	.dump = dump,
 };

@@ -167,7 +167,10 @@ static bool vector(struct t1_gen *g, const struct ir_op *o)
 		INS(O_0F | 0x28, 31, rm_reg(d));
 		INS(O_66 | O_0F | (o->aux == IR_F64 ? 0x73 : 0x72), 6, rm_reg(31));
 		g->p = e_u8(g->p, 1);
-		INS(O_66 | O_0F | 0x76, 31, rm_reg(k)); /* either half of an f64 being equal is a harmless detour */
+		if (o->aux == IR_F64 && t1_host.sse41)
+			INS(O_66 | O_0F38 | 0x29, 31, rm_reg(k));
+		else
+			INS(O_66 | O_0F | 0x76, 31, rm_reg(k)); /* either half of an f64 being equal is a harmless detour */
 		INS(O_66 | O_0F | 0xd7, t, rm_reg(31));
 		INS(0x85, t, rm_reg(t));
 		cold(g, CC_NE, d, a, b, c);

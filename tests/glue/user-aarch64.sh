@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# AArch64 programs, static and dynamic: signals with exact frames, threads, exclusive and atomic accesses, code that changes itself,
+# system calls whose structures differ, -strace, the debugger's view, core dumps, models.
+cross=aarch64-linux-gnu-gcc
+command -v $cross >/dev/null || { echo "1..0 # SKIP no $cross here"; exit 0; }
+top=$(mktemp -d "${TMPDIR:-/tmp}/user-aarch64-XXXXXX") || exit 1
+trap 'rm -rf "$top"' EXIT
+n=0
+ok() { # CONDITION-STATUS NAME
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
+}
+cat >"$top/p.c" <<'END'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+static volatile sig_atomic_t seen;
+static uint64_t vector[2];
+/* The frame has the registers at the faulting instruction; the handler changes them and goes on behind it. */
+static void fault(int sig, siginfo_t *si, void *context)
+{
+	ucontext_t *u = context;
+	struct fpsimd_context *fp = (void *)u->uc_mcontext.__reserved;
+	seen = sig == SIGSEGV && si->si_addr == (void *)(uintptr_t)u->uc_mcontext.regs[9] && u->uc_mcontext.regs[10] == 0x1234 &&
+	       u->uc_mcontext.fault_address == 0x40 && fp->head.magic == FPSIMD_MAGIC && fp->head.size == sizeof *fp;
+	memcpy(vector, &fp->vregs[7], 16);
+	fp->vregs[7] = 99;
+	u->uc_mcontext.regs[11] = 77;
+	u->uc_mcontext.pstate = 1u << 30;
+	u->uc_mcontext.pc += 4;
+}
+static int frames(void)
+{
+	struct sigaction sa = {.sa_sigaction = fault, .sa_flags = SA_SIGINFO};
+	uint64_t x11, nzcv, v7;
+	sigaction(SIGSEGV, &sa, NULL);
+	__asm__ volatile("mov x9, #0x40\n mov x10, #0x1234\n mov x11, #1\n movi v7.16b, #5\n cmp x9, x10\n str x10, [x9]\n"
+			 "mov %0, x11\n mrs %1, nzcv\n mov %2, v7.d[0]\n" : "=&r"(x11), "=&r"(nzcv), "=&r"(v7) : : "x9", "x10", "x11", "v7", "cc");
+	return seen && x11 == 77 && nzcv == 1u << 30 && v7 == 99 && vector[1] == 0x0505050505050505;
+}
+static void trap(int sig, siginfo_t *si, void *context)
+{
+	ucontext_t *u = context;
+	seen = sig == SIGILL ? si->si_code == ILL_ILLOPC : si->si_code == TRAP_BRKPT;
+	seen &= si->si_addr == (void *)u->uc_mcontext.pc;
+	u->uc_mcontext.pc += 4;
+}
+static int traps(void)
+{
+	struct sigaction sa = {.sa_sigaction = trap, .sa_flags = SA_SIGINFO};
+	int good;
+	sigaction(SIGILL, &sa, NULL);
+	sigaction(SIGTRAP, &sa, NULL);
+	seen = 0;
+	__asm__ volatile("udf #0");
+	good = seen;
+	seen = 0;
+	__asm__ volatile("brk #5");
+	return good && seen;
+}
+static long counter;
+static atomic_long shared;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *add(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 20000; i++) {
+		pthread_mutex_lock(&lock);
+		counter++;
+		pthread_mutex_unlock(&lock);
+		shared++;
+	}
+	return NULL;
+}
+static int threads(void)
+{
+	pthread_t t[4];
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, add, NULL);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	return counter == 80000 && shared == 80000;
+}
+static int changing_code(void)
+{
+	uint32_t *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int sum = 0;
+	for (uint32_t i = 0; i < 50; i++) {
+		p[0] = 0x52800000 | i << 5; /* mov w0, #i */
+		p[1] = 0xd65f03c0;
+		__builtin___clear_cache((char *)p, (char *)(p + 2));
+		sum += ((int (*)(void))p)();
+	}
+	return sum == 50 * 49 / 2;
+}
+static int structures(const char *self)
+{
+	struct stat st;
+	struct utsname u;
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = 0x123456789abcdef}, got;
+	int fd[2], ep = epoll_create1(0), dir = open("/", O_RDONLY | O_DIRECTORY), not = open(self, O_RDONLY | O_DIRECTORY);
+	return !stat(self, &st) && S_ISREG(st.st_mode) && st.st_size > 1000 && st.st_nlink == 1 && !uname(&u) && !strcmp(u.machine, "aarch64") &&
+	       !pipe2(fd, O_CLOEXEC) && !epoll_ctl(ep, EPOLL_CTL_ADD, fd[0], &e) && write(fd[1], "x", 1) == 1 &&
+	       epoll_wait(ep, &got, 1, 0) == 1 && got.data.u64 == 0x123456789abcdef && dir >= 0 && not < 0 && getauxval(AT_HWCAP) & HWCAP_ASIMD;
+}
+int main(int argc, char **argv)
+{
+	int status;
+	if (argc > 2)
+		return argv[1][0] == 'c' ? (*(volatile int *)8 = 1) : puts("child") < 0;
+	printf("frames %d\n", frames());
+	printf("traps %d\n", traps());
+	printf("threads %d\n", threads());
+	printf("code %d\n", changing_code());
+	printf("structures %d\n", structures(argv[0]));
+	printf("sine %.15f\n", sin(1.0));
+	fflush(stdout);
+	if (!fork())
+		execl(argv[0], argv[0], "again", "x", NULL);
+	wait(&status);
+	printf("exec %d\n", status);
+	return 7;
+}
+END
+$cross -O2 -pthread -static -o "$top/static" "$top/p.c" -lm && $cross -O2 -g -pthread -o "$top/dynamic" "$top/p.c" -lm || exit 1
+printf 'frames 1\ntraps 1\nthreads 1\ncode 1\nstructures 1\nsine 0.841470984807897\nchild\nexec 0\n' >"$top/want"
+L=/usr/aarch64-linux-gnu
+for how in "static" "dynamic -L $L" "static -accel interp" "static -cpu cortex-a53"; do
+    set -- $how; prog=$1; shift
+    emu-user "$@" "$top/$prog" >"$top/out" 2>"$top/err"; status=$?
+    cmp -s "$top/want" "$top/out" && [ $status = 7 ]; ok $? "$how: signals, threads, changed code, structures, exec"
+    diff "$top/want" "$top/out" | sed 's/^/# /'; sed 's/^/# /' "$top/err" | head -5
+done
+qemu-aarch64 "$top/static" a b 2>&1 | grep -q child; ok $? "the name qemu-aarch64 runs it"
+emu-user -cpu help "$top/static" >/dev/null; qemu-aarch64 -cpu help | grep -q cortex-a72; ok $? "-cpu help lists its models"
+emu-user -cpu cortex-a99 "$top/static" 2>&1 | grep -q "'cortex-a99' is not a model"; ok $? "a model that is not there is named"
+emu-user -strace "$top/static" a b 2>&1 | grep -q 'write(1,0x[0-9a-f]*,6) = 6' ; ok $? "-strace names the calls"
+(cd "$top" && ulimit -c unlimited && emu-user "$top/static" c b >/dev/null 2>err; ls static.core.* >/dev/null 2>&1); ok $? "a crash leaves a core dump"
+grep -q "SIGSEGV at address 0x8" "$top/err" && grep -q "str w" "$top/err"; ok $? "and says where, with the instruction"
+if command -v gdb-multiarch >/dev/null; then
+    gdb-multiarch -batch -nx -ex "set confirm off" -ex "bt" -ex "p \$x0" -ex "info registers pc v0" "$top/static" "$top"/static.core.* >"$top/gdb" 2>&1
+    grep -q "in main" "$top/gdb"; ok $? "gdb reads the core dump"
+    emu-user -L $L -g "$top/sock" "$top/dynamic" >/dev/null 2>&1 &
+    pid=$!
+    timeout 60 gdb-multiarch -batch -nx -ex "set sysroot $L" -ex "target remote $top/sock" -ex "handle SIGSEGV SIGILL SIGTRAP nostop noprint pass" -ex "break threads" -ex "continue" -ex "delete" -ex "stepi" -ex "stepi" -ex "info registers pc" \
+        -ex "print \$v0.d.u" -ex "bt" -ex "kill" "$top/dynamic" >"$top/gdb" 2>&1
+    grep -q "Breakpoint 1, .*threads" "$top/gdb" && grep -q "main (" "$top/gdb" && grep -q "^.1 = {" "$top/gdb"; ok $? "gdb stops at a breakpoint, steps and sees registers"
+    sed 's/^/# /' "$top/gdb" | tail -6
+    kill $pid 2>/dev/null; wait $pid 2>/dev/null
+fi
+echo "1..$n"
