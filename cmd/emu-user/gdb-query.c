@@ -135,7 +135,11 @@ void gdb_memory(struct gdb *g, struct thread *t, const char *packet, size_t len)
 
 /* ---- breakpoints and watchpoints --------------------------------------------------------------------------------- */
 
-static const uint8_t int3 = 0xcc;
+static size_t breakpoint_size(const struct gdb *g)
+{
+	const struct isa *isa = g->p->abi->isa;
+	return isa->breakpoint_size ? isa->breakpoint_size : 1;
+}
 
 void gdb_remove_all(struct gdb *g)
 {
@@ -143,7 +147,7 @@ void gdb_remove_all(struct gdb *g)
 
 	for (i = 0; i < GDB_BREAKPOINTS; i++)
 		if (g->breakpoint[i].set) {
-			poke(g, NULL, g->breakpoint[i].addr, &g->breakpoint[i].saved, 1);
+			poke(g, NULL, g->breakpoint[i].addr, g->breakpoint[i].saved, breakpoint_size(g));
 			g->breakpoint[i].set = false;
 		}
 	memset(g->watch, 0, sizeof(g->watch));
@@ -158,7 +162,7 @@ static bool breakpoint(struct gdb *g, struct thread *t, uint64_t addr, bool inse
 	for (b = g->breakpoint; b < g->breakpoint + GDB_BREAKPOINTS; b++) {
 		if (b->set && b->addr == addr) {
 			if (!insert) {
-				poke(g, t, addr, &b->saved, 1);
+				poke(g, t, addr, b->saved, breakpoint_size(g));
 				b->set = false;
 			}
 			return true;
@@ -168,7 +172,9 @@ static bool breakpoint(struct gdb *g, struct thread *t, uint64_t addr, bool inse
 	}
 	if (!insert)
 		return true;
-	if (!room || user_read(t, &room->saved, addr, 1) || poke(g, t, addr, &int3, 1))
+	static const uint8_t int3[] = {0xcc};
+	const uint8_t *code = g->p->abi->isa->breakpoint_size ? g->p->abi->isa->breakpoint : int3;
+	if (!room || user_read(t, room->saved, addr, breakpoint_size(g)) || poke(g, t, addr, code, breakpoint_size(g)))
 		return false;
 	room->addr = addr;
 	room->set = true;

@@ -399,8 +399,9 @@ int gdb_stop(struct thread *t, int sig, const siginfo_t *si)
 	g->stop_was_breakpoint = g->stop_was_watch = false;
 	if (si)
 		g->si = *si;
-	if (sig == SIGTRAP && si && si->si_code > 0 && at_breakpoint(g, isa->get_pc(t->cpu) - 1)) {
-		isa->set_pc(t->cpu, isa->get_pc(t->cpu) - 1);
+	unsigned after = isa->breakpoint_size ? isa->breakpoint_after : 1;
+	if (sig == SIGTRAP && si && si->si_code > 0 && at_breakpoint(g, isa->get_pc(t->cpu) - after)) {
+		isa->set_pc(t->cpu, isa->get_pc(t->cpu) - after);
 		g->stop_was_breakpoint = true;
 	}
 	if (sig == 0 && g->watches)

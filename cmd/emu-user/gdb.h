@@ -24,7 +24,7 @@ struct gdb {
 	size_t pending_at, pending_len;
 	struct gdb_breakpoint {
 		uint64_t addr;
-		uint8_t saved;
+		uint8_t saved[4];
 		bool set;
 	} breakpoint[GDB_BREAKPOINTS];
 	struct gdb_watch {

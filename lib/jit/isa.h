@@ -164,6 +164,8 @@ struct isa {
 	/* Bytes in guest byte order; size is regs[n].bits / 8. Only while the cpu is not running. Return 0 or -errno. */
 	int (*get_reg)(struct cpu *c, unsigned n, void *bytes);
 	int (*set_reg)(struct cpu *c, unsigned n, const void *bytes);
+	/* What the debugger puts over an instruction, and how far behind its start the program then stops. 0: INT3, one byte. */
+	uint8_t breakpoint[4], breakpoint_size, breakpoint_after;
 	const char *gdb_arch; /* "i386:x86-64" */
 	/* XML that defines the types of a feature's registers; "": none. NULL: those of x86. */
 	const char *(*gdb_types)(const char *feature);
