@@ -15,6 +15,9 @@
 #define SPICE "a SPICE server, which is not built in"
 #define CREATE "blockdev-create, which is not built in: emu-img create makes images"
 #define GRAPH "changes of quorum children and of I/O threads, which are not built in"
+#define BITMAP "a digest of dirty bitmaps, which is not built in"
+#define THRESHOLD "write thresholds and histograms of disks, which are not built in"
+#define PASSWD "passwords that come after an image was opened: an encrypted image gets its key as a secret object when it is opened"
 
 const struct qmp_row qmp_missing_rows[] = {
 	{.name = "x-blockdev-create", .needs = CREATE},
@@ -61,4 +64,8 @@ const struct qmp_row qmp_missing_rows[] = {
 	{.name = "set_password", .needs = VNC},
 	{.name = "expire_password", .needs = VNC},
 	{.name = "change-vnc-password", .needs = VNC},
+	{.name = "x-debug-block-dirty-bitmap-sha256", .needs = BITMAP},
+	{.name = "block-set-write-threshold", .needs = THRESHOLD},
+	{.name = "x-block-latency-histogram-set", .needs = THRESHOLD},
+	{.name = "block_passwd", .needs = PASSWD},
 	{0}};

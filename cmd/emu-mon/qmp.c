@@ -17,6 +17,9 @@ const struct qmp_row *qmp_row_find(const char *name)
 
 bool qmp_row_offered(struct monitor *m, const struct qmp_row *r)
 {
+	/* A machine without disks yet is not one that knows no commands for them: programs ask such a one what there is. */
+	if (r->kinds & PART_DISK && !part_find(m, PART_DISK, NULL))
+		return true;
 	return r->run || (r->kinds && parts_offer(m, r->kinds, r->name));
 }
 

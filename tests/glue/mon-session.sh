@@ -411,6 +411,17 @@ while True:
 ok('1024 levels' in v['error']['desc'] and q.value().get('id') == 3, '5,000 levels of nesting', v)
 q.end()
 
+# ---- a machine without a disk, as programs ask it ----
+bare = tmp + '/bare'
+os.mkdir(bare, 0o700)
+none = start(cpu, '-M', 'none', '-run', bare)
+wait_for(bare + '/cpu.ctl')
+p = subprocess.run([mon, '--run', bare, '--qmp'], input='{"execute":"qmp_capabilities"}{"execute":"query-commands"}{"execute":"query-block"}{"execute":"quit"}', capture_output=True, text=True,
+                   timeout=60)
+got = [json.loads(line) for line in p.stdout.splitlines()]
+ok(names <= {c['name'] for c in got[2]['return']} and got[3]['return'] == [], 'knows the commands for disks too', p.stdout[:300])
+none.wait(20)
+
 # ---- a part dies, and comes back ----
 q = Qmp()
 q('qmp_capabilities')
