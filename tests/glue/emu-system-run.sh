@@ -71,6 +71,12 @@ network "-net nic -net user, a socket and a capture" -net nic,model=virtio -net 
 network "a hub with two cards and a back end" -netdev user,id=u -netdev hubport,id=h0,hubid=3,netdev=u -netdev hubport,id=h1,hubid=3 \
     -netdev hubport,id=h2,hubid=3 -device e1000,netdev=h1 -device virtio-net,netdev=h2
 gone; check $? "networks leave nothing behind"
+if [ "$(id -u)" = 0 ]; then
+    mkdir "$dir/jail"
+    network "-runas and -chroot: what was opened before stays usable" -runas nobody -chroot "$dir/jail" -nic user
+else
+    n=$((n + 1)); echo "ok $n - -runas and -chroot # SKIP they need root"
+fi
 
 # ---- monitors ----
 printf 'info status\nquit\n' | timeout 60 "$qemu" -display none -nic none -monitor stdio -S >"$dir/out" 2>"$dir/err"
