@@ -154,6 +154,11 @@ static void memory(struct out *o, const char *k, uint32_t i)
 	} else if (!strncmp(k, "mem_pac", 7)) {
 		imm = (long)((int64_t)((uint64_t)(a64_field(i, 12, 9) | (i >> 22 & 1) << 9) << 54) >> 51);
 		put(o, k[7] ? ", #%ld]!" : imm ? ", #%ld]" : "]", imm);
+	} else if (!strcmp(k, "mem_vpost") || !strcmp(k, "mem_spost") || !strcmp(k, "mem_rpost")) {
+		if (RM(i) != 31)
+			put(o, "], x%u", RM(i));
+		else
+			put(o, "], #size"); /* the bytes transferred */
 	} else {
 		put(o, "]");
 	}
@@ -189,7 +194,7 @@ static bool general(struct out *o, const char *k, uint32_t i)
 		shifted(o, i);
 	else if (!strcmp(k, "RmEx"))
 		extended(o, i);
-	else if (k[0] == 'F') { /* FtL FtP FtP2 FtS */
+	else if (k[0] == 'F' && k[1] == 't') { /* FtL FtP FtP2 FtS */
 		unsigned log2 = k[2] != 'S' ? (i >> 30) + 2 : i >> 23 & 1 ? 4 : i >> 30;
 		put(o, "%c%u", "bhsdq"[log2 < 5 ? log2 : 4], k[3] == '2' ? RA(i) : RT(i));
 	} else {
@@ -207,7 +212,11 @@ static void mnemonic(struct out *o, const char *name, uint32_t i)
 	const char *order = "";
 
 	if (*name != '@') {
-		put(o, "%s", name);
+		size_t n = strlen(name);
+		if (n && name[n - 1] == '+') /* the second half */
+			put(o, i >> 30 & 1 ? "%.*s2" : "%.*s", (int)n - 1, name);
+		else
+			put(o, "%s", name);
 		return;
 	}
 	name++;
@@ -254,9 +263,14 @@ void a64_disassemble(uint32_t i, uint64_t pc, char *buf, size_t size)
 		operands += n;
 		operands += strspn(operands, ", ");
 		put(&o, first ? " " : ", ");
+		char text[96];
 		if (!strncmp(word, "mem_", 4))
 			memory(&o, word, i);
-		else if (!general(&o, word, i))
+		else if (general(&o, word, i))
+			continue;
+		else if (a64_vector_text(word, i, text, sizeof text))
+			put(&o, "%s", text);
+		else
 			immediate(&o, word, i);
 	}
 }
