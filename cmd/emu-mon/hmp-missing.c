@@ -2,8 +2,6 @@
 /* HMP: commands whose part is not there yet. They are known, check their arguments, and say what they would need. */
 #include "hmp-rows.h"
 
-#define STATE .needs = "saved states inside of disk images, which are not built in", \
-	.from = "emu-cpu's x-save and x-load write and read the whole state through a descriptor."
 #define MIGRATION .needs = "migration, which is not built in", \
 	.from = "emu-cpu's x-save and x-load move the whole state through a descriptor."
 #define SPICE .needs = "a SPICE server, which is not built in"
@@ -46,12 +44,6 @@ NOTHING(no_sev, "SEV is not enabled\n", false)
 NOTHING(no_vm_generation_id, "Error: VM Generation ID device not found\n", true)
 
 const struct hmp_row hmp_missing_rows[] = {
-	{.name = "savevm", .args = "name:s?", .params = "[tag|id]",
-	 .help = "take a snapshot of the whole machine", STATE},
-	{.name = "loadvm", .args = "name:s", .params = "tag|id",
-	 .help = "go back to a snapshot of the whole machine", STATE},
-	{.name = "delvm", .args = "name:s", .params = "tag|id",
-	 .help = "remove a snapshot of the whole machine", STATE},
 	{.name = "migrate", .args = "detach:-d,blk:-b,inc:-i,uri:s", .params = "[-d] [-b] [-i] uri",
 	 .help = "move to another host (-d: in the background; -b: disks too; -i: what was changed of them)", MIGRATION},
 	{.name = "migrate_cancel",
@@ -121,8 +113,6 @@ const struct hmp_row hmp_missing_rows[] = {
 	{0}};
 
 const struct hmp_row hmp_missing_info_rows[] = {
-	{.name = "snapshots",
-	 .help = "show the snapshots of the whole machine", STATE},
 	{.name = "migrate",
 	 .help = "show how far a migration is", MIGRATION},
 	{.name = "migrate_capabilities",
