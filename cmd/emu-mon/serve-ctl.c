@@ -74,6 +74,8 @@ static json_t *chardev_add(void *opaque, struct ctl_call *call, const json_t *ar
 		return NULL;
 	c = chardevs_add(s->chars, &spec, e);
 	if (c)
+		serve_note(s->opaque, spec.id, &spec);
+	if (c)
 		result = chardev_pty(c) ? json_pack("{s:s}", "pty", chardev_pty(c)) : json_object();
 	char_spec_free(&spec);
 	return result;
@@ -92,6 +94,7 @@ static json_t *chardev_change(void *opaque, struct ctl_call *call, const json_t 
 	if (take_spec(args, &spec, e) < 0)
 		return NULL;
 	if (chardevs_change(s->chars, text(args, "id") ? text(args, "id") : spec.id, &spec, e) == 0) {
+		serve_note(s->opaque, text(args, "id") ? text(args, "id") : spec.id, &spec);
 		c = chardevs_find(s->chars, text(args, "id") ? text(args, "id") : spec.id);
 		result = chardev_pty(c) ? json_pack("{s:s}", "pty", chardev_pty(c)) : json_object();
 	}
@@ -107,7 +110,8 @@ static json_t *chardev_remove(void *opaque, struct ctl_call *call, const json_t 
 	struct serve_ctl *s = opaque;
 
 	(void)call;
-	chardevs_remove(s->chars, text(args, "id"), e);
+	if (chardevs_remove(s->chars, text(args, "id"), e) == 0)
+		serve_note(s->opaque, text(args, "id"), NULL);
 	return NULL;
 }
 static const struct ctl_command remove_row = {.name = "chardev-remove", .args = id_args, .run = chardev_remove};

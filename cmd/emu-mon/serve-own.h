@@ -8,5 +8,7 @@
 /* stop: the control connection has ended; go: the supervisor says that every part is ready. */
 struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void (*go)(void *opaque), void *opaque,
 				 struct err *e);
+/* serve.c: the back end is another one now (NULL: it was removed), also for a monitor that is started again. opaque: serve_ctl_new()'s. */
+void serve_note(void *opaque, const char *id, const struct char_spec *spec);
 int serve_ctl_listen(struct ctl_server *s, const char *run_dir, struct err *e);
 #endif

@@ -38,6 +38,7 @@ struct serve {
 	struct ctl_server *ctl;
 	int store;
 	bool ready;
+	json_t *changed;   /* mon.state: {ID: description as -chardev has it, null: removed}, what is not as the plan says */
 };
 
 /* ---- descriptors that outlive us (store.c) ---- */
@@ -99,6 +100,74 @@ static void on_break(void *opaque, const char *id)
 		monitors_break(s->monitors, id);
 }
 
+/* ---- what was changed since the start (mon.state) ---- */
+
+static void state_path(const struct serve *s, char *path, size_t size, const char *end)
+{
+	snprintf(path, size, "%s/mon.state%s", s->set->run_dir, end);
+}
+
+void serve_note(void *opaque, const char *id, const struct char_spec *spec)
+{
+	struct serve *s = opaque;
+	char path[PATH_MAX], new_path[PATH_MAX], *text = spec ? char_spec_print(spec) : NULL;
+
+	json_object_set_new(s->changed, id, text ? json_string(text) : json_null());
+	free(text);
+	state_path(s, path, sizeof path, "");
+	state_path(s, new_path, sizeof new_path, ".tmp");
+	if (json_dump_file(s->changed, new_path, JSON_COMPACT) < 0 || rename(new_path, path) < 0)
+		err_print("cannot write %s: a monitor that is started again will not know of '%s'", path, id);
+}
+
+/* The directory was emptied of it when the machine began, so it is an earlier monitor's. */
+static void read_state(struct serve *s)
+{
+	char path[PATH_MAX];
+
+	state_path(s, path, sizeof path, "");
+	s->changed = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(s->changed)) {
+		json_decref(s->changed);
+		s->changed = json_object();
+	}
+}
+
+/* The description in force for the back end; false: it was removed. */
+static bool in_force(const struct serve *s, struct char_spec *spec)
+{
+	const json_t *now = spec->id ? json_object_get(s->changed, spec->id) : NULL;
+	struct char_spec other;
+	struct err e = ERR_INIT;
+
+	if (!now)
+		return true;
+	if (!json_is_string(now))
+		return false;
+	if (char_spec_parse(json_string_value(now), &other, &e) == 0) {
+		other.monitor = spec->monitor;
+		char_spec_free(spec);
+		*spec = other;
+	}
+	return true;
+}
+
+static void add_later_ones(struct serve *s)
+{
+	const char *id;
+	json_t *text;
+
+	json_object_foreach(s->changed, id, text) {
+		struct char_spec spec;
+		struct err e = ERR_INIT;
+		if (!json_is_string(text) || chardevs_find(s->chars, id))
+			continue;
+		if (char_spec_parse(json_string_value(text), &spec, &e) < 0 || !chardevs_add(s->chars, &spec, &e))
+			err_report(&e);
+		char_spec_free(&spec);
+	}
+}
+
 /* ---- set-up ---- */
 
 static int add_front(struct serve *s, const struct plan_front *f, bool monitors, struct err *e)
@@ -119,6 +188,7 @@ static int add_front(struct serve *s, const struct plan_front *f, bool monitors,
 		c = chardevs_find(s->chars, id);
 		if (!c) {
 			spec.id = strdup(id);
+			in_force(s, &spec);
 			c = chardevs_add(s->chars, &spec, e);
 			r = c ? 0 : -e->code;
 		}
@@ -145,7 +215,7 @@ static int make_back_ends(struct serve *s, struct err *e)
 			return err_prefix(e, "-object %s", s->plan->object[i]);
 	for (unsigned i = 0; i < s->plan->chardevs; i++) {
 		struct char_spec spec;
-		bool made = char_spec_parse(s->plan->chardev[i], &spec, e) == 0 && chardevs_add(s->chars, &spec, e);
+		bool made = char_spec_parse(s->plan->chardev[i], &spec, e) == 0 && (!in_force(s, &spec) || chardevs_add(s->chars, &spec, e));
 		char_spec_free(&spec);
 		if (!made)
 			return err_prefix(e, "-chardev %s", s->plan->chardev[i]);
@@ -154,6 +224,7 @@ static int make_back_ends(struct serve *s, struct err *e)
 		for (unsigned i = 0; i < s->plan->fronts; i++)
 			if (add_front(s, &s->plan->front[i], pass == 1, e) < 0)
 				return -e->code;
+	add_later_ones(s);
 	return 0;
 }
 
@@ -219,6 +290,7 @@ static int set_up(struct serve *s, struct err *e)
 	s->ctl = serve_ctl_new(s->loop, s->chars, stop, go, s, e);
 	if (!s->ctl || ctl_add_client(s->ctl, (int)s->set->ctl_fd, true, e) < 0)
 		return -e->code;
+	read_state(s);
 	if (make_back_ends(s, e) < 0)
 		return -e->code;
 	if (serve_ctl_listen(s->ctl, s->set->run_dir, e) < 0 || part_give_up_rights(false, e) < 0)
@@ -254,6 +326,7 @@ static void tear_down(struct serve *s)
 	free(s->relay);
 	ctl_free(s->ctl);
 	chardevs_free(s->chars);
+	json_decref(s->changed);
 }
 
 int serve(const struct settings *set, struct err *e)

@@ -226,6 +226,15 @@ try:
     f.readline(); a = json.loads(f.readline())
     while "event" in a: a = json.loads(f.readline())
     ok(a.get("id") == 7 and a["return"]["running"] is True, "and answers", a)
+    for n in ("ring", "gone"):
+        q.settimeout(40)
+        f.write(json.dumps({"execute": "chardev-add", "arguments": {"id": n, "backend": {"type": "ringbuf", "data": {"size": 4096}}}})); f.flush()
+        a = json.loads(f.readline())
+        while "event" in a: a = json.loads(f.readline())
+    f.write('{"execute":"chardev-remove","arguments":{"id":"gone"}}'); f.flush()
+    a = json.loads(f.readline())
+    while "event" in a: a = json.loads(f.readline())
+    ok(a == {"return": {}}, "back ends are added and removed", a)
     # The monitor dies: its sockets stay, and what was connected too.
     os.kill(parts()["mon"]["pid"], signal.SIGKILL)
     end = time.time() + 40
@@ -234,6 +243,8 @@ try:
             if parts()["mon"]["restarts"] == 1 and parts()["mon"]["state"] == "ready": break
         except (OSError, TypeError): pass
         time.sleep(0.05)
+    labels = [c["label"] for c in ask("mon.ctl", "query-chardev")]
+    ok("ring" in labels and "gone" not in labels, "the next monitor has the back ends of the last one", labels)
     ask("cpu.ctl", "system_reset")
     got = b""
     try:
