@@ -24,7 +24,7 @@ static unsigned vram(unsigned at) { return (unsigned)space_load(m->memory, BAR0 
 static void begin(void)
 {
 	m = machine_new_test();
-	vga = test_device(m, "VGA", "vgamem_mb=4,romfile=");
+	vga = test_device(m, "VGA", "vgamem_mb=16,romfile=");
 	struct pci_device *d = pci_device(vga);
 	pci_config_write(pci_bus_of(d), 0, d->devfn, 0x10, BAR0, 4);
 	pci_config_write(pci_bus_of(d), 0, d->devfn, 0x18, BAR2, 4);
@@ -146,9 +146,9 @@ static void memory(void)
 static void extension(void)
 {
 	begin();
-	ok(vbe_get(0) == 0xb0c5 && vbe_get(10) == 64, "VBE: identifier and memory");
+	ok(vbe_get(0) == 0xb0c5 && vbe_get(10) == 256, "VBE: identifier and memory");
 	vbe(1, 640), vbe(2, 480), vbe(3, 32), vbe(4, 0x41);
-	ok(vbe_get(1) == 640 && vbe_get(2) == 480 && vbe_get(3) == 32 && vbe_get(6) == 640 && vbe_get(7) == 1638, "a mode, and what fits");
+	ok(vbe_get(1) == 640 && vbe_get(2) == 480 && vbe_get(3) == 32 && vbe_get(6) == 640 && vbe_get(7) == 6553, "a mode, and what fits");
 	vbe(6, 1000), vbe(8, 500), vbe(9, 100);
 	ok(vbe_get(6) == 1000 && vbe_get(8) == 360 && vbe_get(9) == 100, "a window in a wider picture stays inside");
 	vbe(4, 3);
@@ -176,6 +176,12 @@ static void extension(void)
 		vbe(4, 0), vbe(1, i * 2731), vbe(2, i * 977), vbe(3, i * 3 % 40), vbe(4, 0x41);
 		d->ops->refresh(d->opaque);
 	}
+	/* a tall one, one that is too large for a surface though lower, the tall one again: nothing is drawn beyond its end (a heap overflow once) */
+	for (unsigned i = 0; i < 3; i++) {
+		vbe(4, 0), vbe(1, i & 1 ? 16000 : 64), vbe(2, i & 1 ? 1100 : 12000), vbe(3, 4), vbe(4, 0x41);
+		d->ops->refresh(d->opaque);
+	}
+	ok(d->width == 64 && d->height == 12000, "a mode without a surface in between: %u × %u", d->width, d->height);
 	ok(vbe_get(1) && vbe_get(2), "sizes and depths of all kinds become some that fit");
 	ok_str(test_round_trip(vga, NULL), "", "its state goes round");
 	machine_free_test(m);

@@ -63,6 +63,15 @@ static bool blanked(const struct vga *v)
 	return !(v->attribute_index & 0x20) || v->sequencer[1] & 0x20;
 }
 
+/* False: there is no such surface (too large a mode). What was there counts no more, so that the next mode begins anew. */
+static bool resize(struct vga *v, unsigned width, unsigned height)
+{
+	bool good = !display_resize(v->display, width, height);
+	v->width = good ? width : 0;
+	v->height = good ? height : 0;
+	return good;
+}
+
 /* ---- text ---- */
 
 struct text_mode {
@@ -144,10 +153,8 @@ static void draw_text(struct vga *v, bool all)
 	unsigned cell_width = t.char_width * t.x_scale, cell_height = t.char_height * t.y_scale;
 	unsigned width = t.columns * cell_width, height = t.rows * cell_height;
 	if (width != v->width || height != v->height) {
-		if (display_resize(v->display, width, height))
+		if (!resize(v, width, height))
 			return;
-		v->width = width;
-		v->height = height;
 		all = true;
 	}
 	bool blink = clock_ns(v->dev->machine, CLOCK_REAL) / BLINK_NS & 1, blinked = blink != v->blink_on;
@@ -376,10 +383,8 @@ static void draw_graphics(struct vga *v, bool all)
 		if (!rows)
 			return;
 		v->dirty_rows = rows;
-		if (display_resize(v->display, width, g.height))
+		if (!resize(v, width, g.height))
 			return;
-		v->width = width;
-		v->height = g.height;
 		all = true;
 	}
 	if (g.start != v->last_start) {
@@ -411,10 +416,8 @@ static void draw_blank(struct vga *v, bool all)
 	if (!all)
 		return;
 	if (!v->width) {
-		if (display_resize(v->display, 720, 400))
+		if (!resize(v, 720, 400))
 			return;
-		v->width = 720;
-		v->height = 400;
 	}
 	unsigned stride;
 	uint8_t *pixels = (uint8_t *)display_pixels(v->display, &stride);
