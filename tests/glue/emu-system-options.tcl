@@ -82,7 +82,9 @@ proc refused {out} {
         regsub -all {RUN/} $arguments $::dir/ arguments
         # --help is reached when everything before it was taken.
         set arguments [expr {$part eq "emu-cpu" ? "$arguments -h" : $part eq "emu-nbd" && [string first " -- " $arguments] > 0 ? [regsub { -- } $arguments { --help -- }] : "$arguments --help"}]
-        if {[catch {exec timeout 20 sh -c "exec $::build/bin/$part $arguments" </dev/null 2>@1} text]} { lappend trouble $text }
+        # The default devices' parts are the same in most cases.
+        if {[info exists ::taken($part,$arguments)]} continue
+        if {[catch {exec timeout 20 sh -c "exec $::build/bin/$part $arguments" </dev/null 2>@1} text]} { lappend trouble $text } else { set ::taken($part,$arguments) 1 }
     }
     return [join $trouble \n]
 }
