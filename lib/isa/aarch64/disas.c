@@ -120,6 +120,17 @@ static void extended(struct out *o, uint32_t i)
 		put(o, n ? ", %s #%u" : ", %s", extends[option], n);
 }
 
+/* Bytes of a structure access; kind: v several elements, s one, r one to all lanes. */
+static unsigned transferred(uint32_t i, char kind)
+{
+	static const uint8_t registers[16] = {4, 0, 4, 0, 3, 0, 3, 1, 2, 0, 2};
+	unsigned structure = ((i >> 13 & 1) << 1 | (i >> 21 & 1)) + 1, class = a64_field(i, 14, 2), z = a64_field(i, 10, 2);
+
+	if (kind == 'v')
+		return registers[a64_field(i, 12, 4)] * (i >> 30 & 1 ? 16u : 8u);
+	return structure << (kind == 'r' ? z : class < 2 ? class : z & 1 ? 3 : 2);
+}
+
 static void memory(struct out *o, const char *k, uint32_t i)
 {
 	unsigned log2 = i >> 30, n = RN(i);
@@ -158,7 +169,7 @@ static void memory(struct out *o, const char *k, uint32_t i)
 		if (RM(i) != 31)
 			put(o, "], x%u", RM(i));
 		else
-			put(o, "], #size"); /* the bytes transferred */
+			put(o, "], #%u", transferred(i, k[4]));
 	} else {
 		put(o, "]");
 	}

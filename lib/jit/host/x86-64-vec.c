@@ -259,9 +259,26 @@ static bool get_lane(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
+static bool is_zero(const struct t1_gen *g, ir_ref t)
+{
+	const struct ir_op *d = &g->r->op[g->r->temp[t].def];
+
+	return !t1_constant(g, t) && d->op == IR_CONCAT && d->dst == t && t1_constant(g, d->a) && t1_constant(g, d->b) &&
+	       !g->r->temp[d->a].value && !g->r->temp[d->b].value;
+}
+
 static bool set_lane(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned n = (unsigned)o->imm, size = ir_type_bytes[o->aux];
+
+	/* The first of zeros: one move clears the rest. */
+	if (!n && o->type == IR_V128 && t1_host.sse41 && (o->aux == IR_F64 || o->aux == IR_F32) && is_zero(g, o->a)) {
+		unsigned x = t1_xmm(g, o->b), to = t1_dest_xmm(g, o->dst, 0);
+		INS(size == 8 ? O_F3 | O_0F | 0x7e : O_66 | O_0F3A | 0x21, to, rm_reg(x));
+		if (size == 4)
+			g->p = e_u8(g->p, 0x0e); /* insertps */
+		return true;
+	}
 
 	if (o->aux == IR_F16 || (!t1_host.sse41 && o->aux != IR_I16))
 		return false;
