@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Random instructions of every row of the AArch64 tables do what was recorded (tests/isa/aarch64.vectors.xz: 400 cases a row, 320,000
-# in all, from qemu-aarch64 7.2, every difference settled by the manual), translated and interpreted.
+# in all, from qemu-aarch64 7.2; FCVTZS of half-precision scalars to fixed point is ours, since the peer saturates to 32 bits
+# where the manual (C7.2, FCVTZS) has 16), translated and interpreted.
 # CASES: how many of each row are run (default 30, 400 are there); CASES0: interpreted.
 CASES=${CASES:-30} CASES0=${CASES0:-1}
 here=$(cd "$(dirname "$0")/../isa" && pwd)

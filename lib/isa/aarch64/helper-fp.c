@@ -133,7 +133,7 @@ static uint64_t step(unsigned op, unsigned log2, uint64_t a, uint64_t b, S *st)
 	uint32_t before = st->flags;
 	/* The NaN of three operands is chosen among the first two alone: the third is a constant. */
 	uint64_t r = multiply_add(log2, x, y, constant(log2, op == A64_FP_RECPS ? 0 : 1), st);
-	if (op == A64_FP_RECPS || is_nan(class_of(log2, r)) || (r & ~s) == inf)
+	if (op == A64_FP_RECPS || is_nan(class_of(log2, r)) || (x & ~s) == inf || (y & ~s) == inf)
 		return r;
 	/* (3 - a * b) / 2 with one rounding: in a wider format, to odd, then halved and rounded. */
 	S exact = *st;
