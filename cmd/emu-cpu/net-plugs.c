@@ -415,7 +415,8 @@ static json_t *query(void *opaque, struct ctl_call *call, const json_t *args, st
 			for (const struct prop *p = n->card->type->props; p && p->name; p++)
 				if (!strcmp(p->name, "mac")) {
 					char text[32];
-					device_get(n->card, p, text, sizeof text);
+					const uint8_t *mac = (const uint8_t *)n->card + p->offset;
+					snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 					json_object_set_new(o, "mac", json_string(text));
 				}
 		}
