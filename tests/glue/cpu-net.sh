@@ -150,7 +150,7 @@ def linux(card, kernel, rd, plug="vnet_hdr=on"):
     tap.ok(out and "BOUND 10.0.2.15 10.0.2.2 10.0.2.3 seven" in out, "%s: DHCP" % name)
     out = g.run("ping -c 3 -i 0.2 10.0.2.2")
     tap.ok(out and "3 packets received" in out, "%s: ping 10.0.2.2" % name)
-    out = g.run("ip addr show dev eth0; ping6 -c 2 fec0::2")
+    out = g.run("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do ip addr show dev eth0 | grep fec0 | grep -qv tentative && break; sleep 1; done; ip addr show dev eth0; ping6 -c 2 fec0::2")
     tap.ok(out and "fec0::" in out and "2 packets received" in out, "%s: an IPv6 address, and ping fec0::2" % name)
     port, _ = once(True)
     out = g.run("nc 10.0.2.2 %d </dev/null | md5sum" % port, 120)
