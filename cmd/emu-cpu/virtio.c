@@ -199,9 +199,16 @@ const struct field virtio_fields[] = {
 int virtio_loaded(struct virtio *v, struct err *e)
 {
 	const char *name = v->dev->type->name;
-	if (v->features & ~virtio_offer(v))
+	/* A driver that used both interfaces has what either offers. */
+	bool legacy = v->legacy;
+	v->legacy = false;
+	uint64_t offered = virtio_offer(v);
+	v->legacy = true;
+	offered |= virtio_offer(v);
+	v->legacy = legacy;
+	if (v->features & ~offered)
 		return err_set(e, EINVAL, "%s: the saved driver uses features that this device does not offer (0x%llx)", name,
-			       (unsigned long long)(v->features & ~virtio_offer(v)));
+			       (unsigned long long)(v->features & ~offered));
 	for (unsigned i = 0; i < v->queues; i++) {
 		struct virtq *q = &v->queue[i];
 		if (!q->size || q->size > q->size_max || q->size & (q->size - 1))
