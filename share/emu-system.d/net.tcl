@@ -7,9 +7,9 @@ set net_absent {
     netmap "netmap is not built in; tap and vde connect to switches of the host"
     vhost-user "networks served by another process over vhost-user are not built in; socket connects to one"
 }
-set nic_models {e1000 virtio virtio-net-pci virtio-net}
+set nic_models {e1000 e1000-82544gc e1000-82545em virtio virtio-net-pci virtio-net}
 set nic_models_absent {ne2k_pci ne2k_isa i82550 i82551 i82557a i82557b i82557c i82558a i82558b i82559a i82559b i82559c i82559er i82562 i82801
-    rtl8139 pcnet vmxnet3 e1000e e1000-82544gc e1000-82545em tulip}
+    rtl8139 pcnet vmxnet3 e1000e tulip}
 
 proc netdev_help {} {
     puts "Available netdev backend types:\n[join $::net_backends \n]"
@@ -17,10 +17,10 @@ proc netdev_help {} {
 }
 
 proc nic_model_check {at model} {
-    if {$model in {help ?}} { puts "Supported NIC models:\ne1000\nvirtio"; exit 0 }
+    if {$model in {help ?}} { puts "Supported NIC models:\ne1000\ne1000-82544gc\ne1000-82545em\nvirtio"; exit 0 }
     if {$model in $::nic_models} { return [expr {[string match virtio* $model] ? "virtio-net-pci" : $model}] }
     if {$model in $::nic_models_absent} { fail "$at: the card '$model' is not built in" "e1000 is, which systems since 2002 know, and virtio" }
-    fail "$at: Unsupported NIC model: $model" "accepted are: e1000, virtio"
+    fail "$at: Unsupported NIC model: $model" "accepted are: e1000, e1000-82544gc, e1000-82545em, virtio"
 }
 
 proc netdev_check {at type} {
