@@ -17,6 +17,7 @@
 #define FUZZ_BLOCK_IMAGE_H
 #include <time.h>
 #include "block-disk.h"
+#include "block/dirty.h"
 
 struct fuzz_base {
 	const char *options; /* "cluster_size=4096,..." */
@@ -205,10 +206,13 @@ static void fuzz_change(const struct fuzz_format *f, const char *path)
 		}
 	if (!b->encrypted && b->supports_compressed && g.cluster_size && g.cluster_size <= 65536 && b->size >= g.cluster_size)
 		blk_pwrite_compressed(b, 0, g.cluster_size, fuzz.data);
-	if (b->fmt->bitmap) {
-		b->fmt->bitmap(b, "add", "f", 65536, NULL, NULL, &e);
-		b->fmt->bitmap(b, "clear", "b", 0, NULL, NULL, &e);
-		b->fmt->bitmap(b, "remove", "b", 0, NULL, NULL, &e);
+	if (b->fmt->flags & BLK_F_BITMAPS) {
+		struct blk_dirty *d = blk_dirty_find(b, "b", &e);
+		if (d) {
+			bitmap_clear(&d->map, 0, b->size);
+			blk_dirty_remove(b, d);
+		}
+		blk_dirty_add(b, "f", 65536, true, -1, &e);
 	}
 	if (b->fmt->snapshot_create && !b->encrypted) {
 		b->fmt->snapshot_create(b, &sn, &e);

@@ -14,7 +14,7 @@ static void bitmap(struct blk *b)
 {
 	struct err e = ERR_INIT;
 
-	if (b->fmt->bitmap && b->fmt->bitmap(b, "add", "b", 65536, NULL, NULL, &e))
+	if (!blk_dirty_add(b, "b", 65536, true, -1, &e))
 		abort();
 }
 
