@@ -260,25 +260,6 @@ void scsi_bus_init(struct scsi_bus *b, const char *name, struct device *owner)
 	b->bus.hotplug = true;
 }
 
-int scsi_bus_populate(struct scsi_bus *b, unsigned number, struct err *e)
-{
-	for (unsigned i = 0; i <= b->max_id; i++) {
-		struct drive *drive = drive_at(b->bus.machine, DRIVE_SCSI, number, i);
-		struct drive_info info;
-		if (!drive)
-			continue;
-		drive_info(drive, &info);
-		struct device *d = device_new(b->bus.machine, info.cdrom ? "scsi-cd" : "scsi-hd", &b->bus, e);
-		if (!d)
-			return -e->code;
-		device_set_int(d, "scsi-id", i);
-		device_set_ptr(d, "drive", drive);
-		if (device_finish(d, e))
-			return -e->code;
-	}
-	return 0;
-}
-
 /* The name that firmware knows the unit by. */
 int scsi_boot_order(struct scsi_unit *u, int32_t index, struct err *e)
 {
@@ -288,6 +269,24 @@ int scsi_boot_order(struct scsi_unit *u, int32_t index, struct err *e)
 		return 0;
 	snprintf(suffix, sizeof suffix, "/channel@%x/disk@%x,%x", u->channel, (unsigned)u->id, u->lun);
 	return boot_order_add_pci((struct pci_device *)owner, index, suffix, e);
+}
+
+void scsi_unit_plugged(struct scsi_unit *u)
+{
+	if (u->dev.machine->built && u->bus->changed)
+		u->bus->changed(u->bus, u, true);
+}
+
+void scsi_unit_unrealize(struct device *d)
+{
+	struct scsi_unit *u = (struct scsi_unit *)d;
+	scsi_unit_drain(u);
+	drive_detach(u->drive);
+}
+
+void scsi_unit_saving(void *state)
+{
+	scsi_unit_drain(state);
 }
 
 const struct field scsi_unit_fields[] = {

@@ -73,8 +73,6 @@ void scsi_submit(struct scsi_request *r, unsigned lun);
 /* Waits until nothing is in flight. */
 void scsi_unit_drain(struct scsi_unit *u);
 void scsi_unit_reset(struct scsi_unit *u); /* drained, unit attention "reset occurred" */
-/* Makes scsi-hd and scsi-cd devices for those that -disk put on interface "scsi" of this bus number. */
-int scsi_bus_populate(struct scsi_bus *b, unsigned number, struct err *e);
 
 /* ---- for units ---- */
 #define SCSI_UNIT_PROPS \
@@ -93,5 +91,10 @@ void scsi_sense(uint8_t sense[SCSI_SENSE], unsigned key, unsigned asc, unsigned 
 void scsi_attention(struct scsi_unit *u, unsigned asc, unsigned ascq);
 /* property bootindex: the name that firmware knows the unit by */
 int scsi_boot_order(struct scsi_unit *u, int32_t index, struct err *e);
+/* The end of a realize(): an adapter of a running machine tells its guest. */
+void scsi_unit_plugged(struct scsi_unit *u);
+/* unrealize of a unit's device, and saving of its state */
+void scsi_unit_unrealize(struct device *d);
+void scsi_unit_saving(void *state);
 extern const struct field scsi_unit_fields[];
 #endif

@@ -9,8 +9,6 @@
  *   over afterwards was not understood by anyone and is refused by name.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

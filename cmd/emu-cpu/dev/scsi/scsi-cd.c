@@ -215,21 +215,8 @@ static int realize(struct device *d, struct err *e)
 			      .product = s->product ? s->product : "QEMU CD-ROM", .version = s->ver ? s->ver : "2.5+", .serial = s->serial ? s->serial : "",
 			      .wwn = s->wwn, .tray_open = i.tray_open};
 	drive_on_events(s->unit.drive, &events, s);
-	if (d->machine->built && s->unit.bus->changed)
-		s->unit.bus->changed(s->unit.bus, &s->unit, true);
+	scsi_unit_plugged(&s->unit);
 	return 0;
-}
-
-static void unrealize(struct device *d)
-{
-	struct scsi_cd *s = (struct scsi_cd *)d;
-	scsi_unit_drain(&s->unit);
-	drive_detach(s->unit.drive);
-}
-
-static void saving(void *state)
-{
-	scsi_unit_drain(state);
 }
 
 static const struct prop props[] = {
@@ -246,11 +233,11 @@ static const struct prop props[] = {
 static const struct field fields[] = {
 	F_STRUCT(struct scsi_cd, unit, scsi_unit_fields), F_STRUCT(struct scsi_cd, mmc, mmc_fields), F_END,
 };
-static const struct state_table state = {.name = "scsi-cd", .version = 1, .oldest = 1, .fields = fields, .saving = saving};
+static const struct state_table state = {.name = "scsi-cd", .version = 1, .oldest = 1, .fields = fields, .saving = scsi_unit_saving};
 static const struct scsi_class class = {.command = command, .reset = unit_reset};
 
 static const struct device_type scsi_cd = {
 	.name = "scsi-cd", .bus = "SCSI", .desc = "virtual SCSI CD-ROM", .category = "Storage", .size = sizeof(struct scsi_cd), .props = props,
-	.state = &state, .user = true, .hotplug = true, .realize = realize, .unrealize = unrealize, .extra = &class,
+	.state = &state, .user = true, .hotplug = true, .realize = realize, .unrealize = scsi_unit_unrealize, .extra = &class,
 };
 DEVICE(scsi_cd);

@@ -508,21 +508,8 @@ static int realize(struct device *d, struct err *e)
 		s->serial = strdup(i.serial);
 	unit_reset(&s->unit);
 	drive_on_events(s->unit.drive, &events, &s->unit);
-	if (d->machine->built && s->unit.bus->changed)
-		s->unit.bus->changed(s->unit.bus, &s->unit, true);
+	scsi_unit_plugged(&s->unit);
 	return 0;
-}
-
-static void unrealize(struct device *d)
-{
-	struct scsi_disk *s = (struct scsi_disk *)d;
-	scsi_unit_drain(&s->unit);
-	drive_detach(s->unit.drive);
-}
-
-static void saving(void *state)
-{
-	scsi_unit_drain(state);
 }
 
 static const struct prop props[] = {
@@ -554,11 +541,11 @@ static const struct prop props[] = {
 static const struct field fields[] = {
 	F_STRUCT(struct scsi_disk, unit, scsi_unit_fields), F_BOOL(struct scsi_disk, write_cache), F_BOOL(struct scsi_disk, stopped), F_END,
 };
-static const struct state_table state = {.name = "scsi-hd", .version = 1, .oldest = 1, .fields = fields, .saving = saving};
+static const struct state_table state = {.name = "scsi-hd", .version = 1, .oldest = 1, .fields = fields, .saving = scsi_unit_saving};
 static const struct scsi_class class = {.command = command, .reset = unit_reset};
 
 static const struct device_type scsi_hd = {
 	.name = "scsi-hd", .bus = "SCSI", .desc = "virtual SCSI disk", .category = "Storage", .size = sizeof(struct scsi_disk), .props = props,
-	.state = &state, .user = true, .hotplug = true, .realize = realize, .unrealize = unrealize, .extra = &class,
+	.state = &state, .user = true, .hotplug = true, .realize = realize, .unrealize = scsi_unit_unrealize, .extra = &class,
 };
 DEVICE(scsi_hd);
