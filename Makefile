@@ -57,11 +57,11 @@ $(foreach f,user user-options user-forward settings,$(eval CFLAGS_cmd/emu-net/$(
 $(call optional,libpng,display,PNG)
 
 # ---- the parts, and who links what (DESIGN.md section 2) ---------------------------------------------------
-LIBDIRS := base proto fpu jit isa crypto nbd block char
+LIBDIRS := base proto gdb fpu jit isa crypto nbd block char
 PROGS   := $(notdir $(wildcard cmd/emu-*))
 
-USES_emu-user := isa jit fpu base
-USES_emu-cpu  := nbd crypto isa jit fpu base
+USES_emu-user := isa jit fpu gdb base
+USES_emu-cpu  := nbd crypto isa jit fpu gdb base
 USES_emu-img  := block nbd crypto base
 USES_emu-nbd  := block nbd crypto base
 USES_emu-net  := crypto base
@@ -201,7 +201,7 @@ UNITFLAGS_dev-ide := -Wl,-z,muldefs
 UNITFLAGS_dev-virtio := -Wl,-z,muldefs
 UNITFLAGS_dev-pci := -Wl,-z,muldefs
 $(foreach u,$(filter dev-%,$(FUZZERS)),$(eval UNITPROG_$(u) := emu-cpu))
-ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
+ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu gdb base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
 	@mkdir -p $(@D)

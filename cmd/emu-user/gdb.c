@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The debugger's end of -g: gdb's remote serial protocol, all-stop.
+ * The debugger of -g: its connection, and the stops of the program.
  *
  * Theory of operation. A guest thread that has something to report (a signal, a breakpoint, a finished step) calls
  * gdb_stop(). It takes g->lock, asks the other threads to come too, and talks to the debugger until that says how to go
@@ -24,23 +24,23 @@
 #include <unistd.h>
 #include "gdb.h"
 
-static struct gdb *gdb_of(void)
+static struct debug *debug_of(void)
 {
 	return the_process ? the_process->gdb : NULL;
 }
 
 bool gdb_attached(void)
 {
-	struct gdb *g = gdb_of();
+	struct debug *d = debug_of();
 
-	return g && g->fd >= 0;
+	return d && d->fd >= 0;
 }
 
 bool gdb_fd_is(int fd)
 {
-	struct gdb *g = gdb_of();
+	struct debug *d = debug_of();
 
-	return g && g->fd == fd;
+	return d && d->fd == fd;
 }
 
 /* ---- the connection -------------------------------------------------------------------------------------------- */
@@ -77,21 +77,21 @@ static int listen_on(const char *where, struct err *e)
 	return fd;
 }
 
-static void kick_others(struct gdb *g, struct thread *but)
+void debug_kick(struct debug *d, struct thread *but)
 {
 	struct thread *t;
 
-	pthread_mutex_lock(&g->p->thread_lock);
-	for (t = g->p->threads; t; t = t->next)
+	pthread_mutex_lock(&d->p->thread_lock);
+	for (t = d->p->threads; t; t = t->next)
 		if (t != but)
 			thread_kick(t);
-	pthread_mutex_unlock(&g->p->thread_lock);
+	pthread_mutex_unlock(&d->p->thread_lock);
 }
 
 /* Reads the connection while the program runs: a Ctrl-C stops it. */
 static void *listener(void *opaque)
 {
-	struct gdb *g = opaque;
+	struct debug *d = opaque;
 	struct pollfd pf = {.events = POLLIN | POLLRDHUP};
 	uint64_t all = ~0ull;
 	ssize_t n;
@@ -99,323 +99,188 @@ static void *listener(void *opaque)
 
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	for (;;) {
-		pthread_mutex_lock(&g->lock);
-		while (!g->running || g->interrupted)
-			pthread_cond_wait(&g->resume, &g->lock);
-		pf.fd = g->fd;
-		pthread_mutex_unlock(&g->lock);
+		pthread_mutex_lock(&d->lock);
+		while (!d->running || d->interrupted)
+			pthread_cond_wait(&d->resume, &d->lock);
+		pf.fd = d->fd;
+		pthread_mutex_unlock(&d->lock);
 		if (pf.fd < 0)
 			return NULL;
 		if (poll(&pf, 1, 100) <= 0)
 			continue;
-		pthread_mutex_lock(&g->lock);
-		n = g->running ? recv(g->fd, &b, 1, MSG_DONTWAIT) : -1;
-		if (n == 0 || (n == 1 && b == 3)) { /* the end stops the program, too: talk() finds it */
-			g->interrupted = true;
-			g->p->stop_request = true;
-			kick_others(g, NULL);
-		}
-		pthread_mutex_unlock(&g->lock);
+		pthread_mutex_lock(&d->lock);
+		n = d->running ? recv(d->fd, &b, 1, MSG_DONTWAIT) : -1;
+		if (n == 1)
+			gdb_input(d->server, &b, 1);
+		else if (n == 0) /* the end stops the program, too: talk() finds it */
+			debug_target.interrupt(d);
+		pthread_mutex_unlock(&d->lock);
 	}
 }
 
 int gdb_start(struct process *p, const char *where, struct err *e)
 {
-	struct gdb *g;
+	struct debug *d;
+	struct gdb_target *target;
 	pthread_attr_t attr;
 	pthread_t id;
 	int l = listen_on(where, e), one = 1;
 
 	if (l < 0)
 		return l;
-	g = calloc(1, sizeof(*g));
-	if (!g)
+	d = calloc(1, sizeof(*d));
+	target = malloc(sizeof(*target));
+	if (d && target) {
+		*target = debug_target;
+		target->arch = p->abi->isa->gdb_arch;
+		d->server = gdb_new(target, d);
+	}
+	if (!d || !d->server) {
+		free(d);
+		free(target);
+		close(l);
 		return err_errno(e, ENOMEM, "-g");
-	g->p = p;
-	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->resume, NULL);
+	}
+	d->p = p;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->resume, NULL);
 	do
-		g->fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
-	while (g->fd < 0 && errno == EINTR);
+		d->fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	while (d->fd < 0 && errno == EINTR);
 	close(l);
-	if (g->fd < 0)
+	if (d->fd < 0)
 		return err_errno(e, errno, "-g %s", where);
-	setsockopt(g->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	p->gdb = g;
+	setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	p->gdb = d;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&id, &attr, listener, g))
+	if (pthread_create(&id, &attr, listener, d))
 		return err_errno(e, EAGAIN, "-g: no thread for the connection");
 	signal_reinstall(p);
 	gdb_stop(user_current(), SIGTRAP, NULL);
 	return 0;
 }
 
-/* The debugger is gone: the program goes on alone. */
-static void detach(struct gdb *g)
+void debug_detach(struct debug *d)
 {
 	struct thread *t;
 
-	gdb_remove_all(g);
-	if (g->fd >= 0)
-		close(g->fd);
-	g->fd = -1;
-	signal_reinstall(g->p);
-	pthread_mutex_lock(&g->p->thread_lock);
-	for (t = g->p->threads; t; t = t->next) {
+	debug_target.clear_points(d);
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+	signal_reinstall(d->p);
+	pthread_mutex_lock(&d->p->thread_lock);
+	for (t = d->p->threads; t; t = t->next) {
 		t->cpu->single_step = false;
 		t->cpu->watched = NULL;
 	}
-	pthread_mutex_unlock(&g->p->thread_lock);
+	pthread_mutex_unlock(&d->p->thread_lock);
 }
 
 void gdb_forked(struct process *p)
 {
-	struct gdb *g = p->gdb;
+	struct debug *d = p->gdb;
 
-	if (!g)
+	if (!d)
 		return;
-	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->resume, NULL);
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->resume, NULL);
 	p->stop_request = false;
-	detach(g);
+	debug_detach(d);
 }
 
 void gdb_exit(int status, bool by_signal)
 {
-	struct gdb *g = gdb_of();
+	struct debug *d = debug_of();
 
 	if (!gdb_attached())
 		return;
-	pthread_mutex_lock(&g->lock);
-	gdb_begin(g);
-	gdb_put(g, by_signal ? "X%02x" : "W%02x", by_signal ? gdb_signal_to(status) : status & 0xff);
-	g->no_ack = true; /* the answer is of no interest any more */
-	gdb_send(g);
-	close(g->fd);
-	g->fd = -1;
-	pthread_mutex_unlock(&g->lock);
+	pthread_mutex_lock(&d->lock);
+	gdb_exited(d->server, by_signal ? gdb_signal_to(status) : status & 0xff, by_signal);
+	close(d->fd);
+	d->fd = -1;
+	pthread_mutex_unlock(&d->lock);
 }
 
 /* ---- stops -------------------------------------------------------------------------------------------------------- */
 
-static void stop_reply(struct gdb *g, struct thread *t, int sig)
-{
-	gdb_begin(g);
-	gdb_put(g, "T%02x", gdb_signal_to(sig));
-	if (g->stop_was_watch)
-		gdb_put(g, "%swatch:%llx;", g->hit_kind == '3' ? "r" : g->hit_kind == '4' ? "a" : "", (unsigned long long)g->hit);
-	else if (g->stop_was_breakpoint)
-		gdb_put(g, "swbreak:;");
-	gdb_put(g, "thread:%x;", t->tid);
-	gdb_send(g);
-}
-
-static void step_all(struct gdb *g, struct thread *only, bool step)
-{
-	struct thread *t;
-
-	g->stepper = step ? only : NULL;
-	pthread_mutex_lock(&g->p->thread_lock);
-	for (t = g->p->threads; t; t = t->next) {
-		t->cpu->watched = g->ranges;
-		t->cpu->single_step = g->watches || (step && t == only);
-	}
-	pthread_mutex_unlock(&g->p->thread_lock);
-}
-
-/* vCont;ACTION[:TID]…: the first step action names the thread that steps; all others go on. */
-static void resume_actions(struct gdb *g, const char *s, struct thread *t, int *sig)
-{
-	struct thread *stepper = NULL;
-	bool decided = false;
-
-	while (*s == ';') {
-		char action = s[1];
-		int with = 0;
-		struct thread *who = t;
-		char *end = (char *)s + 2;
-
-		if (action == 'C' || action == 'S')
-			with = gdb_signal_from((int)strtol(s + 2, &end, 16));
-		if (*end == ':') {
-			pid_t tid;
-
-			end++;
-			if (*end == 'p') { /* pPID.TID */
-				end = strchr(end, '.');
-				if (!end)
-					break;
-				end++;
-			}
-			tid = (pid_t)strtol(end, &end, 16);
-			who = tid > 0 ? gdb_thread(g, tid) : t;
-		}
-		if (who == t && !decided) {
-			*sig = with;
-			decided = true;
-		}
-		if ((action == 's' || action == 'S') && who)
-			stepper = who;
-		s = end;
-	}
-	step_all(g, stepper, stepper != NULL);
-}
-
 /* Talks until the debugger resumes the program. sig: what is reported; returns what the thread goes on with. */
-static int talk(struct gdb *g, struct thread *t, int sig)
+static int talk(struct debug *d, struct thread *t, int sig, int what)
 {
-	struct thread *general = t;
-	int len, go = sig;
+	struct gdb_stop s = {.signal = gdb_signal_to(sig), .thread = t->tid, .point = what, .address = d->hit};
+	char data[4096];
 
-	stop_reply(g, t, sig);
-	while ((len = gdb_receive(g)) >= 0) {
-		const char *s = g->in;
+	d->talker = t;
+	d->sig = d->go = sig;
+	gdb_stopped(d->server, &s);
+	while (d->fd >= 0 && !gdb_running(d->server)) {
+		ssize_t n = recv(d->fd, data, sizeof(data), 0);
 
-		switch (s[0]) {
-		case '?':
-			stop_reply(g, t, sig);
-			break;
-		case 'H': {
-			pid_t tid = (pid_t)strtol(s + 2, NULL, 16);
-			struct thread *o = tid > 0 ? gdb_thread(g, tid) : t;
-
-			if (o && s[1] == 'g')
-				general = o;
-			gdb_reply(g, o ? "OK" : "E03");
-			break;
-		}
-		case 'T':
-			gdb_reply(g, gdb_thread(g, (pid_t)strtol(s + 1, NULL, 16)) ? "OK" : "E03");
-			break;
-		case 'g': case 'G': case 'p': case 'P':
-			gdb_registers(g, general, s);
-			break;
-		case 'm': case 'M': case 'X':
-			gdb_memory(g, general, s, (size_t)len);
-			break;
-		case 'Z': case 'z':
-			gdb_point(g, general, s);
-			break;
-		case 'q':
-			gdb_query(g, t, s);
-			break;
-		case 'Q':
-			if (!strcmp(s, "QStartNoAckMode")) {
-				gdb_reply(g, "OK");
-				g->no_ack = true;
-			} else {
-				gdb_reply(g, "");
-			}
-			break;
-		case 'v':
-			if (!strcmp(s, "vCont?")) {
-				gdb_reply(g, "vCont;c;C;s;S");
-			} else if (!strncmp(s, "vCont;", 6)) {
-				go = 0;
-				resume_actions(g, s + 5, t, &go);
-				return go;
-			} else if (!strncmp(s, "vKill", 5)) {
-				gdb_reply(g, "OK");
-				goto killed;
-			} else {
-				gdb_reply(g, "");
-			}
-			break;
-		case 'c': case 's':
-			if (s[1])
-				g->p->abi->isa->set_pc(t->cpu, strtoull(s + 1, NULL, 16));
-			step_all(g, t, s[0] == 's');
-			return 0;
-		case 'C': case 'S':
-			step_all(g, t, s[0] == 'S');
-			return gdb_signal_from((int)strtol(s + 1, NULL, 16));
-		case 'D':
-			gdb_reply(g, "OK");
-			detach(g);
-			return sig == SIGTRAP ? 0 : sig;
-		case 'k':
-			goto killed;
-		case 3:
-			break;
-		default:
-			gdb_reply(g, "");
+		if (n > 0) {
+			gdb_input(d->server, data, (size_t)n);
+		} else if (n == 0 || errno != EINTR) {
+			debug_detach(d);
+			d->go = sig == SIGTRAP || sig == SIGINT ? 0 : sig;
 		}
 	}
-	detach(g);
-	return sig == SIGTRAP || sig == SIGINT ? 0 : sig;
-killed:
-	close(g->fd);
-	g->fd = -1;
-	syscall(SYS_kill, getpid(), SIGKILL);
-	return 0;
-}
-
-static bool at_breakpoint(struct gdb *g, uint64_t pc)
-{
-	unsigned i;
-
-	for (i = 0; i < GDB_BREAKPOINTS; i++)
-		if (g->breakpoint[i].set && g->breakpoint[i].addr == pc)
-			return true;
-	return false;
+	return d->go;
 }
 
 int gdb_stop(struct thread *t, int sig, const siginfo_t *si)
 {
 	struct process *p = t->process;
-	struct gdb *g = p->gdb;
+	struct debug *d = p->gdb;
 	const struct isa *isa = p->abi->isa;
 	struct timespec pause = {0, 2000000};
-	int go;
+	int go, what = -1;
 
-	if (!g || g->fd < 0 || t->vfork_child) {
+	if (!d || d->fd < 0 || t->vfork_child) {
 		p->stop_request = false;
 		return sig > 0 ? sig : 0;
 	}
 	/* A step that only looked at watched memory, or was begun when some was watched: not what anybody waits for. */
-	if (sig == 0 && t != g->stepper && !(g->watches && gdb_watch_changed(g, t))) {
+	if (sig == 0 && t != d->stepper && !(d->watches && debug_watch_hit(d, t))) {
 		if (!p->stop_request)
 			return 0;
 		sig = -1;
 	}
-	pthread_mutex_lock(&g->lock);
-	if (sig < 0 && !g->interrupted) {
+	pthread_mutex_lock(&d->lock);
+	if (sig < 0 && !d->interrupted) {
 		uint8_t image[1024] __attribute__((aligned(64)));
 
 		/* Another thread talks: wait for it, with the floating-point registers where it can read them. */
 		p->abi->core_fpregs(t->cpu, image, sizeof(image));
-		while (p->stop_request && g->fd >= 0)
-			pthread_cond_wait(&g->resume, &g->lock);
-		pthread_mutex_unlock(&g->lock);
+		while (p->stop_request && d->fd >= 0)
+			pthread_cond_wait(&d->resume, &d->lock);
+		pthread_mutex_unlock(&d->lock);
 		return 0;
 	}
 	if (sig < 0 && !p->stop_request) {
-		pthread_mutex_unlock(&g->lock);
+		pthread_mutex_unlock(&d->lock);
 		return 0;
 	}
 	p->stop_request = true;
-	g->running = false;
-	g->stop_was_breakpoint = g->stop_was_watch = false;
+	d->running = false;
 	if (si)
-		g->si = *si;
+		d->si = *si;
 	unsigned after = isa->breakpoint_size ? isa->breakpoint_after : 1;
-	if (sig == SIGTRAP && si && si->si_code > 0 && at_breakpoint(g, isa->get_pc(t->cpu) - after)) {
+	if (sig == SIGTRAP && si && si->si_code > 0 && debug_at_breakpoint(d, isa->get_pc(t->cpu) - after)) {
 		isa->set_pc(t->cpu, isa->get_pc(t->cpu) - after);
-		g->stop_was_breakpoint = true;
+		what = GDB_BREAK;
 	}
-	if (sig == 0 && g->watches)
-		g->stop_was_watch = g->hit != 0;
-	kick_others(g, t);
+	if (sig == 0 && d->watches && d->hit)
+		what = d->hit_kind;
+	debug_kick(d, t);
 	nanosleep(&pause, NULL); /* time for the others to come to rest */
-	go = talk(g, t, sig < 0 ? SIGINT : sig == 0 ? SIGTRAP : sig);
-	if (g->stop_was_breakpoint && go == SIGTRAP)
+	go = talk(d, t, sig < 0 ? SIGINT : sig == 0 ? SIGTRAP : sig, what);
+	if (what == GDB_BREAK && go == SIGTRAP)
 		go = 0;
-	g->hit = 0;
-	g->interrupted = false;
+	d->hit = 0;
+	d->interrupted = false;
 	p->stop_request = false;
-	g->running = true;
-	pthread_cond_broadcast(&g->resume);
-	pthread_mutex_unlock(&g->lock);
+	d->running = true;
+	pthread_cond_broadcast(&d->resume);
+	pthread_mutex_unlock(&d->lock);
 	return go;
 }

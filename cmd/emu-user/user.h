@@ -194,7 +194,7 @@ struct process {
 	struct thread *threads;    /* list */
 	struct user_sighand sighand;
 	unsigned thread_count, next_index;
-	struct gdb *gdb;            /* -g; NULL: no debugger */
+	struct debug *gdb;          /* -g; NULL: no debugger */
 	volatile bool stop_request; /* the debugger wants every thread to come to gdb_stop(), or: */
 	struct thread *volatile dying; /* every thread but this one stops for good: the process ends with a core dump */
 };

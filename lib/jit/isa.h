@@ -167,7 +167,7 @@ struct isa {
 	/* What the debugger puts over an instruction, and how far behind its start the program then stops. 0: INT3, one byte. */
 	uint8_t breakpoint[4], breakpoint_size, breakpoint_after;
 	const char *gdb_arch; /* "i386:x86-64" */
-	/* XML that defines the types of a feature's registers; "": none. NULL: those of x86. */
+	/* XML that defines the types of a feature's registers; "": none. */
 	const char *(*gdb_types)(const char *feature);
 	/* One line of disassembly into buf; returns the instruction's length in bytes (>= 1). */
 	unsigned (*disassemble)(struct cpu *c, uint64_t pc, const uint8_t *bytes, size_t n, char *buf, size_t size);

@@ -22,8 +22,9 @@ declare -A may=(
     [lib/fpu]="fpu base proto"
     [lib/jit]="jit fpu base proto"
     [lib/isa]="isa jit fpu base proto"
-    [cmd/emu-user]="isa jit fpu base proto"
-    [cmd/emu-cpu]="isa jit fpu nbd crypto base proto"
+    [lib/gdb]="gdb base proto"
+    [cmd/emu-user]="isa jit fpu gdb base proto"
+    [cmd/emu-cpu]="isa jit fpu nbd crypto gdb base proto"
     [cmd/emu-img]="block nbd crypto base proto"
     [cmd/emu-nbd]="block nbd crypto base proto"
     [cmd/emu-net]="crypto base proto"
@@ -35,7 +36,7 @@ for dir in $(printf '%s\n' "${!may[@]}" | sort); do
     [ -d "$dir" ] || continue
     bad=$(grep -rHoP '^\s*#\s*include\s*"\K[^"]+' --include='*.[chS]' "$dir" | while IFS=: read -r file inc; do
         top=${inc%%/*}
-        case " base proto crypto nbd block char fpu jit isa " in *" $top "*) ;; *) continue ;; esac
+        case " base proto crypto nbd block char fpu jit isa gdb " in *" $top "*) ;; *) continue ;; esac
         case " ${may[$dir]} " in *" $top "*) ;; *) echo "$file includes $inc" ;; esac
     done)
     empty "$dir includes only what stands below it" "$bad"

@@ -168,6 +168,7 @@ const struct isa isa_x86_64 = {
 	.get_reg = x86_64_get_reg,
 	.set_reg = x86_64_set_reg,
 	.gdb_arch = "i386:x86-64",
+	.gdb_types = x86_gdb_types,
 };
 
 const struct isa isa_i386 = {
@@ -180,4 +181,5 @@ const struct isa isa_i386 = {
 	.get_reg = i386_get_reg,
 	.set_reg = i386_set_reg,
 	.gdb_arch = "i386",
+	.gdb_types = x86_gdb_types,
 };

@@ -181,12 +181,12 @@ static int set32(struct cpu *c, unsigned n, const void *bytes)
 
 const struct isa isa_x86_64_system = {
 	.name = "x86_64", .bits = 64, COMMON, .cpu_models = models64, .regs = regs64, .reg_count = X86_64_REGS + SYSTEM64, .get_reg = get64,
-	.set_reg = set64, .gdb_arch = "i386:x86-64",
+	.set_reg = set64, .gdb_arch = "i386:x86-64", .gdb_types = x86_gdb_types,
 };
 
 const struct isa isa_i386_system = {
 	.name = "i386", .bits = 32, COMMON, .cpu_models = models32, .regs = regs32, .reg_count = I386_REGS + SYSTEM32, .get_reg = get32,
-	.set_reg = set32, .gdb_arch = "i386",
+	.set_reg = set32, .gdb_arch = "i386", .gdb_types = x86_gdb_types,
 };
 
 /* ---- saved state ---- */
