@@ -154,7 +154,7 @@ class Server:
 
 
 def run(*command, **kw):
-    p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, **kw)
+    p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', timeout=120, **kw)
     return p.returncode, p.stdout
 
 
