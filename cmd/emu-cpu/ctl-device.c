@@ -210,6 +210,31 @@ static json_t *attach(void *opaque, struct ctl_call *call, const json_t *args, s
 static const struct ctl_command attach_row = {.name = "x-drive-attach", .args = id_args, .run = attach};
 CTL_COMMAND(attach_row);
 
+static json_t *drive_new(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	(void)call;
+	drive_add(opaque, json_string_value(json_object_get(args, "drive")), e);
+	return NULL;
+}
+static const struct ctl_arg new_args[] = {{"drive", 's', false}, {0}};
+static const struct ctl_command new_row = {.name = "x-drive-add", .args = new_args, .run = drive_new};
+CTL_COMMAND(new_row);
+
+static json_t *drive_away(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct drive *d = find_drive(opaque, call, args, e);
+	const char *user = d ? drive_user(d) : NULL;
+
+	if (d && user && json_is_true(json_object_get(args, "unused")))
+		err_set(e, EBUSY, "Node '%s' is busy: block device is in use by device: %s", drive_id(d), user);
+	else if (d)
+		drive_del(d);
+	return NULL;
+}
+static const struct ctl_arg away_args[] = {{"id", 's', false}, {"unused", 'b', true}, {0}};
+static const struct ctl_command away_row = {.name = "x-drive-del", .args = away_args, .run = drive_away};
+CTL_COMMAND(away_row);
+
 static json_t *resized(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
 	struct drive *d = find_drive(opaque, call, args, e);

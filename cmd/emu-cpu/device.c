@@ -10,6 +10,7 @@
 #include "base/keyval.h"
 #include "base/log.h"
 #include "core.h"
+#include "plugs.h"
 
 extern const struct device_type *const __start_device_types[] __attribute__((weak));
 extern const struct device_type *const __stop_device_types[] __attribute__((weak));
@@ -303,7 +304,9 @@ int device_realize(struct device *d, struct err *e)
 		if (r >= 0 || !d->any_bus || (r != -ENOSPC && r != -EBUSY))
 			break;
 		/* Full: the next of its kind, where the device was told no bus. */
-		b = bus_of_kind(d->machine, d->type->bus, b);
+		do
+			b = bus_of_kind(d->machine, d->type->bus, b);
+		while (b && d->hotplugged && !b->hotplug);
 		if (!b)
 			return r;
 		bus_take(d);
@@ -323,6 +326,8 @@ int device_realize(struct device *d, struct err *e)
 	d->realized = true;
 	if (d->hotplugged && d->type->reset)
 		d->type->reset(d);
+	if (d->hotplugged && b->added)
+		b->added(b, d);
 	return 0;
 }
 
@@ -352,14 +357,30 @@ void device_free(struct device *d)
 	free(d);
 }
 
+/* Disks that were added for it go too. */
+static void release_drives(struct device *d)
+{
+	for (const struct prop *p = d->type->props; p && p->name; p++) {
+		struct drive *drive = p->kind == PROP_DRIVE ? *(struct drive **)((uint8_t *)d + p->offset) : NULL;
+		if (drive)
+			drive_release(drive);
+	}
+	for (struct bus *b = d->buses; b; b = b->next)
+		for (struct device *c = b->children; c; c = c->next)
+			release_drives(c);
+}
+
 void device_gone(struct device *d)
 {
+	struct machine *m = d->machine;
 	json_t *data = json_pack("{s:s}", "path", d->path);
 
 	if (d->id)
 		json_object_set_new(data, "device", json_string(d->id));
-	machine_event(d->machine, "DEVICE_DELETED", data);
+	machine_event(m, "DEVICE_DELETED", data);
+	release_drives(d);
 	device_free(d);
+	drives_sweep(m);
 }
 
 struct device *device_find(struct machine *m, const char *id_or_path)
@@ -473,14 +494,17 @@ static struct device *add_list(struct machine *m, const struct keyval *kv, struc
 		err_set(e, ENOENT, "Bus '%s' not found", bus_name);
 		return NULL;
 	}
-	if (m->built && (!t->hotplug || (bus && !bus->hotplug))) {
-		err_set(e, EINVAL, t->hotplug ? "Bus '%s' does not support hotplugging" : "Device '%s' does not support hotplugging",
-			t->hotplug ? bus->name : t->name);
+	if (m->built && !t->hotplug) {
+		err_set(e, EINVAL, "Device '%s' does not support hotplugging", t->name);
 		return NULL;
 	}
 	d = device_new(m, driver, bus, e);
 	if (!d)
 		return NULL;
+	if (m->built && !d->parent->hotplug) {
+		err_set(e, EINVAL, "Bus '%s' does not support hotplugging", d->parent->name);
+		goto fail;
+	}
 	d->hotplugged = m->built;
 	d->id = id ? strdup(id) : NULL;
 	for (unsigned i = 0; i < kv->count; i++)

@@ -95,6 +95,8 @@ struct bus {
 	int (*plug)(struct bus *b, struct device *d, struct err *e);
 	void (*unplug)(struct bus *b, struct device *d);
 	void (*place)(const struct device *d, char *buf, size_t size); /* "04.0" in paths and info qtree */
+	/* A device came while the machine runs: it is realized and reset. May be NULL. */
+	void (*added)(struct bus *b, struct device *d);
 	/* device_del: asks the guest to let go; who hears that it has calls device_gone(). NULL: it is gone at once. */
 	int (*eject)(struct bus *b, struct device *d, struct err *e);
 	bool hotplug;         /* takes devices while the machine runs */

@@ -48,6 +48,9 @@ struct drive {
 	char *path, *export_name;
 	unsigned connections, reconnect_s;
 	unsigned dial_index;               /* of path, for the process that connects */
+	const char *dial_name;             /* in path, where it came later: a name in the run directory */
+	bool with_device, released;        /* it goes with its device; that is gone */
+	_Atomic bool deleted;              /* its server has ended */
 	enum drive_action on_write, on_read;
 	struct drive_info info;            /* under the machine lock */
 	struct nbd_client *client;         /* NULL: no medium */
@@ -67,6 +70,7 @@ struct drive_core {
 	struct dialer *dialer;
 	bool sealed;           /* this process may not connect any more */
 	unsigned paths;
+	char *run_dir;
 };
 
 static struct drive_core *core(const struct machine *m)
@@ -97,7 +101,7 @@ static struct drive_req *pop(struct queue *q)
 struct drive *drive_find(struct machine *m, const char *id)
 {
 	for (struct drive *d = core(m)->list; d; d = d->next)
-		if (!strcmp(d->id, id))
+		if (!d->deleted && !strcmp(d->id, id))
 			return d;
 	return NULL;
 }
@@ -113,6 +117,11 @@ struct drive *drive_at(struct machine *m, enum drive_if interface, unsigned bus,
 const char *drive_id(const struct drive *d)
 {
 	return d->id;
+}
+
+const char *drive_user(const struct drive *d)
+{
+	return !d->user ? NULL : d->user->id ? d->user->id : d->user->type->name;
 }
 
 void drive_info(const struct drive *d, struct drive_info *i)
@@ -222,6 +231,8 @@ static int carry_out(struct nbd_client *c, const struct drive_req *r)
 {
 	int e = 0;
 
+	if (r->drive && r->drive->deleted)
+		return -EIO;
 	if (!c)
 		return -ENOMEDIUM;
 	switch (r->op) {
@@ -423,8 +434,15 @@ static int dial(void *opaque, struct err *e)
 	fd = d->passed_fd;
 	d->passed_fd = -1;
 	pthread_mutex_unlock(&d->lock);
+	if (d->deleted) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(e, ECANCELED, "disk '%s' was taken away", d->id);
+	}
 	if (fd >= 0)
 		return fd;
+	if (d->dial_name && c->dialer)
+		return dialer_connect_name(c->dialer, d->dial_name, e);
 	if (d->path && c->dialer && d->dial_index != UINT_MAX)
 		return dialer_connect(c->dialer, d->dial_index, e);
 	if (d->path && !c->sealed) {
@@ -505,6 +523,7 @@ int drive_change(struct drive *d, const char *nbd, bool force, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	free(d->path);
 	d->path = path;
+	d->dial_name = NULL;
 	/* The process that connects knows only the command line's paths. */
 	d->dial_index = UINT_MAX;
 	for (struct drive *o = core(d->machine)->list; o; o = o->next)
@@ -661,6 +680,8 @@ static int option(struct drive *d, const char *key, const char *v, int place_of[
 	}
 	if (!strcmp(key, "empty"))
 		return on_off(key, v, empty, e);
+	if (!strcmp(key, "with-device"))
+		return on_off(key, v, &d->with_device, e);
 	if (!strcmp(key, "readonly") || !strcmp(key, "read-only")) {
 		r = on_off(key, v, &b, e);
 		d->info.readonly = b;
@@ -702,8 +723,8 @@ static int option(struct drive *d, const char *key, const char *v, int place_of[
 		d->reconnect_s = n;
 		return r;
 	}
-	return err_set(e, EINVAL, "there is no '%s' (id, nbd, export, empty, if, bus, unit, index, media, readonly, werror, rerror, serial, cyls, heads, "
-		       "secs, trans, connections, reconnect)", key);
+	return err_set(e, EINVAL, "there is no '%s' (id, nbd, export, empty, with-device, if, bus, unit, index, media, readonly, werror, rerror, serial, "
+		       "cyls, heads, secs, trans, connections, reconnect)", key);
 }
 
 static void drive_free(struct drive *d)
@@ -725,6 +746,22 @@ static void drive_free(struct drive *d)
 	free(d->export_name);
 	free(d->id);
 	free(d);
+}
+
+/* A drive of a machine that runs: for a device that follows, over a socket in the run directory. */
+static int comes_late(struct drive *d, struct err *e)
+{
+	const char *dir = core(d->machine)->run_dir;
+	size_t n = dir ? strlen(dir) : 0;
+
+	if (d->info.interface != DRIVE_NONE)
+		return err_set(e, EINVAL, "disk '%s': when the machine runs only if=none can be added; device_add plugs it in", d->id);
+	if (!d->path)
+		return 0;
+	if (!n || strncmp(d->path, dir, n) || d->path[n] != '/' || strchr(d->path + n + 1, '/'))
+		return err_set(e, EACCES, "disk '%s': %s is no socket of the machine's run directory", d->id, d->path);
+	d->dial_name = d->path + n + 1;
+	return 0;
 }
 
 int drive_add(struct machine *m, const char *text, struct err *e)
@@ -789,8 +826,12 @@ int drive_add(struct machine *m, const char *text, struct err *e)
 			    drive_at(m, d->info.interface, d->info.bus, d->info.unit)->id);
 		goto out;
 	}
-	if (d->path)
+	if (core(m)->sealed)
+		r = comes_late(d, e);
+	else if (d->path)
 		d->dial_index = core(m)->paths++;
+	if (r)
+		goto out;
 	if (empty && !d->info.removable)
 		r = err_set(e, EINVAL, "empty=on: only a CD-ROM or floppy drive can be empty");
 	else if (empty)
@@ -813,22 +854,70 @@ out:
 	return r;
 }
 
-int drives_prepare(struct machine *m, const char *const *remove, struct err *e)
+/* ---- going ---- */
+
+static void free_posted(void *opaque)
+{
+	drive_free(opaque);
+}
+
+void drive_del(struct drive *d)
+{
+	struct drive **p = &core(d->machine)->list;
+
+	/* Whoever waits for its server waits for nothing now (dial()). */
+	d->deleted = true;
+	d->on_write = d->on_read = DRIVE_REPORT;
+	d->with_device = true;
+	if (d->user)
+		return;
+	while (*p != d)
+		p = &(*p)->next;
+	*p = d->next;
+	machine_off_state(d->machine, d);
+	/* Behind what was posted for its last requests. */
+	if (loop_post_or(d->machine->loop, free_posted, d, free_posted) < 0)
+		drive_free(d);
+}
+
+void drive_release(struct drive *d)
+{
+	d->released = d->with_device;
+}
+
+void drives_sweep(struct machine *m)
+{
+	struct drive *next;
+
+	for (struct drive *d = core(m)->list; d; d = next) {
+		next = d->next;
+		if (!d->released || d->user)
+			continue;
+		if (!d->deleted)
+			machine_event(m, "X_DRIVE_DELETED", json_pack("{s:s}", "id", d->id));
+		drive_del(d);
+	}
+}
+
+int drives_prepare(struct machine *m, const char *run_dir, const char *const *remove, struct err *e)
 {
 	struct drive_core *c = core(m);
 	const char **paths = calloc(c->paths + 1, sizeof *paths);
 
 	c->sealed = true;
-	if (!paths)
+	c->run_dir = run_dir ? strdup(run_dir) : NULL;
+	if (!paths || (run_dir && !c->run_dir)) {
+		free(paths);
 		return err_set(e, ENOMEM, "out of memory");
-	if (!c->paths && !*remove) {
+	}
+	if (!c->paths && !*remove && !run_dir) {
 		free(paths);
 		return 0;
 	}
 	for (struct drive *d = c->list; d; d = d->next)
 		if (d->path && d->dial_index < c->paths)
 			paths[d->dial_index] = d->path;
-	c->dialer = dialer_start(paths, c->paths, remove, e);
+	c->dialer = dialer_start(paths, c->paths, c->run_dir, remove, e);
 	free(paths);
 	return c->dialer ? 0 : -e->code;
 }
@@ -849,6 +938,7 @@ void drive_core_free(struct machine *m)
 		drive_free(d);
 	}
 	dialer_stop(core(m)->dialer);
+	free(core(m)->run_dir);
 	free(core(m));
 	m->parts->drives = NULL;
 }

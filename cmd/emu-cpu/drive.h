@@ -32,6 +32,7 @@ void drive_info(const struct drive *d, struct drive_info *i);
 struct drive *drive_find(struct machine *m, const char *id);
 struct drive *drive_at(struct machine *m, enum drive_if interface, unsigned bus, unsigned unit); /* NULL: none */
 const char *drive_id(const struct drive *d);
+const char *drive_user(const struct drive *d); /* the id or type of the device that it serves; NULL: none */
 /* A drive serves one device; -EBUSY with a sentence that names the other. */
 int drive_attach(struct drive *d, struct device *by, struct err *e);
 void drive_detach(struct drive *d);

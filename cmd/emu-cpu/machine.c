@@ -100,6 +100,19 @@ void machine_on_state(struct machine *m, void (*fn)(void *opaque, bool running),
 	add_hook(&core(m)->state, (struct hook){.state = fn, .opaque = opaque});
 }
 
+void machine_off_state(struct machine *m, void *opaque)
+{
+	struct hook **h = &core(m)->state;
+
+	while (*h && (*h)->opaque != opaque)
+		h = &(*h)->next;
+	if (*h) {
+		struct hook *gone = *h;
+		*h = gone->next;
+		free(gone);
+	}
+}
+
 void machine_on_powerdown(struct machine *m, void (*fn)(void *opaque), void *opaque)
 {
 	add_hook(&core(m)->powerdown, (struct hook){.fn = fn, .opaque = opaque});

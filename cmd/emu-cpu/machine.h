@@ -112,6 +112,7 @@ void machine_request(struct machine *m, enum request what, const char *cause);
 void machine_stop(struct machine *m, enum run_state why); /* RUN_PAUSED …; processors are out of guest code when it returns (main thread) */
 void machine_continue(struct machine *m);
 void machine_on_state(struct machine *m, void (*fn)(void *opaque, bool running), void *opaque);
+void machine_off_state(struct machine *m, void *opaque); /* not from within such a call */
 void machine_on_powerdown(struct machine *m, void (*fn)(void *opaque), void *opaque);
 void machine_on_suspend(struct machine *m, void (*fn)(void *opaque), void *opaque);
 void machine_on_wakeup(struct machine *m, void (*fn)(void *opaque), void *opaque);

@@ -155,7 +155,7 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 		for (names = 0; remove[names]; names++)
 			;
 		remove[names] = s->pid_file;
-		r = drives_prepare(m, remove, e);
+		r = drives_prepare(m, s->run_dir, remove, e);
 		prepared = r == 0;
 	}
 	if (r == 0)

@@ -271,7 +271,7 @@ int nets_prepare(struct machine *m, struct err *e)
 	for (struct netdev *n = c->list; n; n = n->next)
 		if (n->dial < c->paths)
 			paths[n->dial] = n->path;
-	c->dialer = dialer_start(paths, c->paths, NULL, e);
+	c->dialer = dialer_start(paths, c->paths, NULL, NULL, e);
 	free(paths);
 	return c->dialer ? 0 : -e->code;
 }

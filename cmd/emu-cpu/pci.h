@@ -21,6 +21,7 @@ struct pci_bus {
 	int level[8];                  /* how many functions hold each input */
 	void (*msi)(void *opaque, uint64_t address, uint32_t data); /* message interrupts of bus masters; NULL: a plain store */
 	void *msi_opaque;
+	struct acpi_hotplug *hotplug;  /* who tells the guest of functions that come and go (acpi-hotplug.h); NULL: nobody */
 };
 
 struct pci_info {

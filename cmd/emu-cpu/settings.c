@@ -90,7 +90,8 @@ static const struct opt options[] = {
 	LIST("disk", "id=ID,nbd=unix:PATH[,if=TYPE][,PROP=VALUE]...", AT(disk), .help = "a disk that an NBD server offers",
 	     .man = "if=ide|virtio|scsi|floppy|pflash|none says where the board puts it, bus=N and unit=N (or index=N) which place. nbd=unix:PATH is the "
 		    "server's socket, nbd=fd:N a connection that was made already, nbd=none an empty drive, empty=on one whose server has no medium yet; export=NAME. Also: media=disk|cdrom, readonly=on|off, werror=report|ignore|stop|enospc, "
-		    "rerror=report|ignore|stop, serial=TEXT, cyls=, heads=, secs=, trans=none|lba|auto, connections=N, reconnect=SECONDS."),
+		    "rerror=report|ignore|stop, serial=TEXT, cyls=, heads=, secs=, trans=none|lba|auto, connections=N, reconnect=SECONDS, with-device=on: the disk goes when the guest "
+		    "lets go of its device."),
 	LIST("serial", "fd=N|unix=PATH|stdio|file,path=PATH|null|none", AT(serial), .help = "a serial port's byte stream; id=ID names it"),
 	LIST("parallel", "fd=N|unix=PATH|...", AT(parallel), .help = "a parallel port's byte stream"),
 	LIST("virtioconsole", "fd=N|unix=PATH|...", AT(virtcon), .help = "a virtio console's byte stream"),

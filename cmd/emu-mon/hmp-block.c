@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/size.h"
+#include "disks.h"
 #include "hmp-rows.h"
 
 /* ---- info block ---- */
@@ -180,6 +181,30 @@ static void throttle(struct task *t, const struct hmp_args *a)
 	hmp_call(t, "block_set_io_throttle", args, NULL);
 }
 
+/* ---- disks that come and go ---- */
+
+static void drive_add(struct task *t, const struct hmp_args *a)
+{
+	struct err e = ERR_INIT;
+	json_t *r = disk_add(t, arg_flag(a, "node") ? "blockdev" : "drive", arg_str(a, "opts"), &e);
+
+	if (!r)
+		hmp_error(t, &e);
+	else if (!arg_flag(a, "node"))
+		fprintf(t->out, "OK\n");
+	json_decref(r);
+}
+
+static void drive_del(struct task *t, const struct hmp_args *a)
+{
+	struct err e = ERR_INIT;
+	json_t *r = disk_del(t, arg_str(a, "id"), false, &e);
+
+	if (!r)
+		hmp_error(t, &e);
+	json_decref(r);
+}
+
 /* ---- export ---- */
 
 static void nbd_start(struct task *t, const struct hmp_args *a)
@@ -241,6 +266,9 @@ const struct hmp_row hmp_block_rows[] = {
 	{.name = "block_resize", .args = "device:B,size:o", .params = "device size", .help = "change an image's size", .run = block_resize},
 	{.name = "block_set_io_throttle", .args = "device:B,bps:l,bps_rd:l,bps_wr:l,iops:l,iops_rd:l,iops_wr:l",
 	 .params = "device bps bps_rd bps_wr iops iops_rd iops_wr", .help = "limit how fast a disk is", .run = throttle},
+	{.name = "drive_add", .args = "node:-n,pci_addr:s,opts:s", .params = "[-n] [[<domain>:]<bus>:]<slot> options",
+	 .help = "add a disk, as -drive if=none does, for device_add (-n: as -blockdev does)", .run = drive_add},
+	{.name = "drive_del", .args = "id:B", .params = "device", .help = "take a disk away from the guest", .run = drive_del},
 	{.name = "nbd_server_start", .args = "all:-a,writable:-w,uri:s", .params = "[-a] [-w] host:port",
 	 .help = "serve disks by NBD (-a: all that have media; -w: writable)", .run = nbd_start},
 	{.name = "nbd_server_add", .args = "writable:-w,device:B,name:s?", .params = "[-w] device [name]", .help = "export a disk (-w: writable)", .run = nbd_add},

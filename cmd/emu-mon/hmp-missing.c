@@ -14,8 +14,6 @@
 #define TRACEFILE .needs = "a choice of the trace file at run time, which is not built in", \
 	.from = "-trace file=FILE of emu-cpu, or the log: logfile FILE."
 #define PCIE .needs = "PCI Express, which no machine has yet"
-#define DRIVEADD .needs = "disks that come and go while the machine runs, which are not built in", \
-	.from = "eject and change work on drives with removable media."
 #define PASSWD .needs = "passwords that come after an image was opened, which images do not have any more", \
 	.from = "An encrypted image gets its key as a secret object when it is opened (--object secret)."
 #define QEMUIO .needs = "an interpreter of qemu-io's commands, which is not built in", \
@@ -102,10 +100,6 @@ const struct hmp_row hmp_missing_rows[] = {
 	 .help = "choose where trace points write", TRACEFILE},
 	{.name = "pcie_aer_inject_error", .args = "advisory_non_fatal:-a,correctable:-c,id:s,error_status:s,header0:i?,header1:i?,header2:i?,header3:i?,prefix0:i?,prefix1:i?,prefix2:i?,prefix3:i?", .params = "[-a] [-c] id <error_status> [<tlp header> [<tlp header prefix>]]",
 	 .help = "report a PCI Express error on a device's behalf", PCIE},
-	{.name = "drive_add", .args = "node:-n,pci_addr:s,opts:s", .params = "[-n] [[<domain>:]<bus>:]<slot> options",
-	 .help = "add a disk", DRIVEADD},
-	{.name = "drive_del", .args = "id:B", .params = "device",
-	 .help = "take a disk away from the guest", DRIVEADD},
 	{.name = "block_passwd", .args = "device:B,password:s", .params = "device password",
 	 .help = "give an encrypted disk its password", PASSWD},
 	{.name = "qemu-io", .args = "device:B,command:s", .params = "[device] \"[command]\"",

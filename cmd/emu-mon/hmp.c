@@ -2,6 +2,7 @@
 /* HMP: finding commands, help, carrying out a line. */
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hmp-rows.h"
@@ -35,22 +36,42 @@ const struct hmp_row *hmp_row_find(bool info, const char *name, size_t size)
 	return NULL;
 }
 
-/* Each row once, in order of names: the rows are few, so the next larger one is looked for. */
+/* Each row once, in order of names; made when it is first asked for. */
+static struct {
+	pthread_once_t once;
+	const struct hmp_row *row[ROWS_MAX];
+	unsigned count;
+} sorted[2] = {{.once = PTHREAD_ONCE_INIT}, {.once = PTHREAD_ONCE_INIT}};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct hmp_row *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void sort_rows(bool info)
+{
+	for (const struct hmp_row *const *t = tables(info); *t; t++)
+		for (const struct hmp_row *r = *t; r->name && sorted[info].count < ROWS_MAX; r++)
+			sorted[info].row[sorted[info].count++] = r;
+	qsort(sorted[info].row, sorted[info].count, sizeof *sorted[info].row, by_name);
+}
+
+static void sort_commands(void)
+{
+	sort_rows(false);
+}
+
+static void sort_infos(void)
+{
+	sort_rows(true);
+}
+
 const struct hmp_row *hmp_row_at(bool info, unsigned n)
 {
-	const struct hmp_row *at = NULL;
-
-	for (unsigned k = 0; k <= n; k++) {
-		const struct hmp_row *best = NULL;
-		for (const struct hmp_row *const *t = tables(info); *t; t++)
-			for (const struct hmp_row *r = *t; r->name; r++)
-				if ((!at || strcmp(r->name, at->name) > 0) && (!best || strcmp(r->name, best->name) < 0))
-					best = r;
-		at = best;
-		if (!at)
-			return NULL;
-	}
-	return at;
+	pthread_once(&sorted[info].once, info ? sort_infos : sort_commands);
+	return n < sorted[info].count ? sorted[info].row[n] : NULL;
 }
 
 void hmp_error(struct task *t, const struct err *e)

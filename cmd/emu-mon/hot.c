@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * netdev_add and netdev_del of a machine that runs: an emu-net is started as a part of its own, and when it is ready the machine gets the
- * other end of its cable. From then on it is a part as those of the plan: it is started again when it dies. Slots of parts and links
- * that have gone are used again.
+ * Parts that come and go while the machine runs: networks here, disks in hot-disk.c. A server is started as a part of its own, and when it is
+ * ready the machine is told: of a network it gets the other end of its cable, of a disk its socket's name. From then on it is a part as
+ * those of the plan: it is started again when it dies. Slots of parts and links that have gone are used again.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,8 +34,9 @@ static void free_slot(struct sup_part *p)
 	char path[PATH_MAX];
 
 	/* A later one of the same name begins anew. */
-	for (int i = 0; p->plan->id && i < 2; i++) {
-		snprintf(path, sizeof path, "%s/%s.%s", s->dir.path, p->plan->id, i ? "ctl" : "state");
+	for (int i = 0; p->plan->id && i < 3; i++) {
+		static const char *const ends[] = {"ctl", "state", "nbd"};
+		snprintf(path, sizeof path, "%s/%s.%s", s->dir.path, p->plan->id, ends[i]);
 		unlink(path);
 	}
 	if (link >= 0) {
@@ -121,13 +122,45 @@ static int fill_slots(struct sup *s, unsigned part, unsigned link, const char *i
 	return r;
 }
 
-static unsigned free_part_slot(const struct sup *s)
+int hot_slot(struct sup *s, const char *id, const char *what, struct err *e)
 {
+	struct sup_part *m = sup_machine(s);
 	unsigned n = 0;
 
+	if (!s->running || s->ending || !m || !m->ctl)
+		return err_set(e, EAGAIN, "the machine does not run");
+	if (plan_find_part(s->plan, id) || plan_find_link(s->plan, id))
+		return err_set(e, EEXIST, "Duplicate ID '%.100s' for %s", id, what);
 	while (n < s->plan->parts && s->plan->part[n].id)
 		n++;
-	return n;
+	return n < PLAN_PARTS ? (int)n : err_set(e, ENOSPC, "the machine has %d parts already", PLAN_PARTS);
+}
+
+int hot_launch(struct sup *s, unsigned part, int link, int r, struct ctl_call *call, struct err *e)
+{
+	struct sup_part *p = &s->part[part];
+
+	if (part == s->plan->parts)
+		s->plan->parts++;
+	if (link >= 0 && (unsigned)link == s->plan->links)
+		s->plan->links++;
+	memset(p, 0, sizeof *p);
+	p->ctl_end = p->ready_end = p->ready_fd = p->out_fd = -1;
+	if (r == 0)
+		r = part_init(s, part, e);
+	if (r == 0 && link >= 0)
+		r = link_make(s, (unsigned)link, e);
+	if (r == 0)
+		r = part_launch(p, e);
+	if (r < 0) {
+		p->sup = s;
+		p->plan = &s->plan->part[part];
+		free_slot(p);
+		return r;
+	}
+	p->hot = true;
+	p->call = call;
+	return 0;
 }
 
 static unsigned free_link_slot(const struct sup *s)
@@ -143,54 +176,25 @@ static json_t *netdev_add(void *opaque, struct ctl_call *call, const json_t *arg
 {
 	struct sup *s = opaque;
 	const char *id = json_string_value(json_object_get(args, "id"));
-	unsigned part = free_part_slot(s), link = free_link_slot(s);
-	struct sup_part *m = sup_machine(s), *p;
+	int part = hot_slot(s, id, "netdev", e), r;
+	unsigned link = free_link_slot(s);
 	char *network;
-	int r;
 
-	if (!s->running || s->ending || !m || !m->ctl) {
-		err_set(e, EAGAIN, "the machine does not run");
+	if (part < 0)
 		return NULL;
-	}
-	if (plan_find_part(s->plan, id) || plan_find_link(s->plan, id)) {
-		err_set(e, EEXIST, "Duplicate ID '%.100s' for netdev", id);
-		return NULL;
-	}
-	if (part >= PLAN_PARTS || link >= PLAN_LINKS) {
-		err_set(e, ENOSPC, "the machine has %d parts already", PLAN_PARTS);
+	if (link >= PLAN_LINKS) {
+		err_set(e, ENOSPC, "the machine has %d links already", PLAN_LINKS);
 		return NULL;
 	}
 	network = network_text(args);
-	r = network ? fill_slots(s, part, link, id, network, e) : err_set(e, ENOMEM, "out of memory");
+	r = network ? fill_slots(s, (unsigned)part, link, id, network, e) : err_set(e, ENOMEM, "out of memory");
 	free(network);
-	if (part == s->plan->parts)
-		s->plan->parts++;
-	if (link == s->plan->links)
-		s->plan->links++;
-	p = &s->part[part];
-	memset(p, 0, sizeof *p);
-	if (r == 0)
-		r = part_init(s, part, e);
-	else
-		p->ctl_end = p->ready_end = p->ready_fd = p->out_fd = -1;
-	if (r == 0)
-		r = link_make(s, link, e);
-	if (r == 0)
-		r = part_launch(p, e);
-	if (r < 0) {
-		p->sup = s;
-		p->plan = &s->plan->part[part];
-		free_slot(p);
-		return NULL;
-	}
-	p->hot = true;
-	p->call = call;
-	return CTL_LATER;
+	return hot_launch(s, (unsigned)part, (int)link, r, call, e) == 0 ? CTL_LATER : NULL;
 }
 static const struct ctl_arg add_args[] = {{"type", 's', false}, {"id", 's', false}, {0}};
 const struct ctl_command hot_add_row = {.name = "netdev_add", .args = add_args, .any_args = true, .run = netdev_add};
 
-static void leave(struct sup_part *p)
+void hot_leave(struct sup_part *p)
 {
 	p->leaving = true;
 	ctl_client_free(p->ctl);
@@ -198,7 +202,7 @@ static void leave(struct sup_part *p)
 	if (p->pid)
 		kill(p->pid, SIGTERM);
 	else
-		free_slot(p);
+		hot_died(p, 0);
 }
 
 static void plugged(void *opaque, const struct ctl_answer *a)
@@ -215,14 +219,30 @@ static void plugged(void *opaque, const struct ctl_answer *a)
 	if (call)
 		ctl_reply(call, NULL, a->result ? NULL : a->e);
 	if (!a->result && p->sup)
-		leave(p);
+		hot_leave(p);
 }
 
 void hot_ready(struct sup_part *p)
 {
 	struct sup_part *m = sup_machine(p->sup);
 	int link = link_of(p->sup, p);
+	struct err e = ERR_INIT;
+	char *drive;
 
+	if (p->plan->drive.count) {
+		drive = hot_drive(p, &e);
+		if (drive && (!m || !m->ctl))
+			err_set(&e, EAGAIN, "the machine does not run");
+		if (e.code) {
+			ctl_reply(p->call, NULL, &e);
+			p->call = NULL;
+			hot_leave(p);
+		} else {
+			ctl_client_call(m->ctl, "x-drive-add", json_pack("{s:s}", "drive", drive), NULL, 0, plugged, p);
+		}
+		free(drive);
+		return;
+	}
 	if (m && m->ctl && link >= 0)
 		ctl_client_call(m->ctl, "netdev_add", json_pack("{s:s, s:b}", "id", p->plan->id, "vnet_hdr", 1), &p->sup->link[link].fd[1], 1, plugged, p);
 }
@@ -232,15 +252,17 @@ void hot_died(struct sup_part *p, int status)
 	struct err e = ERR_INIT;
 	char how[100];
 
-	if (p->call) {
+	if (p->call && p->leaving) {
+		ctl_reply(p->call, hot_image(p), NULL);
+	} else if (p->call) {
 		const char *why = p->last_count ? p->last[p->last_count - 1] : child_end_text(status, how, sizeof how), *name = p->plan->argv0;
 		size_t n = name ? strlen(name) : 0;
 		if (n && !strncmp(why, name, n) && why[n] == ':' && why[n + 1] == ' ')
 			why += n + 2;
 		err_set(&e, ECHILD, "%s", why);
 		ctl_reply(p->call, NULL, &e);
-		p->call = NULL;
 	}
+	p->call = NULL;
 	free_slot(p);
 }
 
@@ -271,7 +293,7 @@ static json_t *netdev_del(void *opaque, struct ctl_call *call, const json_t *arg
 	}
 	/* The machine first: it is not to call for a cable that has gone. */
 	ctl_client_call(m->ctl, "netdev_del", json_pack("{s:s}", "id", id), NULL, 0, unplugged, call);
-	leave(p);
+	hot_leave(p);
 	return CTL_LATER;
 }
 static const struct ctl_arg del_args[] = {{"id", 's', false}, {0}};

@@ -276,6 +276,11 @@ static int environment(const struct sup_part *p, struct args *a, struct err *e)
 	return r;
 }
 
+static void on_machine_event(void *opaque, const json_t *event)
+{
+	hot_disk_event(((struct sup_part *)opaque)->sup, event);
+}
+
 /* The pairs and pipes between it and us. */
 static int make_ends(struct sup_part *p, int out[2], struct err *e)
 {
@@ -294,6 +299,7 @@ static int make_ends(struct sup_part *p, int out[2], struct err *e)
 			return -e->code;
 		p->ctl_end = pair[1];
 		config.fd = pair[0];
+		config.event = p->plan->machine ? on_machine_event : NULL;
 		p->ctl = ctl_client_new(p->sup->loop, &config, e);
 		if (!p->ctl)
 			return -e->code;

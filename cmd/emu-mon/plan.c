@@ -232,6 +232,17 @@ static int part_args(void *to, const json_t *v, struct err *e)
 	return read_command(&((struct plan_part *)to)->args, v, e);
 }
 
+static int part_drive(void *to, const json_t *v, struct err *e)
+{
+	struct plan_command *c = &((struct plan_part *)to)->drive;
+
+	c->word = calloc(1, sizeof *c->word);
+	if (!c->word)
+		return out_of_memory(e);
+	c->count = 1;
+	return read_word(c->word, v, e);
+}
+
 static int part_listen(void *to, const json_t *v, struct err *e)
 {
 	struct plan_part *p = to;
@@ -268,6 +279,8 @@ static const struct field part_fields[] = {
 	{.name = "program", .type = F_STRING, .offset = PART(program)},
 	{.name = "argv0", .type = F_STRING, .offset = PART(argv0)},
 	{.name = "args", .type = F_CALL, .call = part_args},
+	{.name = "disk", .type = F_STRING, .offset = PART(disk)},
+	{.name = "drive", .type = F_CALL, .call = part_drive},
 	{.name = "listen", .type = F_CALL, .call = part_listen},
 	{.name = "after", .type = F_STRINGS, .offset = PART(after), .count = PART(afters)},
 	{.name = "env", .type = F_CALL, .call = part_env},
@@ -514,6 +527,8 @@ static int check_parts(const struct plan *p, struct err *e)
 		}
 		if (check_words(p, part, e) < 0)
 			return -e->code;
+		if (part->drive.count)
+			return err_set(e, EINVAL, "part %s: drive: is for parts that come while the machine runs", part->id);
 	}
 	if (!p->parts)
 		return err_set(e, EINVAL, "parts: the list is empty");
@@ -725,7 +740,9 @@ void plan_part_done(struct plan_part *p)
 	free(p->id);
 	free(p->program);
 	free(p->argv0);
+	free(p->disk);
 	free_command(&p->args);
+	free_command(&p->drive);
 	for (unsigned i = 0; i < p->listens; i++)
 		free(p->listen[i].name);
 	free(p->listen);

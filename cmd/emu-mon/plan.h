@@ -40,7 +40,9 @@ struct plan_socket {
 
 struct plan_part {
 	char *id, *program, *argv0; /* argv0 NULL: the program */
+	char *disk;              /* the id of the disk that it serves; may be NULL */
 	struct plan_command args;
+	struct plan_command drive; /* one word, of a part that comes while the machine runs: what the machine is told of its disk */
 	struct plan_socket *listen;
 	unsigned listens;
 	char **after;

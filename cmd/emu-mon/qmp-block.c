@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "disks.h"
 #include "hmp-rows.h"
 #include "mon-own.h"
 #include "qmp.h"
@@ -55,6 +56,15 @@ static json_t *to_disk(struct task *t, const char *command, const json_t *args, 
 	return r;
 }
 
+/* A server that has ended for good has removed its socket. */
+static bool part_there(struct task *t, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s.ctl", monitor_dir(t->monitor), name);
+	return access(path, F_OK) == 0;
+}
+
 /* One list of all servers' lists. */
 static json_t *of_all(struct task *t, const char *command, const json_t *args, struct err *e)
 {
@@ -66,8 +76,8 @@ static json_t *of_all(struct task *t, const char *command, const json_t *args, s
 		one = part_call(t, PART_DISK, text_of(p, "name"), command, json_deep_copy(args), &now);
 		if (one)
 			json_array_extend(all, one);
-		else if (strcmp(t->class_name, "CommandNotFound") && now.code == EIO) /* others: it cannot be reached, being started anew perhaps */
-			*e = now;
+		else if (strcmp(t->class_name, "CommandNotFound") && now.code == EIO && part_there(t, text_of(p, "name")))
+			*e = now; /* it cannot be reached, being started anew perhaps */
 		json_decref(one);
 	}
 	json_decref(list);
@@ -109,6 +119,25 @@ static json_t *query_block(struct task *t, const json_t *args, struct err *e)
 SPREAD(query_blockstats, "query-blockstats")
 SPREAD(query_jobs, "query-block-jobs")
 SPREAD(query_nodes, "query-named-block-nodes")
+
+/* Whose disk or node it is; "": nobody's. */
+static void owner_of(struct task *t, const char *device, char part[128])
+{
+	json_t *list = part_list(t, PART_DISK), *p, *o;
+	size_t n, k;
+
+	*part = '\0';
+	json_array_foreach(list, n, p)
+		for (int nodes = 0; nodes < 2 && !*part; nodes++) {
+			struct err ignored = ERR_INIT;
+			json_t *blocks = part_call(t, PART_DISK, text_of(p, "name"), nodes ? "query-named-block-nodes" : "query-block", NULL, &ignored);
+			json_array_foreach(blocks, k, o)
+				if (!strcmp(text_of(o, nodes ? "node-name" : "device"), device))
+					snprintf(part, 128, "%s", text_of(p, "name"));
+			json_decref(blocks);
+		}
+	json_decref(list);
+}
 
 /* ---- files ---- */
 
@@ -160,20 +189,22 @@ static json_t *snapshot_sync(struct task *t, const json_t *args, struct err *e)
 	return with_file(t, "blockdev-snapshot-sync", args, "snapshot-file", true, true, e);
 }
 
-static json_t *blockdev_add(struct task *t, const json_t *args, struct err *e)
+/* A node into a server that runs: `only`, or (NULL) the one that has what it refers to, or the first. */
+static json_t *node_to_server(struct task *t, const json_t *args, const char *only, struct err *e)
 {
 	const json_t *file = json_object_get(args, "file");
 	const char *path = json_is_object(file) ? text_of(file, "filename") : text_of(args, "filename");
 	int fd = *path ? open_image(t, path, false, !true_of(args, "read-only"), e) : -1;
 	json_t *r = NULL, *list, *p;
 
-	/* A node has no owner yet: the first server takes it, or the one that has what it refers to. */
 	list = part_list(t, PART_DISK);
 	for (size_t n = 0; !e->code && !r && n < json_array_size(list); n++) {
 		struct err now = ERR_INIT;
 		p = json_array_get(list, n);
+		if (only && strcmp(only, text_of(p, "name")))
+			continue;
 		r = part_call_fds(t, PART_DISK, text_of(p, "name"), "blockdev-add", json_deep_copy(args), &fd, fd >= 0, NULL, &now);
-		if (!r && (n + 1 == json_array_size(list) || !qmp_not_here(t->class_name, &now)))
+		if (!r && (only || n + 1 == json_array_size(list) || !qmp_not_here(t->class_name, &now)))
 			*e = now;
 	}
 	if (!json_array_size(list) && !e->code)
@@ -181,6 +212,96 @@ static json_t *blockdev_add(struct task *t, const json_t *args, struct err *e)
 	json_decref(list);
 	file_close(fd);
 	return r;
+}
+
+/* Does a description name a node that is there already? */
+static bool names_node(const json_t *node)
+{
+	static const char *const children[] = {"file", "backing", "data-file", "image", "test", "raw", "log", "target"};
+
+	for (size_t i = 0; i < sizeof children / sizeof *children; i++) {
+		const json_t *v = json_object_get(node, children[i]);
+		if ((json_is_string(v) && *json_string_value(v)) || (json_is_object(v) && names_node(v)))
+			return true;
+	}
+	return false;
+}
+
+/* A disk of its own has a server of its own, for device_add; what refers to a node goes to that node's server. */
+static json_t *blockdev_add(struct task *t, const json_t *args, struct err *e)
+{
+	char *text;
+	json_t *r;
+
+	if (names_node(args) || !task_offered(t, PART_SUPER, "x-disk-add"))
+		return node_to_server(t, args, NULL, e);
+	text = json_dumps(args, JSON_COMPACT);
+	r = text ? disk_add(t, "blockdev", text, e) : NULL;
+	if (!text)
+		err_set(e, ENOMEM, "out of memory");
+	free(text);
+	return r;
+}
+
+static json_t *blockdev_del(struct task *t, const json_t *args, struct err *e)
+{
+	struct err now = ERR_INIT;
+	json_t *r = task_offered(t, PART_SUPER, "x-disk-del") ? disk_del(t, text_of(args, "node-name"), true, &now) : NULL;
+
+	if (r) {
+		json_decref(r);
+		return NULL;
+	}
+	if (!now.code || !strcmp(t->class_name, "DeviceNotFound"))
+		return to_disk(t, "blockdev-del", args, NULL, 0, NULL, e);
+	*e = now;
+	return NULL;
+}
+
+/* A job and its target are one server's: a node that no device uses yet moves to the disk's. */
+static bool bring_node(struct task *t, const char *device, const char *node, struct err *e)
+{
+	char disk[128], other[128];
+	json_t *r, *args;
+
+	owner_of(t, device, disk);
+	owner_of(t, node, other);
+	if (!*disk || !*other || !strcmp(disk, other))
+		return true;
+	r = disk_del(t, node, true, e);
+	if (!r) {
+		if (!strcmp(t->class_name, "DeviceNotFound"))
+			err_hint(e, "node '%.60s' belongs to the disk that %.60s serves.", node, other);
+		return false;
+	}
+	args = json_loads(text_of(r, "image"), JSON_REJECT_DUPLICATES, NULL);
+	json_decref(r);
+	r = args ? node_to_server(t, args, disk, e) : NULL;
+	if (!args)
+		err_set(e, EINVAL, "node '%.100s' cannot be opened again", node);
+	json_decref(args);
+	json_decref(r);
+	return r != NULL;
+}
+
+static json_t *with_target(struct task *t, const char *command, const json_t *args, const char *device, const char *node, struct err *e)
+{
+	return bring_node(t, text_of(args, device), text_of(args, node), e) ? to_disk(t, command, args, NULL, 0, NULL, e) : NULL;
+}
+
+static json_t *blockdev_mirror(struct task *t, const json_t *args, struct err *e)
+{
+	return with_target(t, "blockdev-mirror", args, "device", "target", e);
+}
+
+static json_t *blockdev_backup(struct task *t, const json_t *args, struct err *e)
+{
+	return with_target(t, "blockdev-backup", args, "device", "target", e);
+}
+
+static json_t *blockdev_snapshot(struct task *t, const json_t *args, struct err *e)
+{
+	return with_target(t, "blockdev-snapshot", args, "node", "overlay", e);
 }
 
 /* A group: the files of its actions in order. */
@@ -396,25 +517,6 @@ static json_t *nbd_start(struct task *t, const json_t *args, struct err *e)
 	return NULL;
 }
 
-/* Whose disk or node it is; "": nobody's. */
-static void owner_of(struct task *t, const char *device, char part[128])
-{
-	json_t *list = part_list(t, PART_DISK), *p, *o;
-	size_t n, k;
-
-	*part = '\0';
-	json_array_foreach(list, n, p)
-		for (int nodes = 0; nodes < 2 && !*part; nodes++) {
-			struct err ignored = ERR_INIT;
-			json_t *blocks = part_call(t, PART_DISK, text_of(p, "name"), nodes ? "query-named-block-nodes" : "query-block", NULL, &ignored);
-			json_array_foreach(blocks, k, o)
-				if (!strcmp(text_of(o, nodes ? "node-name" : "device"), device))
-					snprintf(part, 128, "%s", text_of(p, "name"));
-			json_decref(blocks);
-		}
-	json_decref(list);
-}
-
 static json_t *nbd_add(struct task *t, const json_t *args, struct err *e)
 {
 	struct monitor *m = t->monitor;
@@ -511,9 +613,9 @@ const struct qmp_row qmp_block_rows[] = {
 	{.name = "block_resize", .args = "*device:str,*node-name:str,size:int", .run = resize},
 	DISK("block_set_io_throttle", "@BlockIOThrottle", NULL),
 	{.name = "blockdev-add", .args = "driver:str,*node-name:str", .run = blockdev_add, .any_args = true},
-	DISK("blockdev-del", "node-name:str", NULL),
+	{.name = "blockdev-del", .args = "node-name:str", .run = blockdev_del},
 	{.name = "blockdev-snapshot-sync", .args = "@BlockdevSnapshotSync", .run = snapshot_sync},
-	DISK("blockdev-snapshot", "@BlockdevSnapshot", NULL),
+	{.name = "blockdev-snapshot", .args = "@BlockdevSnapshot", .run = blockdev_snapshot},
 	DISK("blockdev-snapshot-internal-sync", "@BlockdevSnapshotInternal", NULL),
 	DISK("blockdev-snapshot-delete-internal-sync", "device:str,*id:str,*name:str", "SnapshotInfo"),
 	DISK("change-backing-file", "device:str,image-node-name:str,backing-file:str", NULL),
@@ -521,9 +623,9 @@ const struct qmp_row qmp_block_rows[] = {
 	DISK("block-stream", "*job-id:str,device:str,*base:str,*base-node:str,*backing-file:str,*speed:int,*on-error:BlockdevOnError", NULL),
 	{.name = "drive-mirror", .args = "@DriveMirror", .run = drive_mirror},
 	{.name = "drive-backup", .args = "@DriveBackup", .run = drive_backup},
-	DISK("blockdev-mirror", "*job-id:str,device:str,target:str,*replaces:str,sync:MirrorSyncMode,*speed:int,*granularity:uint32,*buf-size:int,"
-				"*on-source-error:BlockdevOnError,*on-target-error:BlockdevOnError,*filter-node-name:str", NULL),
-	DISK("blockdev-backup", "@BlockdevBackup", NULL),
+	{.name = "blockdev-mirror", .args = "*job-id:str,device:str,target:str,*replaces:str,sync:MirrorSyncMode,*speed:int,*granularity:uint32,"
+	 "*buf-size:int,*on-source-error:BlockdevOnError,*on-target-error:BlockdevOnError,*filter-node-name:str", .run = blockdev_mirror},
+	{.name = "blockdev-backup", .args = "@BlockdevBackup", .run = blockdev_backup},
 	DISK("block-job-set-speed", "device:str,speed:int", NULL),
 	DISK("block-job-cancel", "device:str,*force:bool", NULL),
 	DISK("block-job-pause", "device:str", NULL),

@@ -112,11 +112,25 @@ void sup_quit(struct sup *s);
 
 struct sup_part *sup_machine(struct sup *s);
 
-/* ---- hot.c: networks that come and go while the machine runs ---- */
+/* ---- hot.c: parts that come and go while the machine runs; networks ---- */
 extern const struct ctl_command hot_add_row, hot_del_row;
+/* The slot for a new part of this name, or -errno. what: "netdev", "drive", for messages. */
+int hot_slot(struct sup *s, const char *id, const char *what, struct err *e);
+/*
+ * Starts the part whose plan was read into the slot, with a link or -1; r < 0: that failed (e says how), and the slots are given back. The
+ * call is answered when the machine has the part, or when it has failed.
+ */
+int hot_launch(struct sup *s, unsigned part, int link, int r, struct ctl_call *call, struct err *e);
+void hot_leave(struct sup_part *p); /* it is ended, and its slot is free then */
 void hot_ready(struct sup_part *p);
 void hot_died(struct sup_part *p, int status); /* before it was ready, or told to go */
 bool hot_present(const struct sup_part *p);    /* false: the slot is free */
+
+/* ---- hot-disk.c ---- */
+extern const struct ctl_command disk_add_row, disk_del_row, objects_row;
+char *hot_drive(struct sup_part *p, struct err *e); /* what the machine is told of a disk's part: malloc()ed, NULL with the sentence */
+json_t *hot_image(const struct sup_part *p); /* what x-disk-del answers: the image that the part was told last */
+void hot_disk_event(struct sup *s, const json_t *event); /* of the machine's: the device of such a disk has gone */
 
 /* ---- link.c ---- */
 int link_make(struct sup *s, unsigned n, struct err *e);

@@ -378,7 +378,7 @@ static json_t *quit(void *opaque, struct ctl_call *call, const json_t *args, str
 	return NULL;
 }
 static const struct ctl_command quit_row = {.name = "quit", .run = quit};
-static const struct ctl_command *const commands[] = {&parts_row, &quit_row, &hot_add_row, &hot_del_row};
+static const struct ctl_command *const commands[] = {&parts_row, &quit_row, &hot_add_row, &hot_del_row, &disk_add_row, &disk_del_row, &objects_row};
 
 static int start_ctl(struct sup *s, struct err *e)
 {

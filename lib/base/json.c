@@ -48,17 +48,19 @@ static void drop(struct json_stream *s, const char *why)
 	s->len = s->room = 0;
 }
 
-static int put(struct json_stream *s, char c)
+static int put_all(struct json_stream *s, const char *data, size_t n)
 {
 	if (s->dropped)
 		return 0;
-	if (s->len >= JSON_STREAM_SIZE) {
-		drop(s, "the value is larger than 64 MB");
+	if (n > JSON_STREAM_SIZE - s->len) {
+		drop(s, "the value is larger than 48 MB");
 		return 0;
 	}
-	if (s->len == s->room) {
-		size_t room = s->room ? s->room * 2 : 1024;
+	if (n > s->room - s->len) {
+		size_t room = s->room ? s->room : 1024;
 		char *buf;
+		while (room - s->len < n)
+			room *= 2;
 		if (room > JSON_STREAM_SIZE)
 			room = JSON_STREAM_SIZE;
 		buf = realloc(s->buf, room);
@@ -67,8 +69,24 @@ static int put(struct json_stream *s, char c)
 		s->buf = buf;
 		s->room = room;
 	}
-	s->buf[s->len++] = c;
+	memcpy(s->buf + s->len, data, n);
+	s->len += n;
 	return 0;
+}
+
+static int put(struct json_stream *s, char c)
+{
+	return put_all(s, &c, 1);
+}
+
+/* How many bytes stand for themselves in a string: up to a quote or a backslash. */
+static size_t plain(const char *p, size_t size, char quote)
+{
+	size_t n = 0;
+
+	while (n < size && p[n] != quote && p[n] != '\\' && p[n] != '"')
+		n++;
+	return n;
 }
 
 static void finish(struct json_stream *s, void (*on_value)(void *, json_t *, const struct err *), void *opaque)
@@ -163,8 +181,15 @@ int json_stream_feed(struct json_stream *s, const char *data, size_t size,
 {
 	for (size_t i = 0; i < size;) {
 		bool done = false, again = false;
+		size_t run = s->state == STRING ? plain(data + i, size - i, s->quote) : 0;
 		int r;
 
+		if (run) {
+			if (put_all(s, data + i, run) < 0)
+				return -ENOMEM;
+			i += run;
+			continue;
+		}
 		if (s->state == STRING || s->state == ESCAPE)
 			r = in_string(s, data[i], &done);
 		else

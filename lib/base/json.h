@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include "base/err.h"
 
-#define JSON_STREAM_SIZE (64u << 20) /* bytes in one value */
+#define JSON_STREAM_SIZE (48u << 20) /* bytes in one value: a process that refuses a larger one stays below 64 MB */
 #define JSON_STREAM_DEPTH 1024u      /* levels of nesting */
 
 struct json_stream;

@@ -319,7 +319,10 @@ static void restore(struct link *l)
 	pthread_mutex_lock(&l->send);
 	nbd_conn_close(&l->conn);
 	while (l->client->target.reconnect_ms && loop_now() / 1000000 < until) {
-		if (link_connect(l, &e) == 0) {
+		int r = link_connect(l, &e);
+		if (r == -ECANCELED)
+			break;
+		if (r == 0) {
 			if (!same_export(&l->terms.info, &l->client->info))
 				nbd_conn_close(&l->conn);
 			break;

@@ -23,7 +23,10 @@ struct nbd_target {
 	unsigned reconnect_ms;    /* how long a broken connection is tried again before requests fail; 0: not at all */
 	unsigned connect_ms;      /* how long to wait at the start for somebody to listen there; 0: not at all */
 	const char *meta_context; /* a further context beside base:allocation, or NULL */
-	/* Makes each connection instead of path and host, for a program that may not connect itself: a connected fd or -errno. Any thread. */
+	/*
+	 * Makes each connection instead of path and host, for a program that may not connect itself: a connected fd or -errno. Any thread.
+	 * -ECANCELED: there will be none any more, and requests fail at once.
+	 */
 	int (*dial)(void *opaque, struct err *e);
 	void *dial_opaque;
 };

@@ -78,7 +78,7 @@ proc blockdevs_make {} {
         if {$::snapshot && !$readonly} { warn "-snapshot does not concern nodes of -blockdev, such as '$name'" }
         lappend args --image-opts
         disk_part $name $args [json_line $node] [json_leaves $node]
-        set disk [list id $name nbd unix:[token run $name.nbd] if none]
+        set disk [list id $name nbd [disk_socket $name] if none]
         if {$readonly} { lappend disk readonly on }
         lappend ::cpu_disks [keyval_text $disk]
     }

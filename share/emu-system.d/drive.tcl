@@ -166,7 +166,7 @@ proc drive_make {item} {
     set disk [list id $id]
     set served [drive_serve $at $id $kv $readonly]
     if {$served} {
-        lappend disk nbd unix:[token run $id.nbd]
+        lappend disk nbd [disk_socket $id]
     } elseif {$cdrom || $interface eq "floppy"} {
         lappend disk {*}[disk_empty $id]
     } else {
@@ -181,6 +181,7 @@ proc drive_make {item} {
     foreach key {werror rerror serial cyls heads secs trans} {
         if {[keyval_has $kv $key]} { lappend disk $key [keyval_get $kv $key] }
     }
+    if {$interface in {none virtio}} { lappend disk with-device on }
     lappend ::cpu_disks [keyval_text $disk]
     if {$interface eq "virtio"} {
         set device [list driver virtio-blk-pci drive $id]
@@ -266,16 +267,24 @@ proc drive_cache_args {pairs} {
     return [list --cache [dict get $modes $state]]
 }
 
+# The name of a disk's part, which its sockets have too.
+proc disk_part_name {id} {
+    if {![info exists ::disk_part($id)]} { set ::disk_part($id) [part_name $id disk] }
+    return $::disk_part($id)
+}
+
+proc disk_socket {id} { return unix:[token run [disk_part_name $id].nbd] }
+
 # One emu-nbd: image is a file's name or the options of a node.
 proc disk_part {id args image used} {
-    set part [part_name $id disk]
+    set part [disk_part_name $id]
     foreach text [objects_for $used] { lappend args --object $text }
-    set own [list -t -e 0 -k [token run $id.nbd] --id $id --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
+    set own [list -t -e 0 -k [token run $part.nbd] --id $id --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
     if {$::sandbox ne ""} { lappend own --sandbox $::sandbox }
     # What was written to -s is gone with its server: another one would show the guest an older disk, so none is started.
     set keep [expr {"-s" in $args ? {restart {b 0}} : ""}]
     if {$keep eq ""} { lappend own --state [token run $part.state] }
-    part_add $part emu-nbd [concat $own $args [expr {$image ne "" ? [list -- [fdset_names $image]] : {}}]] {*}$keep
+    part_add $part emu-nbd [concat $own $args [expr {$image ne "" ? [list -- [fdset_names $image]] : {}}]] disk [list s $id] {*}$keep
 }
 
 # -iscsi: what is for all targets, then what is for this one, as options of the protocol.
@@ -296,7 +305,7 @@ proc iscsi_options {at file} {
 # A drive without a medium has its server too, which the monitor's change gives one.
 proc disk_empty {id} {
     disk_part $id --removable "" {}
-    return [list nbd unix:[token run $id.nbd] empty on]
+    return [list nbd [disk_socket $id] empty on]
 }
 
 proc drives_make {} {

@@ -16,7 +16,7 @@ foreach name {serial parallel virtcon} { set ports($name) {} }
 set escape 1
 set plan_fds {}
 
-foreach file {machine drive blockdev device char net config help plan} { source $here/$file.tcl }
+foreach file {machine drive blockdev device char net config help plan hot} { source $here/$file.tcl }
 
 proc options_parse {words} {
     if {"-no-user-config" ni $words && "-nodefconfig" ni $words && [file readable /etc/qemu/qemu.conf]} {
@@ -57,6 +57,7 @@ proc main {} {
         --print-man { man_print }
         --print-completion { completion_print }
         --print-table { table_print }
+        --hot { hot_main {*}[lrange $::words 1 end] }
     }
     options_parse $::words
     defaults_settle

@@ -398,21 +398,25 @@ while len(events) < 2:
         events.append(v)
 ok([e['event'] for e in events] == ['RESUME', 'STOP'] and all(set(e['timestamp']) == {'seconds', 'microseconds'} for e in events), 'another client hears the events', events)
 q2.end()
-q.send(b'{"execute":"query-name","arguments":{"x":"' + b'y' * (65 << 20) + b'"},"id":1}{"execute":"query-name","id":2}')
+q.send(b'{"execute":"query-name","arguments":{"x":"')
+chunk = b'y' * (1 << 20)
+for n in range(1024):
+    q.send(chunk)
+q.send(b'"},"id":1}{"execute":"query-name","id":2}')
 while True:
     v = q.value()
     if 'error' in v:
         break
-ok('64 MB' in v['error']['desc'], 'a value of 65 MB is refused', v)
+ok('48 MB' in v['error']['desc'], 'a line of 1 GB is refused', v)
 ok(q.value().get('id') == 2, 'and the next one is not')
 peak = int(re.search(r'VmHWM:\s+(\d+)', open('/proc/%d/status' % q.p.pid).read()).group(1))
-ok(peak < 160 << 10, 'within 160 MB of memory', peak)
-q.send(b'[' * 5000 + b']' * 5000 + b'{"execute":"query-name","id":3}')
+ok(peak < 64 << 10, 'within 64 MB of memory', peak)
+q.send(b'[' * 10000 + b']' * 10000 + b'{"execute":"query-name","id":3}')
 while True:
     v = q.value()
     if 'error' in v:
         break
-ok('1024 levels' in v['error']['desc'] and q.value().get('id') == 3, '5,000 levels of nesting', v)
+ok('1024 levels' in v['error']['desc'] and q.value().get('id') == 3, '10,000 levels of nesting', v)
 q.end()
 
 # ---- a machine without a disk, as programs ask it ----

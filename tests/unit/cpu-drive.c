@@ -20,6 +20,7 @@
 #include "tap.h"
 
 static struct machine *m;
+static char late[160];
 static char dir[60], sock[100], image[100], trigger[100];
 
 static pid_t server(const char *const *argv)
@@ -39,7 +40,7 @@ static pid_t server(const char *const *argv)
 
 static pid_t qemu_nbd(void)
 {
-	const char *argv[] = {"qemu-nbd", "-t", "-e", "8", "-f", "raw", "-k", sock, image, NULL};
+	const char *argv[] = {"qemu-nbd", "-t", "-e", "0", "-f", "raw", "-k", sock, image, NULL};
 
 	unlink(sock);
 	return server(argv);
@@ -203,6 +204,55 @@ static void restart(struct drive *d, int control)
 	ok(drive_pread(d, (1 << 20) + 31 * 65536, back, sizeof back) == 0 && back[0] == 33 && back[511] == 33, "and what was written is there");
 }
 
+/* Disks of a machine that runs: only over sockets of its own directory. */
+static void come_and_go(struct drive *first)
+{
+	struct err e = ERR_INIT;
+	struct one o;
+	uint8_t data[512];
+	struct iovec iov = {data, sizeof data};
+	struct device user = {.id = (char *)(uintptr_t)"card"};
+	struct drive *d;
+	char text[300];
+
+	ok(drive_add(m, "id=l,nbd=unix:/run/other/late.nbd", &e) == -EACCES && strstr(e.msg, "run directory"), "a socket elsewhere is refused");
+	e = (struct err)ERR_INIT;
+	snprintf(text, sizeof text, "id=l,nbd=unix:%s/late.sock", dir);
+	ok(drive_add(m, text, &e) < 0, "so is one that is no disk's");
+	e = (struct err)ERR_INIT;
+	snprintf(text, sizeof text, "id=l,nbd=unix:%s,if=virtio", late);
+	ok(drive_add(m, text, &e) < 0 && strstr(e.msg, "if=none"), "and an interface of the board's");
+	e = (struct err)ERR_INIT;
+	snprintf(text, sizeof text, "id=l,nbd=unix:%s,with-device=on,connections=1", late);
+	ok(drive_add(m, text, &e) == 0, "a disk comes while the machine runs (%s)", e.msg);
+	d = drive_find(m, "l");
+	if (!d)
+		return;
+	ok(drive_pread(d, 0, data, sizeof data) == 0, "it is read");
+	ok(drive_attach(d, &user, &e) == 0 && !strcmp(drive_user(d), "card"), "a device takes it");
+	drive_del(d);
+	ok(!drive_find(m, "l"), "deleted below its device: its name is free");
+	submit(d, &o, DRIVE_READ, 0, &iov, 1);
+	ok(wait_for(&o) && o.error == -EIO, "… and its requests fail");
+	drive_release(d);
+	drives_sweep(m);
+	drive_drain(d);
+	ok(drive_add(m, text, &e) == 0, "… so another one can have it");
+	drive_detach(d);
+	drives_sweep(m);
+	d = drive_find(m, "l");
+	if (!d)
+		return;
+	drive_attach(d, &user, &e);
+	drive_release(d);
+	drive_detach(d);
+	drives_sweep(m);
+	ok(!drive_find(m, "l"), "one with with-device=on goes when its device has gone");
+	drive_release(first);
+	drives_sweep(m);
+	ok(drive_find(m, "hd") == first, "others stay");
+}
+
 int main(void)
 {
 	struct err e = ERR_INIT;
@@ -239,10 +289,15 @@ int main(void)
 	requests(d);
 	policies();
 	control = restarter(pid);
-	ok(drives_prepare(m, remove, &e) == 0, "the process that connects is made");
+	snprintf(late, sizeof late, "%s/late.nbd", dir);
+	if (symlink(sock, late) < 0)
+		perror(late);
+	ok(drives_prepare(m, dir, remove, &e) == 0, "the process that connects is made");
 	ok(sandbox_enter(SANDBOX_ON, SANDBOX_FILE | SANDBOX_SOCKET | SANDBOX_UNLINK, &e) == 0, "and this one may not any more");
 	restart(d, control);
+	come_and_go(d);
 	close(control);
+	unlink(late);
 	machine_free_test(m);
 	unlink(image);
 	unlink(sock);

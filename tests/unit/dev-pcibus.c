@@ -166,6 +166,68 @@ static void power(void)
 	ok_eq(test_inb(m, 0xb100), 0, "its status is cleared by ones");
 }
 
+static uint32_t slots(unsigned at) { return test_inl(m, (uint16_t)(0xae00 + at)); }
+
+static struct device *plug(const char *id, const char *addr, const char *multifunction)
+{
+	struct err e = ERR_INIT;
+	struct device *d = device_new(m, "virtio-rng-pci", &bus->bus, &e);
+
+	if (!d)
+		return NULL;
+	d->hotplugged = true;
+	d->id = strdup(id);
+	device_set(d, "addr", addr, &e);
+	device_set(d, "multifunction", multifunction, &e);
+	return device_finish(d, &e) ? NULL : d;
+}
+
+/* "QEMU<->ACPI BIOS PCI hotplug interface": ports 0xae00 to 0xae0f, event 1 of the block at 0xafe0. */
+static void hotplug(void)
+{
+	enum { UP = 0, DOWN = 4, EJECT = 8, REMOVABLE = 12, GPE_STATUS = 0xafe0, GPE_ENABLE = 0xafe2 };
+	struct err e = ERR_INIT;
+	struct device *d;
+
+	ok_eq(slots(REMOVABLE), 0xffffffffu & ~(1u << 0 | 1u << 1 | 1u << 4), "slots that functions can leave: not the host bridge's, PIIX's, edu's");
+	ok_eq(slots(EJECT), 0, "no features beyond the basic ones");
+	m->built = true;
+	ok(!device_add(m, "edu,id=late", &e) && strstr(e.msg, "does not support hotplugging"), "a type that cannot be plugged in late is refused");
+	e = (struct err)ERR_INIT;
+	test_outb(m, GPE_STATUS, 0xff);
+	test_outb(m, GPE_ENABLE, 2);
+	acpi_sci_enable(acpi, true);
+	test_edges(m, 9);
+	d = plug("hot", "6", "off");
+	ok(d != NULL, "a function comes while the machine runs");
+	ok_eq(rd32(6 << 3, 0), 0x10051af4, "it is on the bus");
+	ok(test_line(m, 9) && test_inb(m, GPE_STATUS) & 2, "event 1 interrupts");
+	test_outb(m, GPE_STATUS, 2);
+	ok(!test_line(m, 9), "… until it is cleared");
+	ok_eq(slots(DOWN), 0, "nothing is to go");
+	ok_eq(slots(UP), 1u << 6, "slot 6 is to be looked at");
+	ok_eq(slots(UP), 0, "… once");
+	ok(device_del(m, "hot", &e) == 0 && rd32(6 << 3, 0) != 0xffffffff && test_inb(m, GPE_STATUS) & 2, "device_del only asks");
+	ok_eq(slots(DOWN), 1u << 6, "slot 6 is to go");
+	test_outl(m, 0xae08, 1u << 7);
+	ok(device_find(m, "hot") && slots(DOWN) == 1u << 6, "ejecting an empty slot does nothing");
+	test_outl(m, 0xae08, 1u << 4);
+	ok(rd16(EDU, 2) == 0x11e8, "nor does a slot of the board's");
+	test_outl(m, 0xae08, 1u << 6);
+	ok(!device_find(m, "hot") && rd32(6 << 3, 0) == 0xffffffff && slots(DOWN) == 0, "the eject register takes it away");
+	d = plug("hot", "6.1", "on");
+	ok(d && slots(UP) == 0, "a slot's later function alone announces nothing");
+	ok(plug("hot0", "6", "on") && slots(UP) == 1u << 6, "… its first one does");
+	device_del(m, "hot0", &e);
+	for (struct device *p = bus->bus.children; p; p = p->next)
+		if (!strcmp(p->type->name, "PIIX4_PM"))
+			ok_str(test_round_trip(p, p), "", "what is to go is saved");
+	ok_eq(slots(DOWN), 1u << 6, "… and there after a load");
+	machine_reset(m);
+	ok(!device_find(m, "hot0") && !device_find(m, "hot") && slots(DOWN) == 0, "a reset takes away what was to go, all functions of the slot");
+	m->built = false;
+}
+
 int main(void)
 {
 	m = machine_new_test();
@@ -174,6 +236,7 @@ int main(void)
 	shadow();
 	interrupts();
 	power();
+	hotplug();
 	for (struct device *d = bus->bus.children; d; d = d->next)
 		ok_str(test_round_trip(d, d), "", "%s: its state goes round", d->type->name);
 	return tap_done();

@@ -240,9 +240,57 @@ static void pci_bus(struct aml *a, const struct pc_acpi *p)
 	aml_resources(a);
 	aml_res_io(a, p->gpe_base, p->gpe_base, 1, 4);
 	aml_res_io(a, p->pm_base, p->pm_base, 1, 64);
+	aml_res_io(a, p->hotplug_base, p->hotplug_base, 1, 16);
 	aml_resources_end(a);
 	aml_end(a);
 	aml_end(a);
+	aml_end(a);
+}
+
+/*
+ * Slots that functions come to and go from (5.6.6, 6.3.3): each is a device with _EJ0, and the event's handler reads which slots are meant and notifies
+ * them: 1, look at it; 3, let go of it. The registers are acpi-hotplug.c's.
+ */
+static void hot_slots(struct aml *a, const struct pc_acpi *p)
+{
+	static const struct aml_field pending[] = {{"PCIU", 32}, {"PCID", 32}}, ejecting[] = {{"PCEJ", 32}};
+	char name[5];
+	aml_scope(a, "\\_SB.PCI0");
+	aml_region(a, "PCST", 1, p->hotplug_base, 8);
+	aml_fields(a, "PCST", 3, pending, 2);
+	aml_region(a, "SEJ", 1, p->hotplug_base + 8u, 4);
+	aml_fields(a, "SEJ", 3, ejecting, 1);
+	for (unsigned slot = 0; slot < 32; slot++) {
+		if (!(p->hot_slots >> slot & 1))
+			continue;
+		snprintf(name, sizeof name, "S%02X", slot);
+		aml_device(a, name);
+		aml_name_int(a, "_ADR", (uint64_t)slot << 16);
+		aml_name_int(a, "_SUN", slot);
+		aml_method(a, "_EJ0", 1, false);
+		aml_op(a, AML_STORE), aml_int(a, 1u << slot), aml_ref(a, "PCEJ");
+		aml_end(a);
+		aml_end(a);
+	}
+	aml_method(a, "PCNT", 2, true);
+	for (unsigned slot = 0; slot < 32; slot++) {
+		if (!(p->hot_slots >> slot & 1))
+			continue;
+		snprintf(name, sizeof name, "S%02X", slot);
+		aml_if(a);
+		aml_op(a, AML_AND), aml_arg(a, 0), aml_int(a, 1u << slot), aml_op(a, AML_ZERO);
+		aml_op(a, AML_NOTIFY), aml_ref(a, name), aml_arg(a, 1);
+		aml_end(a);
+	}
+	aml_end(a);
+	aml_end(a);
+}
+
+static void hotplug_event(struct aml *a)
+{
+	aml_method(a, "_E01", 0, true);
+	aml_ref(a, "\\_SB.PCI0.PCNT"), aml_ref(a, "\\_SB.PCI0.PCIU"), aml_int(a, 1);
+	aml_ref(a, "\\_SB.PCI0.PCNT"), aml_ref(a, "\\_SB.PCI0.PCID"), aml_int(a, 3);
 	aml_end(a);
 }
 
@@ -283,6 +331,7 @@ static int dsdt(struct acpi_tables *t, const struct pc_acpi *p, uint32_t *at, st
 	size_t size;
 	if (p->pci) {
 		pci_bus(&a, p);
+		hot_slots(&a, p);
 		links(&a);
 	}
 	if (p->hpet)
@@ -293,9 +342,10 @@ static int dsdt(struct acpi_tables *t, const struct pc_acpi *p, uint32_t *at, st
 	if (p->s4)
 		sleep_state(&a, "\\_S4", 2);
 	sleep_state(&a, "\\_S5", 0);
-	/* Operating systems look whether a handler is there; events of this block are the chip's own. */
 	aml_scope(&a, "\\_GPE");
 	aml_name_string(&a, "_HID", "ACPI0006");
+	if (p->pci)
+		hotplug_event(&a);
 	aml_end(&a);
 	int r = aml_take(&a, &code, &size);
 	if (r)

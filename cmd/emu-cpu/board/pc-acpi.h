@@ -19,7 +19,8 @@ struct pc_acpi {
 	const uint8_t *distance;  /* nodes × nodes, NULL: 10 and 20 */
 	uint32_t hole_start;      /* PCI memory below 4 GiB, to 0xfebfffff */
 	uint64_t hole64_start, hole64_end; /* PCI memory above RAM; equal: none */
-	uint16_t pm_base, gpe_base;
+	uint16_t pm_base, gpe_base, hotplug_base;
+	uint32_t hot_slots;       /* of bus 0: a bit each that functions come to and go from while the machine runs */
 	uint8_t sci;
 	bool hpet, s3, s4, smm, pci;
 	bool floppy, keyboard, mouse;

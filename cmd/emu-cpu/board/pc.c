@@ -18,6 +18,7 @@
 #include "isa/x86/system.h"
 #include "../dev/ide/piix3-ide.h"
 #include "../drive.h"
+#include "../acpi-hotplug.h"
 #include "../acpi-tables.h"
 #include "../acpi-user.h"
 #include "../isa-bus.h"
@@ -657,7 +658,8 @@ static int acpi_tell(struct machine *m, struct pc *p, struct err *e)
 		.cpus = m->cpus, .apic_id = p->apic_id,
 		.hole_start = (uint32_t)(p->below_4g < 0xe0000000ull ? (p->below_4g < 0x80000000ull ? 0x80000000ull : p->below_4g) : 0xe0000000ull),
 		.hole64_start = (4 * GIB + p->above_4g + GIB - 1) & ~(GIB - 1), .hole64_end = 1ull << HOLE64_SIZE_BITS,
-		.pm_base = 0x600, .gpe_base = GPE_PORT, .sci = SCI, .hpet = p->hpet, .s3 = true, .s4 = true, .smm = p->smm, .pci = true,
+		.pm_base = 0x600, .gpe_base = GPE_PORT, .hotplug_base = ACPI_HOTPLUG_PORT,
+		.hot_slots = acpi_hotplug_slots(p->bus), .sci = SCI, .hpet = p->hpet, .s3 = true, .s4 = true, .smm = p->smm, .pci = true,
 		.floppy = fdc_drive_type(p->fdc, 0) || fdc_drive_type(p->fdc, 1), .keyboard = true, .mouse = true,
 	};
 	memcpy(p->plan.serial, p->serial, sizeof p->plan.serial);

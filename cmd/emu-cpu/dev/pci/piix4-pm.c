@@ -2,12 +2,12 @@
 /*
  * Intel 82371AB (PIIX4) function 3: power management and SMBus (data sheet 290562-001, April 1997, chapter 7).
  *
- * Modelled: ACPI fixed hardware and its timer, the SMI command port, a general-purpose event block at 0xafe0, the SMBus host
- * controller. Not modelled: throttling, device monitors, the SMBus slave port; their registers keep what is written.
+ * Modelled: ACPI fixed hardware and its timer, the SMI command port, a general-purpose event block at 0xafe0, hot-plugging of the bus at
+ * 0xae00, the SMBus host controller. Not modelled: throttling, device monitors, the SMBus slave port; their registers keep what is written.
  */
 #include <errno.h>
 #include <string.h>
-#include "../../acpi-regs.h"
+#include "../../acpi-hotplug.h"
 #include "../../machine.h"
 #include "../../pci.h"
 #include "../../smbus.h"
@@ -26,6 +26,7 @@ enum { ACPI_ENABLE = 0xf1, ACPI_DISABLE = 0xf0 };
 struct piix4_pm {
 	struct pci_device pci; /* first */
 	struct acpi_regs acpi;
+	struct acpi_hotplug hotplug;
 	struct smbus smbus;
 	struct region *smbus_ports, *apm_ports;
 	uint64_t pm_at, smbus_at; /* where the regions are now; 0: nowhere */
@@ -204,7 +205,7 @@ static int realize(struct pci_device *d, struct err *e)
 	p->acpi.s4 = !p->disable_s4;
 	p->smbus_ports = region_new_io(m, "pm-smbus", SMBUS_REGISTERS, &host_ops, p);
 	p->apm_ports = region_new_io(m, "apm-io", 2, &apm_ops, p);
-	if (!p->smbus_ports || !p->apm_ports) {
+	if (!p->smbus_ports || !p->apm_ports || acpi_hotplug_init(&p->hotplug, pci_bus_of(d), &p->acpi, e)) {
 		acpi_regs_free(&p->acpi);
 		return err_set(e, ENOMEM, "PIIX4_PM: out of memory");
 	}
@@ -248,6 +249,7 @@ static void reset(struct pci_device *d)
 static void unrealize(struct pci_device *d)
 {
 	struct piix4_pm *p = (struct piix4_pm *)d;
+	acpi_hotplug_free(&p->hotplug);
 	acpi_regs_free(&p->acpi);
 	region_remove(p->smbus_ports);
 	region_free(p->smbus_ports);
@@ -296,11 +298,13 @@ static const struct prop props[] = {
 static const struct field fields[] = {
 	F_STRUCT(struct piix4_pm, acpi, acpi_regs_fields),
 	F_UINT(struct piix4_pm, apm_control), F_UINT(struct piix4_pm, apm_status),
+	{.name = "hotplug", .offset = offsetof(struct piix4_pm, hotplug), .width = sizeof(struct acpi_hotplug), .count = 1, .kind = FIELD_STRUCT,
+	 .since = 2, .sub = acpi_hotplug_fields},
 	F_UINTS(struct piix4_pm, host), F_UINTS(struct piix4_pm, block), F_UINT(struct piix4_pm, block_index),
 	F_END,
 };
 
-static const struct state_table state = {.name = "PIIX4_PM", .version = 1, .oldest = 1, .fields = fields, .loaded = loaded};
+static const struct state_table state = {.name = "PIIX4_PM", .version = 2, .oldest = 1, .fields = fields, .loaded = loaded};
 
 static const struct pci_class class = {
 	.info = {.vendor = 0x8086, .device = 0x7113, .revision = 3, .class_code = 0x068000},
