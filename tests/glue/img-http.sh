@@ -89,8 +89,8 @@ if has openssl; then
 else skip "https" "no openssl here"; fi
 
 # ftp and ftps: vsftpd as the user that runs this
-ftpd() { # NAME EXTRA-LINES
-    local port=$((20000 + RANDOM % 20000))
+ftpd() { # NAME EXTRA-LINES: sets port (no subshell: pids must stay)
+    port=$((20000 + RANDOM % 20000))
     cat >"$1.conf" <<X
 listen=YES
 listen_address=127.0.0.1
@@ -111,24 +111,23 @@ $2
 X
     mkdir -p empty
     "$vsftpd" "$dir/$1.conf" >"$1.log" 2>&1 & pids+=($!)
-    echo "$port"
     for _ in $(seq 100); do (: </dev/tcp/127.0.0.1/$port) 2>/dev/null && return 0; sleep 0.05; done
     return 1
 }
 vsftpd=$(command -v vsftpd || ls /usr/sbin/vsftpd 2>/dev/null)
 if [ -n "$vsftpd" ]; then
-    if port=$(ftpd plain ""); then
+    if ftpd plain ""; then
         f=ftp://127.0.0.1:$port
         check "ftp: a raw image" sh -c "'$img' convert -f raw -O raw $f/a.raw out && cmp out files/a.raw"
         check "ftp: a qcow2 image" "$img" compare -F raw "$f/a.qcow2" files/a.raw
         fails "ftp: a file that is not there" 'ftp://' "$img" info "$f/none.raw"
     else skip "ftp" "vsftpd does not start: $(tail -n 1 plain.log)"; fi
-    if [ -e cert.pem ] && port=$(ftpd tls "ssl_enable=YES
+    if [ -e cert.pem ] && ftpd tls "ssl_enable=YES
 implicit_ssl=YES
 allow_anon_ssl=YES
 require_ssl_reuse=NO
 rsa_cert_file=$dir/cert.pem
-rsa_private_key_file=$dir/key.pem"); then
+rsa_private_key_file=$dir/key.pem"; then
         f=ftps://localhost:$port
         fails "ftps: an unknown certificate is refused" 'certificate' "$img" info "$f/a.raw"
         check "ftps: sslverify=off reads" sh -c "'$img' convert -O raw --image-opts driver=raw,file.driver=ftps,file.url=$f/a.raw,file.sslverify=off,file.timeout=30 out && cmp out files/a.raw"

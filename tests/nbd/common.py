@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests of the storage server share: TAP, a server, its control socket, clients that others wrote."""
-import array, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, time
+import array, atexit, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
@@ -32,11 +32,17 @@ def skip(text, why):
     print('ok %d - %s # SKIP %s' % (count, text, why))
 
 
-def finish():
-    for s in servers:
-        s.kill()
+@atexit.register
+def clean():
+    """Also after an exception: a server that stays would keep the runner's pipe open."""
+    while servers:
+        servers.pop().kill()
     os.chdir('/')
     shutil.rmtree(DIR, ignore_errors=True)
+
+
+def finish():
+    clean()
     print('1..%d' % count)
     sys.exit(1 if failed else 0)
 
@@ -109,7 +115,7 @@ class Ctl:
 
 class Server:
     def __init__(self, *args, name='s', wait=True):
-        self.name, self.args = name, args
+        self.name, self.args, self.proc, self.ctl = name, args, None, None
         self.path, self.ctl_path = DIR + '/' + name, DIR + '/' + name + '.ctl'
         servers.append(self)
         self.start(wait)
@@ -131,9 +137,9 @@ class Server:
         return 'nbd+unix:///%s?socket=%s' % (export, self.path)
 
     def kill(self):
-        if self.proc.poll() is None:
+        if self.proc:
             self.proc.kill()
-        self.proc.wait()
+            self.proc.wait()
         if self.ctl:
             self.ctl.close()
             self.ctl = None
