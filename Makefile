@@ -212,7 +212,7 @@ units: $(UNITS:%=$(BUILD)/unit/%)
 
 # libFuzzer needs clang; the objects live in a tree of their own. FUZZERS=block-qed builds one.
 # Without the hooks of every comparison, which cost half the speed: the dictionaries know the constants.
-FUZZOPT := -O2 -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
+FUZZOPT := -O2 -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,indirect-calls
 build-fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='$(FUZZOPT)' $(FUZZERS:%=build/san/clang/fuzz/%)
 # The image formats need no more than their own part, which makes their build four times shorter.

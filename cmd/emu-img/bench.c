@@ -111,6 +111,12 @@ static int run(struct img *m)
 	}
 	if (m->a.native || (m->a.aio && !strcmp(m->a.aio, "native")))
 		flags |= BLK_NATIVE_AIO;
+	else if (m->a.aio && !strcmp(m->a.aio, "io_uring"))
+		flags |= BLK_IO_URING;
+	else if (m->a.aio && strcmp(m->a.aio, "threads")) {
+		err_print("Invalid aio option: %s", m->a.aio);
+		return 1;
+	}
 	if (img_open(m, m->word[0], m->a.image_opts, m->a.fmt, flags, &n.b))
 		return 1;
 	n.image = n.b->size;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/size.h"
+#include "block/dirty.h"
 #include "img.h"
 
 #define CHUNK (1u << 20)            /* bytes a worker takes at a time */
@@ -483,6 +484,51 @@ static int prepare_target(struct convert *c, const char *out)
 	return 0;
 }
 
+/* Can the bitmaps of the source be copied? Asked before anything is. */
+static int check_bitmaps(struct convert *c)
+{
+	const struct blk *src = blk_skip_filters(c->src[0]);
+	struct err e = ERR_INIT;
+
+	if (c->sources > 1) {
+		err_print("Copying bitmaps only possible with single source");
+		return 1;
+	}
+	if (!(src->fmt->flags & BLK_F_BITMAPS)) {
+		err_print("Source lacks bitmap support");
+		return 1;
+	}
+	for (struct blk_dirty *d = blk_dirty_list(blk_skip_filters(c->src[0])); d; d = d->next)
+		if (d->inconsistent && !c->m->a.skip_broken_bitmaps) {
+			err_set(&e, EINVAL, "Cannot copy inconsistent bitmap '%s'", d->name);
+			err_hint(&e, "Try --skip-broken-bitmaps, or use '%s bitmap --remove' to delete it", err_program());
+			return img_fail(&e);
+		}
+	return 0;
+}
+
+static int copy_bitmaps(struct convert *c)
+{
+	struct blk *src = blk_skip_filters(c->src[0]), *dst = blk_skip_filters(c->dst);
+	struct err e = ERR_INIT;
+
+	for (const struct blk_dirty *d = blk_dirty_list(src); d; d = d->next) {
+		struct blk_dirty *copy;
+		if (d->inconsistent) {
+			blk_warn(c->m->graph, "Skipping inconsistent bitmap '%s'", d->name);
+			continue;
+		}
+		if ((copy = blk_dirty_add(dst, d->name, d->map.granularity, true, -1, &e))) {
+			bitmap_or(&copy->map, &d->map);
+			copy->disabled = d->disabled;
+			continue;
+		}
+		err_prefix(&e, "Failed to create bitmap %s", d->name);
+		return img_fail(&e);
+	}
+	return 0;
+}
+
 static int run(struct img *m)
 {
 	struct convert c = {.m = m, .sparse = SPARSE_DEFAULT, .compress = m->a.compress, .salvage = m->a.salvage,
@@ -543,8 +589,8 @@ static int run(struct img *m)
 	}
 	if (img_rate_start(m))
 		return 1;
-	if (m->a.bitmaps) {
-		err_print("copying bitmaps (--bitmaps) is not built in; convert without it drops them");
+	if (m->a.skip_broken_bitmaps && !m->a.bitmaps) {
+		err_print("Use of --skip-broken-bitmaps requires --bitmaps");
 		return 1;
 	}
 	if (m->a.no_create && m->a.options.count)
@@ -569,7 +615,7 @@ static int run(struct img *m)
 	c.start = calloc((size_t)c.sources + 1, sizeof *c.start);
 	img_progress_start(m, m->a.progress);
 	for (int i = 0; i < c.sources; i++) {
-		if (img_open(m, m->word[i], m->a.image_opts, m->a.fmt, flags, &c.src[i]))
+		if (img_open(m, m->word[i], m->a.image_opts, m->a.fmt, flags | (m->a.bitmaps ? BLK_BITMAPS : 0), &c.src[i]))
 			goto out;
 		if (!i && (m->a.snapshot || m->a.snapshot_old)) {
 			f = img_load_snapshot(c.src[0], m->a.snapshot ? m->a.snapshot : m->a.snapshot_old, &e);
@@ -582,9 +628,17 @@ static int run(struct img *m)
 		c.start[i] = c.total;
 		c.total += round_up64(c.src[i]->size, BLK_SECTOR);
 	}
+	if (m->a.bitmaps && check_bitmaps(&c))
+		goto out;
 	if (prepare_target(&c, out))
 		goto out;
+	if (m->a.bitmaps && !blk_can_store_bitmaps(blk_skip_filters(c.dst))) {
+		err_print("Format driver '%s' does not support bitmaps", c.dst->fmt->name);
+		goto out;
+	}
 	r = copy(&c) ? 1 : 0;
+	if (!r && m->a.bitmaps)
+		r = copy_bitmaps(&c);
 	f = blk_close(c.dst, &e);
 	c.dst = NULL;
 	if (f && !r)
@@ -612,6 +666,7 @@ static const struct opt rows[] = {
 	ROW_OBJECT, ROW_IMAGE_OPTS, ROW(0, "target-image-opts", OPT_FLAG, NULL, "the output name is an option string", target_image_opts),
 	ROW(0, "target-is-zero", OPT_FLAG, NULL, "the existing output reads as zeros (with -n)", target_is_zero),
 	ROW(0, "bitmaps", OPT_FLAG, NULL, "copy persistent bitmaps", bitmaps),
+	ROW(0, "skip-broken-bitmaps", OPT_FLAG, NULL, "with --bitmaps: leave out those that are out of date", skip_broken_bitmaps),
 	ROW_SHARE, ROW('C', NULL, OPT_FLAG, NULL, "let the kernel copy where it can", offload),
 	ROW('c', NULL, OPT_FLAG, NULL, "compressed output", compress), ROW_PROGRESS, ROW_QUIET,
 	ROW('n', NULL, OPT_FLAG, NULL, "the output exists: do not create it", no_create), ROW_FMT, ROW_CACHE, ROW_SRC_CACHE,

@@ -13,9 +13,11 @@ struct args {
 	const char *snapshot, *snapshot_old, *size_text, *offset_text, *buffer_text, *step_text, *sparse_text, *repair, *aio;
 	const char *apply, *make, *delete, *max_length, *start_offset, *rate;
 	struct opt_list objects, options, trace;
+	struct { char what; const char *source; } action[64]; /* bitmap */
+	unsigned action_count;
 	int64_t count, depth, flush_interval, pattern, workers;
 	bool image_opts, target_image_opts, target_is_zero, quiet, progress, share, compress, no_create, out_of_order, offload;
-	bool unsafe_backing, chain, strict, list, shrink, native, no_drain, write, keep, salvage, force, bitmaps, help;
+	bool unsafe_backing, chain, strict, list, shrink, native, no_drain, write, keep, salvage, force, bitmaps, skip_broken_bitmaps, help;
 };
 
 struct img {
@@ -37,7 +39,7 @@ struct command {
 	int (*run)(struct img *m);
 	void (*defaults)(struct args *a);
 };
-extern const struct command cmd_amend, cmd_bench, cmd_check, cmd_commit, cmd_compare, cmd_convert, cmd_create, cmd_dd,
+extern const struct command cmd_amend, cmd_bench, cmd_bitmap, cmd_check, cmd_commit, cmd_compare, cmd_convert, cmd_create, cmd_dd,
 	cmd_info, cmd_map, cmd_measure, cmd_rebase, cmd_resize, cmd_snapshot;
 
 #define ROW(l, n, t, a_, h, f) {.letter = (l), .name = (n), .type = (t), .arg = (a_), .help = (h), .offset = offsetof(struct args, f)}

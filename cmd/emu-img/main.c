@@ -11,13 +11,13 @@
 #define VERSION_TEXT "2.12.50 (emutools)"
 
 static const struct command *const commands[] = {
-	&cmd_amend, &cmd_bench, &cmd_check, &cmd_commit, &cmd_compare, &cmd_convert, &cmd_create, &cmd_dd, &cmd_info,
+	&cmd_amend, &cmd_bench, &cmd_bitmap, &cmd_check, &cmd_commit, &cmd_compare, &cmd_convert, &cmd_create, &cmd_dd, &cmd_info,
 	&cmd_map, &cmd_measure, &cmd_rebase, &cmd_resize, &cmd_snapshot,
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static const char *const operands[] = {
-	"FILE", "FILE", "FILE", "FILE", "FILE1 FILE2", "FILE [FILE2 [...]] OUTPUT", "FILE [SIZE]",
+	"FILE", "FILE", "FILE BITMAP", "FILE", "FILE", "FILE1 FILE2", "FILE [FILE2 [...]] OUTPUT", "FILE [SIZE]",
 	"[bs=SIZE] [count=N] [skip=N] if=INPUT of=OUTPUT", "FILE", "FILE", "[--size N | FILE]", "FILE", "FILE [+|-]SIZE", "FILE",
 };
 

@@ -101,7 +101,7 @@ static int apply_sync(struct daemon *d, struct ctl_call *call, struct action *a,
 		r = make_image(d, file, format, k->root->size, k->root, e);
 	if (r < 0)
 		return r;
-	flags = k->root->flags & (BLK_RDWR | BLK_DIRECT | BLK_NO_FLUSH | BLK_UNMAP | BLK_WRITETHROUGH | BLK_DETECT_ZEROES | BLK_COPY_ON_READ | BLK_NATIVE_AIO);
+	flags = k->root->flags & (BLK_RDWR | BLK_DIRECT | BLK_NO_FLUSH | BLK_UNMAP | BLK_WRITETHROUGH | BLK_DETECT_ZEROES | BLK_COPY_ON_READ | BLK_NATIVE_AIO | BLK_IO_URING);
 	options = name ? json_pack("{s:s}", "node-name", name) : NULL;
 	r = blk_open(d->graph, file, format, options, flags | BLK_NO_BACKING, &overlay, e);
 	json_decref(options);

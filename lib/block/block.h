@@ -36,7 +36,7 @@ enum {
 	BLK_DIRECT = 1 << 1,        /* cache.direct: O_DIRECT */
 	BLK_NO_FLUSH = 1 << 2,      /* cache.no-flush: flushes are dropped */
 	BLK_WRITETHROUGH = 1 << 3,  /* every write is followed by a flush (set on the node that the user opened) */
-	BLK_NATIVE_AIO = 1 << 4,
+	BLK_NATIVE_AIO = 1 << 4,    /* aio=native */
 	BLK_UNMAP = 1 << 5,         /* discard=unmap: discards are passed to the file */
 	BLK_NO_BACKING = 1 << 6,    /* do not open the backing file */
 	BLK_FORCE_SHARE = 1 << 7,   /* take no locks that exclude others (read-only nodes only) */
@@ -49,6 +49,8 @@ enum {
 	BLK_COPY_ON_READ = 1 << 14,
 	BLK_SHARE_WRITE = 1 << 15,    /* other processes may write too (share-rw=on) */
 	BLK_DETECT_ZEROES = 1 << 16,  /* detect-zeroes=on: zeros are written as zero ranges; with BLK_UNMAP for =unmap */
+	BLK_IO_URING = 1 << 17,       /* aio=io_uring */
+	BLK_BITMAPS = 1 << 18,        /* stored bitmaps are wanted, though nobody may write (dirty.h) */
 };
 
 /* Permissions (bit = index of the lock byte; see file-lock.c). */
@@ -119,6 +121,7 @@ struct blk_geometry {
 	uint64_t vm_state_offset;       /* where VM state begins; 0: no VM state */
 	bool dirty, needs_compressed_writes; /* the latter: only compressed clusters may be written (streamOptimized) */
 	bool has_dirty_flag;
+	bool no_bitmaps;                /* this image cannot store any, though its format can */
 };
 
 struct blk_check {

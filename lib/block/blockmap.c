@@ -96,17 +96,28 @@ static int look(struct blockmap *m, uint64_t off, uint64_t n, struct place *p, u
 {
 	uint64_t index = off / m->block, in = off % m->block, len = m->block - in;
 	struct place next;
-	int r = m->ops->find(m->image, index, p);
+	int r;
 
+	p->run = 0;
+	r = m->ops->find(m->image, index, p);
 	if (r < 0)
 		return r;
+	if (p->kind == PLACE_NONE && p->run > 1) {
+		index += p->run - 1;
+		len += (p->run - 1) * m->block;
+	}
 	for (unsigned i = 0; i < MAX_LOOK && len < n && p->kind != PLACE_PACKED; i++) {
+		next.run = 0;
 		r = m->ops->find(m->image, ++index, &next);
 		if (r < 0)
 			return r;
 		if (!joins(p, &next, len + in))
 			break;
 		len += m->block;
+		if (next.kind == PLACE_NONE && next.run > 1) {
+			index += next.run - 1;
+			len += (next.run - 1) * m->block;
+		}
 	}
 	if (p->kind == PLACE_DATA)
 		p->host += in;

@@ -40,6 +40,7 @@ struct place {
 	struct blk *file;
 	uint64_t host;
 	uint32_t length;
+	uint64_t run; /* find(): the blocks from this one on that are known to be alike (PLACE_NONE, in a table that is not there); 0: say nothing */
 	bool zeroed; /* allocate(): the new space reads as zeros, whatever reaches the disk of what is written there */
 };
 

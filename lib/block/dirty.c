@@ -23,6 +23,14 @@ struct blk_dirty *blk_dirty_find(struct blk *b, const char *name, struct err *e)
 	return d;
 }
 
+bool blk_can_store_bitmaps(struct blk *b)
+{
+	struct blk_geometry g;
+
+	blk_geometry(b, &g);
+	return b->fmt->flags & BLK_F_BITMAPS && !g.no_bitmaps;
+}
+
 struct blk_dirty *blk_dirty_add(struct blk *b, const char *name, uint32_t granularity, bool persistent, int fd, struct err *e)
 {
 	struct blk_dirty *d, **end = &b->core->dirty;
@@ -37,7 +45,7 @@ struct blk_dirty *blk_dirty_add(struct blk *b, const char *name, uint32_t granul
 	else if (blk_dirty_find(b, name, NULL))
 		r = err_set(e, EEXIST, "Bitmap already exists: %s", name);
 	else if (granularity < 512 || granularity & (granularity - 1) || granularity > 1u << 31)
-		r = err_set(e, EINVAL, granularity < 512 ? "Granularity must be at least 512, not %u" : "Granularity must be power of 2, not %u", granularity);
+		r = err_set(e, EINVAL, "Granularity must be power of 2 and at least 512");
 	else
 		r = 0;
 	d = r ? NULL : calloc(1, sizeof *d);

@@ -22,6 +22,7 @@ struct blk_dirty {
 struct blk_dirty *blk_dirty_add(struct blk *b, const char *name, uint32_t granularity, bool persistent, int fd, struct err *e);
 struct blk_dirty *blk_dirty_find(struct blk *b, const char *name, struct err *e); /* NULL: *e says so */
 void blk_dirty_remove(struct blk *b, struct blk_dirty *d);
+bool blk_can_store_bitmaps(struct blk *b); /* does its format, and this image's version of it? */
 struct blk_dirty *blk_dirty_list(struct blk *b); /* the first; follow next */
 json_t *blk_dirty_describe(struct blk *b);       /* as query-block shows them; NULL: none */
 

@@ -4,8 +4,8 @@
  *
  * Theory of operation
  *   Requests are pread() and pwrite() of the caller's thread: the kernel's page cache (or, with cache.direct, the
- *   device) does the rest. Holes are asked for with SEEK_DATA/SEEK_HOLE and made with fallocate(). aio=native and
- *   aio=io_uring are accepted: with many threads in blocking calls the queue at the device is the same.
+ *   device) does the rest. Holes are asked for with SEEK_DATA/SEEK_HOLE and made with fallocate(). With aio=native and
+ *   aio=io_uring requests go through queues of the kernel (file-ring.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,11 @@
 #include <unistd.h>
 #include "base/sandbox.h"
 #include "block/core.h"
+#include "block/file-ring.h"
 
 struct file {
 	int fd;
+	struct file_ring *ring; /* NULL: plain calls */
 	char *path;
 	bool device, locked;
 	bool no_zero_range, no_punch; /* the file system said so */
@@ -117,6 +119,35 @@ static int file_size(int fd, bool device, uint64_t *size)
 	return 0;
 }
 
+/* aio=: the option of this file before what the opener asked for. */
+static int choose_aio(struct blk *b, struct err *e)
+{
+	const char *aio = blk_opts_string(b->opts, "aio");
+
+	if (aio)
+		b->flags &= ~(unsigned)(BLK_NATIVE_AIO | BLK_IO_URING);
+	if (aio && !strcmp(aio, "native"))
+		b->flags |= BLK_NATIVE_AIO;
+	if (aio && !strcmp(aio, "io_uring"))
+		b->flags |= BLK_IO_URING;
+	if ((b->flags & BLK_NATIVE_AIO) && !(b->flags & BLK_DIRECT))
+		return err_set(e, EINVAL, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+	if ((b->flags & BLK_IO_URING) && !file_ring_built_in(FILE_RING_IO_URING))
+		return err_set(e, EINVAL, "aio=io_uring was specified, but is not supported in this build.");
+	return 0;
+}
+
+static void start_aio(struct blk *b)
+{
+	struct file *f = b->state;
+	struct err why = ERR_INIT;
+
+	if (b->flags & BLK_IO_URING && file_ring_new(FILE_RING_IO_URING, &f->ring, &why))
+		err_print("Unable to use linux io_uring, falling back to thread pool: %s", why.msg);
+	else if (b->flags & BLK_NATIVE_AIO && file_ring_new(FILE_RING_NATIVE, &f->ring, &why))
+		err_print("Unable to use native AIO, falling back to thread pool: %s", why.msg);
+}
+
 static int file_open(struct blk *b, struct err *e)
 {
 	struct file *f = b->state;
@@ -129,8 +160,8 @@ static int file_open(struct blk *b, struct err *e)
 	if (!path || !*path)
 		return err_set(e, EINVAL, "The '%s' block driver requires a file name", b->fmt->name);
 	f->path = strdup(path);
-	if ((b->flags & BLK_NATIVE_AIO) && !(b->flags & BLK_DIRECT))
-		return err_set(e, EINVAL, "aio=native was specified, but it requires cache.direct=on, which was not specified.");
+	if ((r = choose_aio(b, e)))
+		return r;
 	if (b->flags & BLK_DIRECT)
 		oflags |= O_DIRECT;
 	fd = -EACCES;
@@ -172,6 +203,7 @@ static int file_open(struct blk *b, struct err *e)
 			return r;
 		f->locked = true;
 	}
+	start_aio(b);
 	return 0;
 }
 
@@ -179,6 +211,7 @@ static void file_close(struct blk *b)
 {
 	struct file *f = b->state;
 
+	file_ring_free(f->ring);
 	if (f->locked)
 		blk_file_unlock(f->fd); /* a descriptor that was passed lives on elsewhere, and its locks with it */
 	if (f->fd >= 0)
@@ -227,7 +260,10 @@ static int file_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
 {
 	struct file *f = b->state;
 	uint8_t *p = buf;
+	int r;
 
+	if (f->ring && (r = file_ring_io(f->ring, f->fd, false, offset, length, buf)) != -ENOTSUP)
+		return r;
 	while (length) {
 		ssize_t n = pread(f->fd, p, length, (off_t)offset);
 		if (n < 0) {
@@ -259,6 +295,10 @@ static int file_pwrite(struct blk *b, uint64_t offset, size_t length, const void
 	int r = 0;
 
 	(void)flags;
+	if (f->ring && (r = file_ring_io(f->ring, f->fd, true, offset, length, (void *)(uintptr_t)buf)) != -ENOTSUP)
+		length = 0;
+	else
+		r = 0;
 	while (length && !r) {
 		ssize_t n = pwrite(f->fd, p, length, (off_t)offset);
 		if (n < 0) {

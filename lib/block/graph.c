@@ -683,7 +683,7 @@ static void set_filename(struct blk *b, const char *given)
 static int open_backing(struct open_args *a, struct blk *b, json_t *given, struct err *e)
 {
 	const struct blk_format *fmt = b->fmt;
-	unsigned flags = a->flags & (BLK_NO_FLUSH | BLK_DIRECT | BLK_FORCE_SHARE | BLK_NATIVE_AIO | BLK_NO_IO | BLK_NO_LOCK);
+	unsigned flags = a->flags & (BLK_NO_FLUSH | BLK_DIRECT | BLK_FORCE_SHARE | BLK_NATIVE_AIO | BLK_IO_URING | BLK_NO_IO | BLK_NO_LOCK);
 	char *name = NULL;
 	struct open_args up = *a;
 	int r;

@@ -67,8 +67,10 @@ static int qcow_find(void *image, uint64_t index, struct place *p)
 	int r = qcow_entry_at(s, index, &at);
 
 	p->kind = PLACE_NONE;
-	if (r < 0 || !at)
+	if (r < 0 || !at) {
+		p->run = (UINT64_C(1) << s->l2_bits) - (index & ((UINT64_C(1) << s->l2_bits) - 1));
 		return r;
+	}
 	r = metacache_read(s->meta, at, raw, 8);
 	entry = be64_get(raw);
 	if (r < 0 || !entry)

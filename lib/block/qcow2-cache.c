@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table cache of qcow2: whole clusters by file offset, least recently used out first, never dirty. */
+/*
+ * The table cache of qcow2: whole clusters by file offset, least recently used out first, never dirty. With cache-clean-interval a thread
+ * of the node takes away, once an interval, what was not used since it last came by.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "block/qcow2.h"
 
 int qcow2_cache_init(struct qcow2_cache *c, size_t cluster_size, uint64_t bytes)
@@ -37,6 +41,7 @@ static void unlink_age(struct qcow2_cache *c, struct qcow2_table *t)
 static void link_newest(struct qcow2_cache *c, struct qcow2_table *t)
 {
 	t->newer = NULL;
+	t->round = c->round;
 	t->older = c->newest;
 	if (c->newest)
 		c->newest->newer = t;
@@ -92,6 +97,7 @@ int qcow2_cache_get(struct blk *b, struct qcow2_cache *c, uint64_t offset, bool 
 	int r;
 
 	if (c->newest && c->newest->offset == offset && read) {
+		c->newest->round = c->round;
 		*data = c->newest->data;
 		return 0;
 	}
@@ -153,4 +159,68 @@ int qcow2_table_write(struct blk *b, uint64_t table, const uint8_t *data, size_t
 	start = from / unit * unit;
 	end = (size_t)round_up64(from + length, unit);
 	return blk_pwrite(b->file, table + start, end - start, data + start);
+}
+
+/* ---- cleaning ---------------------------------------------------------------------------------------------------------- */
+static void clean(struct qcow2_cache *c)
+{
+	while (c->oldest && c->oldest->round != c->round)
+		discard(c, c->oldest);
+	c->round++;
+}
+
+static void *cleaner(void *opaque)
+{
+	struct blk *b = opaque;
+	struct qcow2 *s = b->state;
+	struct timespec until;
+
+	pthread_mutex_lock(&b->lock);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	for (;;) {
+		until.tv_sec += (time_t)s->clean_interval;
+		while (!s->cleaner_ends && pthread_cond_timedwait(&s->cleaner_wake, &b->lock, &until) != ETIMEDOUT)
+			;
+		if (s->cleaner_ends)
+			break;
+		clean(&s->l2_cache);
+		clean(&s->refcount_cache);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+int qcow2_cleaner_start(struct blk *b, uint64_t seconds)
+{
+	struct qcow2 *s = b->state;
+	pthread_condattr_t attr;
+	int r;
+
+	if (!seconds)
+		return 0;
+	s->clean_interval = seconds;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->cleaner_wake, &attr);
+	pthread_condattr_destroy(&attr);
+	r = pthread_create(&s->cleaner, NULL, cleaner, b);
+	if (r)
+		pthread_cond_destroy(&s->cleaner_wake);
+	s->cleaner_runs = !r;
+	return -r;
+}
+
+void qcow2_cleaner_end(struct blk *b)
+{
+	struct qcow2 *s = b->state;
+
+	if (!s->cleaner_runs)
+		return;
+	pthread_mutex_lock(&b->lock);
+	s->cleaner_ends = true;
+	pthread_cond_signal(&s->cleaner_wake);
+	pthread_mutex_unlock(&b->lock);
+	pthread_join(s->cleaner, NULL);
+	pthread_cond_destroy(&s->cleaner_wake);
+	s->cleaner_runs = s->cleaner_ends = false;
 }

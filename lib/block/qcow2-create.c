@@ -128,6 +128,23 @@ static uint64_t full_size(const struct params *p, uint64_t size, uint64_t data_b
 	return (used + blocks + table) * cs + data_bytes;
 }
 
+/* Room for the bitmaps of a source, as if each of their bits were stored. */
+static uint64_t bitmaps_size(const struct blk *src, uint64_t cluster)
+{
+	const struct qcow2 *s = src->state;
+	uint64_t directory = 0, clusters = 0;
+
+	if (strcmp(src->fmt->name, "qcow2"))
+		return 0;
+	for (uint32_t i = 0; i < s->bitmap_count; i++) {
+		uint64_t granularity = UINT64_C(1) << s->bitmaps[i].granularity_bits, bytes = ((src->size + granularity - 1) / granularity + 7) / 8;
+		uint64_t data = (bytes + cluster - 1) / cluster;
+		clusters += data + (data * 8 + cluster - 1) / cluster;
+		directory += round_up64(24 + strlen(s->bitmaps[i].name), 8);
+	}
+	return clusters * cluster + round_up64(directory, cluster);
+}
+
 int qcow2_measure(struct blk_graph *g, struct blk_opts *o, struct blk *src, uint64_t size, struct blk_measure *m, struct err *e)
 {
 	struct params p;
@@ -173,7 +190,7 @@ int qcow2_measure(struct blk_graph *g, struct blk_opts *o, struct blk *src, uint
 		data = rounded;
 	if (src && blk_skip_filters(src)->fmt->snapshot_create && p.version >= 3) { /* a source that can hold bitmaps */
 		m->has_bitmaps = true;
-		m->bitmaps = 0; /* they are not copied */
+		m->bitmaps = bitmaps_size(blk_skip_filters(src), cs);
 	}
 	m->required = full_size(&p, rounded, 0);
 	m->fully_allocated = m->required + rounded;

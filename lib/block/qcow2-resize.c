@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "block/dirty.h"
 #include "block/qcow2.h"
 
 static int write_size(struct blk *b, uint64_t size)
@@ -100,6 +101,22 @@ static int shrink(struct blk *b, uint64_t size, struct err *e)
 	return r ? err_errno(e, -r, "Failed to reduce the size of the image") : 0;
 }
 
+/* Bitmaps follow the size (blk_truncate()) and are stored anew when the image is closed; until then its copies count for nothing. */
+static int bitmaps_can_follow(struct blk *b, struct err *e)
+{
+	struct qcow2 *s = b->state;
+
+	for (uint32_t i = 0; i < s->bitmap_count; i++)
+		if (s->bitmaps[i].extra_size)
+			return err_set(e, ENOTSUP, "Cannot resize the image: nobody here knows the extra data of bitmap '%s'", s->bitmaps[i].name);
+	for (struct blk_dirty *d = blk_dirty_list(b); d; d = d->next)
+		if (d->inconsistent) {
+			err_set(e, ENOTSUP, "Bitmap '%s' is inconsistent and cannot be resized", d->name);
+			return err_hint(e, "Try: %s bitmap --remove %s %s", err_program(), b->filename, d->name);
+		}
+	return qcow2_bitmaps_mark(b, true) ? err_set(e, EIO, "Could not mark the bitmaps as in use") : 0;
+}
+
 int qcow2_truncate(struct blk *b, uint64_t size, enum blk_prealloc prealloc, struct err *e)
 {
 	struct qcow2 *s = b->state;
@@ -110,8 +127,8 @@ int qcow2_truncate(struct blk *b, uint64_t size, enum blk_prealloc prealloc, str
 		return err_set(e, EINVAL, "The new size must be a multiple of 512");
 	if (s->snapshot_count && s->version < 3)
 		return err_set(e, ENOTSUP, "Can't resize a v2 image which has snapshots");
-	if (s->bitmap_count)
-		return err_set(e, ENOTSUP, "Can't resize an image which has bitmaps; remove them first (bitmap --remove)");
+	if ((r = bitmaps_can_follow(b, e)))
+		return r;
 	if (size < old) {
 		if (prealloc != BLK_PREALLOC_OFF)
 			return err_set(e, ENOTSUP, "Preallocation can't be used for shrinking an image");

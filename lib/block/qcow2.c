@@ -204,15 +204,18 @@ static int qcow2_open(struct blk *b, struct err *e)
 		if ((s->incompatible & QCOW2_INCOMPAT_DIRTY) && (r = mend(b, e)))
 			return r;
 	}
-	if (s->bitmap_count && !(b->flags & (BLK_CHECK | BLK_NO_IO)) && (blk_writable(b) || b->graph->live))
-		return qcow2_dirty_load(b, e);
-	return 0;
+	if (s->bitmap_count && !(b->flags & (BLK_CHECK | BLK_NO_IO)) && (blk_writable(b) || b->graph->live || b->flags & BLK_BITMAPS) &&
+	    (r = qcow2_dirty_load(b, e)))
+		return r;
+	r = b->flags & (BLK_CHECK | BLK_NO_IO) ? 0 : qcow2_cleaner_start(b, blk_opts_number(b->opts, "cache-clean-interval", 0));
+	return r ? err_errno(e, -r, "cache-clean-interval") : 0;
 }
 
 static void qcow2_close(struct blk *b)
 {
 	struct qcow2 *s = b->state;
 
+	qcow2_cleaner_end(b);
 	if (blk_writable(b) && s->l1 && s->reftable && !s->corrupt_marked) {
 		struct err e = ERR_INIT;
 		if (!b->core->bad && !(b->flags & BLK_CHECK) && (s->bitmap_count || blk_dirty_list(b)) && qcow2_dirty_store(b, &e))
@@ -249,8 +252,10 @@ static int qcow2_reopen(struct blk *b, bool writable, struct err *e)
 	if (writable) {
 		if (s->incompatible & QCOW2_INCOMPAT_CORRUPT)
 			return err_set(e, EACCES, "qcow2: Image is corrupt; cannot be opened read/write");
+		pthread_mutex_lock(&b->lock);
 		qcow2_cache_clear(&s->l2_cache);
 		qcow2_cache_clear(&s->refcount_cache);
+		pthread_mutex_unlock(&b->lock);
 		s->fresh_from = (b->file->fmt->flags & BLK_F_GROWS) ? round_up64(b->file->size, s->cluster_size) : UINT64_MAX;
 		return s->incompatible & QCOW2_INCOMPAT_DIRTY ? mend(b, e) : 0;
 	}
@@ -267,14 +272,19 @@ static int qcow2_reopen(struct blk *b, bool writable, struct err *e)
 /* The first write of this opening: bitmaps that should have tracked it are marked as out of date. */
 int qcow2_before_write(struct blk *b)
 {
+	return qcow2_bitmaps_mark(b, false);
+}
+
+int qcow2_bitmaps_mark(struct blk *b, bool disabled_too)
+{
 	struct qcow2 *s = b->state;
 	int r = 0;
 
 	pthread_mutex_lock(&b->lock);
-	if (!s->wrote) {
+	if (!s->wrote || disabled_too) {
 		bool stale = false;
 		for (uint32_t i = 0; i < s->bitmap_count; i++)
-			if ((s->bitmaps[i].flags & QCOW2_BITMAP_AUTO) && !(s->bitmaps[i].flags & QCOW2_BITMAP_IN_USE)) {
+			if ((disabled_too || s->bitmaps[i].flags & QCOW2_BITMAP_AUTO) && !(s->bitmaps[i].flags & QCOW2_BITMAP_IN_USE)) {
 				uint8_t word[4];
 				uint64_t at = s->bitmap_directory_offset;
 				s->bitmaps[i].flags |= QCOW2_BITMAP_IN_USE;
@@ -303,6 +313,7 @@ static void qcow2_geometry(struct blk *b, struct blk_geometry *g)
 	g->vm_state_offset = qcow2_l1_needed(s->disk_size, s->cluster_bits, s->sub_count > 1) << (s->cluster_bits + s->l2_bits);
 	g->dirty = s->incompatible & QCOW2_INCOMPAT_DIRTY;
 	g->has_dirty_flag = true;
+	g->no_bitmaps = s->version < 3;
 }
 
 static json_t *qcow2_info(struct blk *b, struct err *e)

@@ -61,12 +61,14 @@ enum {
 struct qcow2_table {
 	uint64_t offset; /* in the image file */
 	uint8_t *data;   /* one cluster, as on disk */
+	uint64_t round;  /* of the cache when it was last used */
 	struct qcow2_table *hash_next, *newer, *older;
 };
 struct qcow2_cache {
 	struct qcow2_table **bucket, *newest, *oldest;
 	unsigned buckets, count, limit;
 	size_t cluster_size;
+	uint64_t round; /* counts cleanings */
 };
 
 struct qcow2_snapshot {
@@ -147,6 +149,11 @@ struct qcow2 {
 	uint64_t crypto_offset, crypto_length;
 	struct luks *luks;
 
+	pthread_t cleaner;          /* drops tables that were not used for clean_interval seconds */
+	pthread_cond_t cleaner_wake;
+	uint64_t clean_interval;
+	bool cleaner_runs, cleaner_ends;
+
 	pthread_rwlock_t io;
 	pthread_cond_t busy_gone, barrier_over;
 	pthread_mutex_t barrier_lock;
@@ -178,6 +185,9 @@ void qcow2_cache_free(struct qcow2_cache *c);
 int qcow2_cache_get(struct blk *b, struct qcow2_cache *c, uint64_t offset, bool read, uint8_t **data);
 void qcow2_cache_drop(struct qcow2_cache *c, uint64_t offset);
 void qcow2_cache_clear(struct qcow2_cache *c);
+/* cache-clean-interval: a thread of the node; 0 seconds: none. -errno. End it before the caches go; b->lock not held. */
+int qcow2_cleaner_start(struct blk *b, uint64_t seconds);
+void qcow2_cleaner_end(struct blk *b);
 /* Writes bytes [from, from+length) of a cached table, widened to whole sectors. */
 int qcow2_table_write(struct blk *b, uint64_t table, const uint8_t *data, size_t from, size_t length);
 
@@ -244,6 +254,8 @@ int qcow2_pwrite_zeroes(struct blk *b, uint64_t offset, uint64_t length, unsigne
 int qcow2_discard(struct blk *b, uint64_t offset, uint64_t length);
 int qcow2_discard_range(struct blk *b, uint64_t offset, uint64_t length, bool full);
 int qcow2_before_write(struct blk *b);
+/* The image's copies of bitmaps that writes change (disabled_too: of all) are marked as in use, and count for nothing until they are stored. */
+int qcow2_bitmaps_mark(struct blk *b, bool disabled_too);
 /* ---- qcow2-compress.c ---------------------------------------------------------------------------------------------- */
 int qcow2_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const void *buf);
 int qcow2_read_compressed(struct blk *b, uint64_t entry, size_t skip, size_t length, void *buf);

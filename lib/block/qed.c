@@ -64,6 +64,7 @@ static int qed_find(void *image, uint64_t index, struct place *p)
 
 	p->kind = PLACE_NONE;
 	p->file = s->map.node->file;
+	p->run = table ? 0 : s->per_table - index % s->per_table;
 	if (r < 0 || !table)
 		return r;
 	r = metacache_read(s->meta, table + index % s->per_table * 8, raw, 8);

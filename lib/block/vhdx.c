@@ -620,6 +620,17 @@ static int vhdx_write_bat(struct blk *b, uint64_t bat, uint64_t blocks, uint32_t
 	return r;
 }
 
+/*
+ * An empty disk needs no table, but a reader in wide use takes (0 - 1) / ratio, in 32 bits, for the number of its entries and refuses a
+ * region too small for them. It is a hole in the file. Where it would be more than 64 MB that reader cannot be helped.
+ */
+static uint64_t empty_bat_bytes(uint64_t ratio)
+{
+	uint64_t bytes = round_up64(UINT32_MAX / ratio * 8, VHDX_MB);
+
+	return bytes <= 64 * (uint64_t)VHDX_MB ? bytes : VHDX_MB;
+}
+
 static int vhdx_create(const struct blk_create *c, struct err *e)
 {
 	const char *sub = blk_opts_string(c->opts, "subformat");
@@ -654,7 +665,7 @@ static int vhdx_create(const struct blk_create *c, struct err *e)
 	blocks = (size + block - 1) / block;
 	entries = blocks ? blocks + (blocks - 1) / ratio : 0;
 	bat = VHDX_MB + log;
-	bat_bytes = entries ? round_up64(entries * 8, VHDX_MB) : VHDX_MB;
+	bat_bytes = entries ? round_up64(entries * 8, VHDX_MB) : empty_bat_bytes(ratio);
 	meta = bat + bat_bytes;
 	data = round_up64(meta + VHDX_MB, block > VHDX_MB ? VHDX_MB : block);
 	r = blk_create_file(c, c->filename, 0, &b, e);

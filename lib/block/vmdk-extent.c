@@ -45,6 +45,7 @@ static int extent_find(void *image, uint64_t index, struct place *p)
 
 	p->kind = PLACE_NONE;
 	p->file = x->file;
+	p->run = at ? 0 : x->gtes - index % x->gtes;
 	if (r < 0 || !at)
 		return r;
 	r = metacache_read(x->meta, at, raw, 4);

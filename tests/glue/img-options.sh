@@ -89,7 +89,59 @@ r $Q compare -f raw -F qcow2 base.raw tz.qcow2
 r $Q convert -r 100M -f raw -O raw base.raw s2.raw
 f $Q convert -r none -f raw -O raw base.raw s2.raw
 o bash -c 'cp base.raw sl.raw; t=$(date +%s); timeout 60 $0 convert -S 0 -r 300k -f raw -O raw base.raw sl.raw; test $(($(date +%s) - t)) -ge 2' $Q
-f $Q convert --bitmaps -f raw -O qcow2 base.raw bm.qcow2
+s $Q create -q -f qcow2 bm.qcow2 1M
+r $Q bitmap bm.qcow2 b0
+r $Q bitmap --add bm.qcow2
+r $Q bitmap --add -g 100 bm.qcow2 b0
+r $Q bitmap --add -g 64k -f qcow2 bm.qcow2 b0
+r $Q bitmap --add bm.qcow2 b0
+r $Q bitmap --add --disable --object secret,id=s,data=key --image-opts driver=qcow2,file.filename=bm.qcow2 b1
+r $Q bitmap --enable bm.qcow2 b9
+r $Q bitmap --enable bm.qcow2 b1
+r $Q bitmap --disable bm.qcow2 b1
+r $Q bitmap --clear -g 4k bm.qcow2 b0
+r $Q bitmap --clear -b base.raw bm.qcow2 b0
+r $Q bitmap --merge b7 bm.qcow2 b1
+r $Q bitmap --merge b0 -F qcow2 bm.qcow2 b1
+r $Q bitmap --merge b0 -b nope bm.qcow2 b1
+s qemu-io -c 'write 64k 1k' -c 'write 512k 64k' bm.qcow2
+r $Q info --output=json bm.qcow2
+r $Q info bm.qcow2
+r $Q measure -O qcow2 bm.qcow2
+r $Q measure -O qcow2 --output=json -o cluster_size=512 bm.qcow2
+r $Q measure -O qcow2 -o compat=0.10 bm.qcow2
+r $Q convert --bitmaps -f raw -O qcow2 base.raw bm2.qcow2
+r $Q convert --bitmaps -O raw bm.qcow2 bm.raw
+r $Q convert --bitmaps -O qcow2 -o compat=0.10 bm.qcow2 bm2.qcow2
+r $Q convert --skip-broken-bitmaps -O qcow2 bm.qcow2 bm2.qcow2
+r $Q convert --bitmaps -O qcow2 bm.qcow2 ov.qcow2 bm2.qcow2
+r $Q convert --bitmaps -O qcow2 bm.qcow2 bm2.qcow2
+r qemu-img info bm2.qcow2
+r qemu-img check bm2.qcow2
+r $Q bitmap --merge b0 -b bm2.qcow2 -F qcow2 bm.qcow2 b1
+s $Q create -q -f qcow2 bm3.qcow2 2M
+s $Q bitmap --add bm3.qcow2 z
+r $Q bitmap --merge z -b bm3.qcow2 bm.qcow2 b1
+o bash -c 'qemu-nbd -r -t -k $PWD/bm.sock -B b1 -f qcow2 bm.qcow2 & p=$!; for i in 1 2 3 4 5 6 7 8 9; do test -S bm.sock && break; sleep 0.2; done; qemu-img map --output=json --image-opts driver=nbd,server.type=unix,server.path=$PWD/bm.sock,x-dirty-bitmap=qemu:dirty-bitmap:b1 | grep -c -e "\"start\": 65536, \"length\": 65536.*\"data\": false" -e "\"start\": 524288, \"length\": 65536.*\"data\": false" | grep -x 2; r=$?; kill $p; wait $p; exit $r'
+r $Q resize bm.qcow2 2M
+r $Q resize --shrink bm.qcow2 1536k
+r qemu-img info --output=json bm.qcow2
+r qemu-img check bm.qcow2
+r $Q bitmap --remove bm.qcow2 b0
+r $Q bitmap --add --merge b1 --disable bm.qcow2 new
+r qemu-img info --output=json bm.qcow2
+s python3 -c "f=open('bm.qcow2','r+b');d=f.read();i=d.rfind(b'new')-24;f.seek(i+15);f.write(bytes([d[i+15]|1]))"
+r $Q info bm.qcow2
+r $Q convert --bitmaps -O qcow2 bm.qcow2 bm4.qcow2
+r $Q convert --bitmaps --skip-broken-bitmaps -O qcow2 bm.qcow2 bm4.qcow2
+r qemu-img info bm4.qcow2
+r $Q bitmap --clear bm.qcow2 new
+r $Q bitmap --remove bm.qcow2 new
+r qemu-img check bm.qcow2
+s $Q create -q -f vhdx z.vhdx 0
+r qemu-img info z.vhdx
+s $Q create -q -f vhdx -o subformat=fixed,block_size=1M z.vhdx 0
+r qemu-img info z.vhdx
 o $Q convert -O qcow2 --backing base.raw -F raw ov.qcow2 b2.qcow2
 o $Q convert --help
 r $Q create --object secret,id=s,data=key -f luks -o key-secret=s,iter-time=10 l2.luks 1M
