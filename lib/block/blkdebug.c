@@ -194,6 +194,17 @@ static int debug_discard(struct blk *b, uint64_t offset, uint64_t length)
 	return r ? r : blk_discard(b->file, offset, length);
 }
 
+static int debug_status(struct blk *b, uint64_t offset, uint64_t length, struct blk_status *st)
+{
+	int r = strike(b, IO_STATUS, offset, length, NULL);
+
+	st->flags = BLK_ST_RECURSE | BLK_ST_OFFSET;
+	st->length = length;
+	st->offset = offset;
+	st->file = b->file;
+	return r;
+}
+
 static int debug_flush(struct blk *b)
 {
 	return strike(b, IO_FLUSH, 0, 1, NULL);
@@ -228,6 +239,6 @@ static const struct blk_option debug_options[] = {
 BLOCK_FORMAT(blkdebug) = {
 	.name = "blkdebug", .flags = BLK_F_FILTER | BLK_F_GROWS | BLK_F_TEST | BLK_F_NO_FORMAT, .state_size = sizeof(struct debug),
 	.options = debug_options, .parse_filename = debug_parse, .open = debug_open, .close = debug_close, .pread = debug_pread,
-	.pwrite = debug_pwrite, .pwrite_zeroes = debug_zeroes, .discard = debug_discard, .flush = debug_flush,
+	.pwrite = debug_pwrite, .pwrite_zeroes = debug_zeroes, .discard = debug_discard, .flush = debug_flush, .block_status = debug_status,
 	.truncate = debug_truncate, .get_size = filter_get_size,
 };

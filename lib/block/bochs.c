@@ -74,7 +74,8 @@ static int bochs_open(struct blk *b, struct err *e)
 	if (r < 0)
 		return r;
 	if (!bochs_magic(h))
-		return err_set(e, EINVAL, "Image not in Bochs format");
+		return err_set(e, EINVAL, "Image not in Bochs format: its texts are not those of a growing redolog, or version 0x%x is neither 0x%x nor 0x%x",
+			       le32_get(h + H_VERSION), BOCHS_V1, BOCHS_V2);
 	header = le32_get(h + H_HEADER);
 	s->entries = le32_get(h + H_CATALOG);
 	bitmap = le32_get(h + H_BITMAP);

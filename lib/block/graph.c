@@ -723,6 +723,20 @@ static int leftover(const json_t *o, const char *prefix, const char *what, struc
 	return err_set(e, EINVAL, "Block format '%s' does not support the option '%s'", what, name);
 }
 
+/* Options that change how an image is worked on, not what is in it: a file name says as much without them. */
+static bool is_tuning(const char *key)
+{
+	static const char *const names[] = {
+		"aio", "locking", "lazy-refcounts", "pass-discard-request", "pass-discard-snapshot", "pass-discard-other", "overlap-check",
+		"cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval",
+	};
+
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(key, names[i]))
+			return true;
+	return false;
+}
+
 static bool plain_options(const json_t *o)
 {
 	const char *key;
@@ -731,7 +745,7 @@ static bool plain_options(const json_t *o)
 	json_object_foreach ((json_t *)o, key, v)
 		if (strcmp(key, "driver") && strcmp(key, "node-name") && strcmp(key, "filename") && strcmp(key, "read-only") &&
 		    strcmp(key, "cache") && strcmp(key, "force-share") && strcmp(key, "discard") && strcmp(key, "detect-zeroes") &&
-		    strcmp(key, "auto-read-only") && !(json_is_null(v) && !strcmp(key, "backing")) &&
+		    strcmp(key, "auto-read-only") && !is_tuning(key) && !(json_is_null(v) && !strcmp(key, "backing")) &&
 		    (strcmp(key, "file") || !(json_is_string(v) || plain_options(v))))
 			return false;
 	return true;
@@ -787,6 +801,10 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 	if (!f && a->protocol)
 		f = protocol ? protocol : blk_format_find("file");
 	child_flags = flags & ~(unsigned)(BLK_WRITETHROUGH | BLK_DETECT_ZEROES | BLK_COPY_ON_READ | BLK_NO_BACKING | BLK_CHECK);
+	if (f && (f->flags & BLK_F_TEST) && !json_object_get(a->options, "file") && json_is_object(json_object_get(a->options, "image"))) {
+		json_object_set(a->options, "file", json_object_get(a->options, "image")); /* the classic name of what such a filter is on */
+		json_object_del(a->options, "image");
+	}
 	if (!f || !(f->flags & (BLK_F_PROTOCOL | BLK_F_NO_FILE))) {
 		value = json_object_get(a->options, "file");
 		if (!value && !name) {

@@ -181,14 +181,14 @@ static int parallels_open(struct blk *b, struct err *e)
 	if (!ext)
 		sectors &= 0xffffffff; /* the old header has 32 bits there */
 	if (!tracks)
-		return err_set(e, EINVAL, "Invalid image: Zero sectors per track");
+		return err_set(e, EINVAL, "Invalid image: Zero sectors per track, 1 to %u are possible", PL_MAX_CLUSTER / BLK_SECTOR);
 	if (tracks > PL_MAX_CLUSTER / BLK_SECTOR)
 		return err_set(e, EINVAL, "Invalid image: cluster of %u sectors, at most %u", tracks,
 			       PL_MAX_CLUSTER / BLK_SECTOR);
 	if (s->entries > INT32_MAX / 4)
 		return err_set(e, EINVAL, "Catalog too large: %u entries, at most %d", s->entries, INT32_MAX / 4);
 	if (sectors > INT64_MAX / BLK_SECTOR)
-		return err_set(e, EINVAL, "Invalid image: disk of %" PRIu64 " sectors", sectors);
+		return err_set(e, EINVAL, "Invalid image: disk of %" PRIu64 " sectors, at most %" PRId64, sectors, INT64_MAX / BLK_SECTOR);
 	if (sectors / tracks + (sectors % tracks != 0) > s->entries)
 		return err_set(e, EINVAL, "Invalid image: %u clusters of %u sectors cannot hold the disk of %" PRIu64 " sectors",
 			       s->entries, tracks, sectors);

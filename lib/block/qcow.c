@@ -228,7 +228,7 @@ static int qcow_open(struct blk *b, struct err *e)
 	crypt = be32_get(h + H_CRYPT);
 	s->l1 = be64_get(h + H_L1);
 	if (b->size <= 1)
-		return err_set(e, EINVAL, "Image size is too small (must be at least 2 bytes)");
+		return err_set(e, EINVAL, "Image size %" PRIu64 " is too small (must be at least 2 bytes)", b->size);
 	if (s->cluster_bits < 9 || s->cluster_bits > 16)
 		return err_set(e, EINVAL, "Cluster size must be between 512 and 64k (cluster_bits is %u)", s->cluster_bits);
 	if (s->l2_bits < 9 - 3 || s->l2_bits > 16 - 3)
@@ -237,7 +237,7 @@ static int qcow_open(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "invalid encryption method %u in qcow header, 0 and 1 are known", crypt);
 	span = UINT64_C(1) << (s->cluster_bits + s->l2_bits);
 	if (b->size > (uint64_t)INT64_MAX - span)
-		return err_set(e, EINVAL, "Image too large: %" PRIu64 " bytes", b->size);
+		return err_set(e, EINVAL, "Image too large: %" PRIu64 " bytes, at most %" PRIu64, b->size, (uint64_t)INT64_MAX - span);
 	s->l1_entries = (b->size + span - 1) / span;
 	if (s->l1_entries > INT32_MAX / 8)
 		return err_set(e, EINVAL, "Image too large: %" PRIu64 " entries in the first-level table, at most %d", s->l1_entries,

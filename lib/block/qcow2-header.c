@@ -93,7 +93,7 @@ static int parse_extensions(struct blk *b, const uint8_t *head, size_t size, str
 			break;
 		case QCOW2_EXT_CRYPTO:
 			if (s->crypt_method != QCOW2_CRYPT_LUKS)
-				return err_set(e, EINVAL, "CRYPTO header extension only expected with LUKS encryption method");
+				return err_set(e, EINVAL, "CRYPTO header extension only expected with LUKS encryption method (2), not with method %u", s->crypt_method);
 			if (len != 16)
 				return err_set(e, EINVAL, "CRYPTO header extension size %u, but expected size 16", len);
 			s->crypto_offset = be64_get(p);
@@ -159,7 +159,7 @@ static int check_table(const char *what, uint64_t offset, uint64_t entries, uint
 	if (entries * entry_size > max_bytes)
 		return err_set(e, EFBIG, "%s too large: %" PRIu64 " bytes, the limit is %" PRIu64, what, entries * entry_size, max_bytes);
 	if (offset & (cluster_size - 1))
-		return err_set(e, EINVAL, "%s offset %#" PRIx64 " invalid: not a multiple of the cluster size", what, offset);
+		return err_set(e, EINVAL, "%s offset %#" PRIx64 " invalid: not a multiple of the cluster size %#" PRIx64, what, offset, cluster_size);
 	if (offset > (uint64_t)INT64_MAX - entries * entry_size)
 		return err_set(e, EINVAL, "%s offset %#" PRIx64 " invalid: beyond the largest file", what, offset);
 	return 0;
@@ -183,7 +183,7 @@ int qcow2_header_read(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "Image is not in qcow2 format");
 	s->version = be32_get(h + 4);
 	if (s->version < 2 || s->version > 3)
-		return err_set(e, ENOTSUP, "Unsupported qcow2 version %u", s->version);
+		return err_set(e, ENOTSUP, "Unsupported qcow2 version %u, 2 and 3 are known", s->version);
 	backing_offset = be64_get(h + 8);
 	backing_size = be32_get(h + 16);
 	s->cluster_bits = be32_get(h + 20);
@@ -209,7 +209,7 @@ int qcow2_header_read(struct blk *b, struct err *e)
 		if (s->header_length < 104)
 			return err_set(e, EINVAL, "qcow2 header too short: header_length %u, at least 104 is needed", s->header_length);
 		if (s->header_length > s->cluster_size)
-			return err_set(e, EINVAL, "qcow2 header exceeds cluster size: header_length %u", s->header_length);
+			return err_set(e, EINVAL, "qcow2 header exceeds cluster size: header_length %u, clusters of %" PRIu64, s->header_length, s->cluster_size);
 		if (s->header_length > 104)
 			s->compression_type = h[104];
 	}
@@ -236,7 +236,7 @@ int qcow2_header_read(struct blk *b, struct err *e)
 	}
 	s->refcount_bits = 1u << (s->refcount_order & 31);
 	if (s->refcount_order > 6) {
-		r = err_set(e, EINVAL, "Reference count entry width too large; may not exceed 64 bits (refcount_order %u)",
+		r = err_set(e, EINVAL, "Reference count entry width too large; may not exceed 64 bits (refcount_order %u, at most 6)",
 			    s->refcount_order);
 		goto out;
 	}
@@ -245,7 +245,8 @@ int qcow2_header_read(struct blk *b, struct err *e)
 		goto out;
 	}
 	if (!!(s->incompatible & QCOW2_INCOMPAT_COMPRESSION) != (s->compression_type != 0)) {
-		r = err_set(e, EINVAL, "Compression type %u does not agree with its incompatible-features bit", s->compression_type);
+		r = err_set(e, EINVAL, "Compression type %u does not agree with its incompatible-features bit, which is %d", s->compression_type,
+			    !!(s->incompatible & QCOW2_INCOMPAT_COMPRESSION));
 		goto out;
 	}
 	if (s->compression_type > QCOW2_COMPRESS_ZSTD) {
@@ -261,14 +262,14 @@ int qcow2_header_read(struct blk *b, struct err *e)
 	}
 	s->l2_bits = s->cluster_bits - (s->l2_entry_size == 16 ? 4 : 3);
 	if (s->disk_size > INT64_MAX) {
-		r = err_set(e, EFBIG, "Image size %" PRIu64 " is larger than the largest file", s->disk_size);
+		r = err_set(e, EFBIG, "Image size %" PRIu64 " is larger than the largest file, %" PRId64, s->disk_size, INT64_MAX);
 		goto out;
 	}
 	if ((r = check_table("Reference count table", s->reftable_offset, s->reftable_clusters, s->cluster_size,
 			     QCOW2_MAX_REFTABLE_BYTES, s->cluster_size, e)))
 		goto out;
 	if (!s->reftable_clusters && !(b->flags & BLK_CHECK)) {
-		r = err_set(e, EINVAL, "Image does not contain a reference count table");
+		r = err_set(e, EINVAL, "Image does not contain a reference count table: refcount_table_clusters is 0, at least 1 is needed");
 		goto out;
 	}
 	if (s->snapshot_count > QCOW2_MAX_SNAPSHOTS) {

@@ -40,34 +40,54 @@ static bool overlaps(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
 	return alen && blen && a < b + blen && b < a + alen;
 }
 
+/* Does a table of a snapshot lie there? The L1 tables are read from the file. */
+static bool hits_inactive_l2(struct blk *b, uint64_t offset, uint64_t length)
+{
+	struct qcow2 *s = b->state;
+	bool hit = false;
+
+	for (uint32_t i = 0; !hit && i < s->snapshot_count; i++) {
+		uint64_t *l1;
+		if (qcow2_l1_load(b, s->snapshots[i].l1_offset, s->snapshots[i].l1_size, &l1, NULL))
+			continue; /* damaged: check says so */
+		for (uint32_t k = 0; !hit && k < s->snapshots[i].l1_size; k++)
+			hit = (l1[k] & QCOW2_L1_OFFSET_MASK) && overlaps(offset, length, l1[k] & QCOW2_L1_OFFSET_MASK, s->cluster_size);
+		free(l1);
+	}
+	return hit;
+}
+
 /* what == NULL: guest data in place, only the checks of constant cost. b->lock held. */
 int qcow2_overlap_check(struct blk *b, uint64_t offset, uint64_t length, const char *what)
 {
 	struct qcow2 *s = b->state;
+	unsigned on = s->overlap_checks;
 	const char *hit = NULL;
 
-	if (s->overlap_checks == QCOW2_OVERLAP_NONE || (!what && s->data != b->file))
+	if (!on || (!what && s->data != b->file))
 		return 0;
-	if (overlaps(offset, length, 0, s->cluster_size))
+	if (on & QCOW2_OVERLAP_HEADER && overlaps(offset, length, 0, s->cluster_size))
 		hit = "qcow2_header";
-	else if (overlaps(offset, length, s->l1_offset, (uint64_t)s->l1_size * 8))
+	else if (on & QCOW2_OVERLAP_L1 && overlaps(offset, length, s->l1_offset, (uint64_t)s->l1_size * 8))
 		hit = "active L1 table";
-	else if (overlaps(offset, length, s->reftable_offset, s->reftable_entries * 8))
+	else if (on & QCOW2_OVERLAP_REFTABLE && overlaps(offset, length, s->reftable_offset, s->reftable_entries * 8))
 		hit = "refcount table";
-	else if (overlaps(offset, length, s->snapshots_offset, s->snapshots_size))
+	else if (on & QCOW2_OVERLAP_SNAPSHOTS && overlaps(offset, length, s->snapshots_offset, s->snapshots_size))
 		hit = "snapshot table";
-	for (uint32_t i = 0; !hit && i < s->snapshot_count && s->overlap_checks >= QCOW2_OVERLAP_CACHED; i++)
+	else if (on & QCOW2_OVERLAP_BITMAPS && s->bitmap_count &&
+		 overlaps(offset, length, s->bitmap_directory_offset, s->bitmap_directory_size))
+		hit = "bitmap directory";
+	for (uint32_t i = 0; !hit && on & QCOW2_OVERLAP_INACTIVE_L1 && i < s->snapshot_count; i++)
 		if (overlaps(offset, length, s->snapshots[i].l1_offset, (uint64_t)s->snapshots[i].l1_size * 8))
 			hit = "inactive L1 table";
-	if (what && s->overlap_checks >= QCOW2_OVERLAP_CACHED) {
-		for (uint64_t i = 0; !hit && i < s->reftable_entries; i++)
-			if ((s->reftable[i] & ~511ull) && overlaps(offset, length, s->reftable[i] & ~511ull, s->cluster_size))
-				hit = "refcount block";
-		for (uint32_t i = 0; !hit && i < s->l1_size; i++)
-			if ((s->l1[i] & QCOW2_L1_OFFSET_MASK) &&
-			    overlaps(offset, length, s->l1[i] & QCOW2_L1_OFFSET_MASK, s->cluster_size))
-				hit = "active L2 table";
-	}
+	for (uint64_t i = 0; !hit && what && on & QCOW2_OVERLAP_REFBLOCK && i < s->reftable_entries; i++)
+		if ((s->reftable[i] & ~511ull) && overlaps(offset, length, s->reftable[i] & ~511ull, s->cluster_size))
+			hit = "refcount block";
+	for (uint32_t i = 0; !hit && what && on & QCOW2_OVERLAP_L2 && i < s->l1_size; i++)
+		if ((s->l1[i] & QCOW2_L1_OFFSET_MASK) && overlaps(offset, length, s->l1[i] & QCOW2_L1_OFFSET_MASK, s->cluster_size))
+			hit = "active L2 table";
+	if (!hit && what && on & QCOW2_OVERLAP_INACTIVE_L2 && hits_inactive_l2(b, offset, length))
+		hit = "inactive L2 table";
 	if (!hit)
 		return 0;
 	qcow2_mark_corrupt(b, "Preventing invalid write on metadata (overlaps with %s)", hit);
@@ -91,20 +111,62 @@ int qcow2_l1_load(struct blk *b, uint64_t offset, uint32_t entries, uint64_t **l
 	return 0;
 }
 
+/* The template, and what is said of each kind. */
+static unsigned overlap_bits(const struct blk_opts *o)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} each[] = {
+		{"overlap-check.main-header", QCOW2_OVERLAP_HEADER}, {"overlap-check.active-l1", QCOW2_OVERLAP_L1},
+		{"overlap-check.active-l2", QCOW2_OVERLAP_L2}, {"overlap-check.refcount-table", QCOW2_OVERLAP_REFTABLE},
+		{"overlap-check.refcount-block", QCOW2_OVERLAP_REFBLOCK}, {"overlap-check.snapshot-table", QCOW2_OVERLAP_SNAPSHOTS},
+		{"overlap-check.inactive-l1", QCOW2_OVERLAP_INACTIVE_L1}, {"overlap-check.inactive-l2", QCOW2_OVERLAP_INACTIVE_L2},
+		{"overlap-check.bitmap-directory", QCOW2_OVERLAP_BITMAPS},
+	};
+	const char *mode = blk_opts_string(o, "overlap-check");
+	unsigned bits;
+
+	if (!mode)
+		mode = blk_opts_string(o, "overlap-check.template");
+	bits = !mode || !strcmp(mode, "cached") ? QCOW2_OVERLAP_CACHED : !strcmp(mode, "none") ? 0 :
+	       !strcmp(mode, "constant") ? QCOW2_OVERLAP_CONSTANT : QCOW2_OVERLAP_ALL;
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+		bits = blk_opts_bool(o, each[i].name, bits & each[i].bit) ? bits | each[i].bit : bits & ~each[i].bit;
+	return bits;
+}
+
 static int parse_runtime(struct blk *b, struct err *e)
 {
 	struct qcow2 *s = b->state;
-	uint64_t total = blk_opts_size(b->opts, "cache-size", 0), l2, ref;
-	const char *mode = blk_opts_string(b->opts, "overlap-check");
+	uint64_t total = blk_opts_size(b->opts, "cache-size", 0), entry = blk_opts_size(b->opts, "l2-cache-entry-size", s->cluster_size);
+	bool l2_given = blk_opts_has(b->opts, "l2-cache-size"), ref_given = blk_opts_has(b->opts, "refcount-cache-size");
+	uint64_t l2 = blk_opts_size(b->opts, "l2-cache-size", 0), ref = blk_opts_size(b->opts, "refcount-cache-size", 0);
 
-	l2 = blk_opts_size(b->opts, "l2-cache-size", total ? total * 4 / 5 : L2_CACHE_DEFAULT);
-	ref = blk_opts_size(b->opts, "refcount-cache-size", total ? total / 5 : REFCOUNT_CACHE_DEFAULT);
-	if (total && blk_opts_has(b->opts, "l2-cache-size") && blk_opts_has(b->opts, "refcount-cache-size") && l2 + ref > total)
+	if (total && l2_given && ref_given)
 		return err_set(e, EINVAL, "cache-size, l2-cache-size and refcount-cache-size may not be set at the same time");
-	if (!mode)
-		mode = blk_opts_string(b->opts, "overlap-check.template");
-	s->overlap_checks = !mode || !strcmp(mode, "cached") ? QCOW2_OVERLAP_CACHED : !strcmp(mode, "none") ? QCOW2_OVERLAP_NONE :
-			    !strcmp(mode, "constant") ? QCOW2_OVERLAP_CONSTANT : QCOW2_OVERLAP_ALL;
+	if (total && l2_given && l2 > total)
+		return err_set(e, EINVAL, "l2-cache-size may not exceed cache-size");
+	if (total && ref_given && ref > total)
+		return err_set(e, EINVAL, "refcount-cache-size may not exceed cache-size");
+	if (total && l2_given)
+		ref = total - l2;
+	else if (total && ref_given)
+		l2 = total - ref;
+	else if (total)
+		l2 = total * 4 / 5, ref = total / 5;
+	if (!l2)
+		l2 = L2_CACHE_DEFAULT;
+	if (!ref)
+		ref = REFCOUNT_CACHE_DEFAULT;
+	/* Tables are cached whole here, whatever is asked for. */
+	if (entry < 512 || entry > s->cluster_size || (entry & (entry - 1)))
+		return err_set(e, EINVAL, "L2 cache entry size must be a power of two between 512 and the cluster size (%" PRIu64 ")", s->cluster_size);
+	if (blk_opts_number(b->opts, "cache-clean-interval", 0) > UINT32_MAX)
+		return err_set(e, EINVAL, "Cache clean interval too big");
+	if (blk_opts_bool(b->opts, "lazy-refcounts", false) && s->version < 3)
+		return err_set(e, EINVAL, "Lazy refcounts require a qcow2 image with at least qemu 1.1 compatibility level");
+	s->overlap_checks = overlap_bits(b->opts);
 	s->discard_passed[0] = blk_opts_bool(b->opts, "pass-discard-request", b->flags & BLK_UNMAP);
 	s->discard_passed[1] = blk_opts_bool(b->opts, "pass-discard-snapshot", true);
 	s->discard_passed[2] = blk_opts_bool(b->opts, "pass-discard-other", false);
@@ -428,7 +490,6 @@ const struct blk_option qcow2_options[] = {
 	{"l2-cache-entry-size", BLK_OPT_SIZE, "Size of each entry in the L2 cache", NULL, NULL},
 	{"refcount-cache-size", BLK_OPT_SIZE, "Maximum refcount block cache size", NULL, NULL},
 	{"cache-clean-interval", BLK_OPT_NUMBER, "Clean unused cache entries after this time (in seconds)", NULL, NULL},
-	{"discard-no-unref", BLK_OPT_BOOL, "Do not unreference discarded clusters", NULL, NULL},
 	{"encrypt.format", BLK_OPT_STRING, "Encrypt the image, format choices: 'aes', 'luks'", NULL, NULL},
 	{"encrypt.key-secret", BLK_OPT_STRING, "ID of secret providing qcow2 AES key or LUKS passphrase", NULL, NULL},
 	{.name = NULL},

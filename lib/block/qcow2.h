@@ -166,7 +166,7 @@ struct qcow2 {
 	bool wrote;                 /* autoclear bits were dealt with for this writer */
 	bool corrupt_marked, header_dirty;
 	enum blk_prealloc prealloc; /* how the file grows while preallocation is under way */
-	unsigned overlap_checks;    /* QCOW2_OVERLAP_* */
+	unsigned overlap_checks;    /* QCOW2_OVERLAP_* bits */
 	uint64_t loaded_snapshot_size;
 	pthread_mutex_t inflate_lock;
 	uint64_t inflated_entry;    /* L2 entry whose contents are in inflated */
@@ -289,7 +289,15 @@ json_t *qcow2_bitmaps_info(const struct qcow2 *s);
 int qcow2_make_empty(struct blk *b, struct err *e);
 int qcow2_flush_all(struct blk *b);
 extern const struct blk_option qcow2_create_options[], qcow2_amend_options[], qcow2_options[];
-enum { QCOW2_OVERLAP_NONE, QCOW2_OVERLAP_CONSTANT, QCOW2_OVERLAP_CACHED, QCOW2_OVERLAP_ALL };
+/* Bits of overlap_checks: what new writes are kept off. */
+enum {
+	QCOW2_OVERLAP_HEADER = 1, QCOW2_OVERLAP_L1 = 2, QCOW2_OVERLAP_REFTABLE = 4, QCOW2_OVERLAP_SNAPSHOTS = 8, QCOW2_OVERLAP_BITMAPS = 16,
+	QCOW2_OVERLAP_CONSTANT = 31, /* the template of that name */
+	QCOW2_OVERLAP_L2 = 32, QCOW2_OVERLAP_REFBLOCK = 64, QCOW2_OVERLAP_INACTIVE_L1 = 128,
+	QCOW2_OVERLAP_CACHED = 255,
+	QCOW2_OVERLAP_INACTIVE_L2 = 256, /* the tables of snapshots are read from the file for it */
+	QCOW2_OVERLAP_ALL = 511,
+};
 int qcow2_crypt_open(struct blk *b, struct err *e);
 int qcow2_crypt_create(struct blk *b, const struct blk_create *c, struct err *e);
 json_t *qcow2_crypt_info(struct blk *b);

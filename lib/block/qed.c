@@ -386,13 +386,13 @@ static int qed_open(struct blk *b, struct err *e)
 	s->l1 = le64_get(h + H_L1);
 	b->size = le64_get(h + H_SIZE);
 	if (s->features & ~(uint64_t)F_KNOWN)
-		return err_set(e, ENOTSUP, "Unsupported QED features: %" PRIx64, s->features & ~(uint64_t)F_KNOWN);
+		return err_set(e, ENOTSUP, "Unsupported QED features: %" PRIx64 " beyond %x", s->features & ~(uint64_t)F_KNOWN, (unsigned)F_KNOWN);
 	if (!power_of_two(cluster, MIN_CLUSTER, MAX_CLUSTER))
 		return err_set(e, EINVAL, "QED cluster size %u is no power of two from %d to %d", cluster, MIN_CLUSTER, MAX_CLUSTER);
 	if (!power_of_two(table, 1, MAX_TABLE))
 		return err_set(e, EINVAL, "QED table size %u is no power of two from 1 to %d", table, MAX_TABLE);
 	if (!header || header > UINT32_MAX / cluster)
-		return err_set(e, EINVAL, "QED header of %u clusters", header);
+		return err_set(e, EINVAL, "QED header of %u clusters, 1 to %u are possible", header, UINT32_MAX / cluster);
 	s->header_bytes = header * cluster;
 	s->per_table = (uint64_t)table * cluster / 8;
 	s->map.block = cluster;

@@ -202,7 +202,8 @@ static int vdi_open(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "unsupported VDI image (disk size is %" PRIu64 ", image bitmap has room for %" PRIu64 ")",
 			       size, (uint64_t)s->blocks * block);
 	if (!blk_is_zero(h + H_UUID_LINK, 16) || !blk_is_zero(h + H_UUID_PARENT, 16))
-		return err_set(e, ENOTSUP, "unsupported VDI image (it is a differencing image of another one)");
+		return err_set(e, ENOTSUP, "unsupported VDI image (it is a differencing image: %s is not zero)",
+			       blk_is_zero(h + H_UUID_LINK, 16) ? "the parent's UUID" : "the UUID of what it is linked to");
 	if (s->data < s->table + (uint64_t)s->blocks * 4)
 		return err_set(e, EINVAL, "VDI data offset 0x%" PRIx64 " lies inside the block map of %u entries at 0x%" PRIx64,
 			       s->data, s->blocks, s->table);

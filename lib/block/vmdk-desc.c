@@ -97,7 +97,7 @@ int vmdk_desc_extent(const char **at, struct extent_line *l, struct err *e)
 		errno = 0;
 		l->sectors = strtoull(number, &end, 10);
 		if (!*number || *end || errno || l->sectors > (uint64_t)INT64_MAX / BLK_SECTOR)
-			return err_set(e, EINVAL, "Invalid extent line: '%s' is no number of sectors", number);
+			return err_set(e, EINVAL, "Invalid extent line: '%s' is no number of sectors from 0 to %" PRId64, number, INT64_MAX / BLK_SECTOR);
 		p = word(p, l->type, sizeof l->type);
 		p += strspn(p, " \t");
 		l->name[0] = '\0';

@@ -248,7 +248,8 @@ static int open_hosted(struct extent *x, uint8_t *h, uint64_t length, struct err
 	if (version < 1 || version > 3)
 		return err_set(e, ENOTSUP, "Unsupported VMDK version %u, only 1, 2 and 3 are known", version);
 	if ((flags & KF_NEWLINES) && memcmp(h + K_NEWLINES, "\n \r\n", 4))
-		return err_set(e, EINVAL, "the file was damaged by a transfer that changed line ends");
+		return err_set(e, EINVAL, "the file was damaged by a transfer that changed line ends (check bytes %02x %02x %02x %02x, not 0a 20 0d 0a)",
+			       h[K_NEWLINES], h[K_NEWLINES + 1], h[K_NEWLINES + 2], h[K_NEWLINES + 3]);
 	grain = le64_get(h + K_GRAIN);
 	x->gtes = le32_get(h + K_GTES);
 	x->zero_grain = flags & KF_ZERO_GRAIN;
@@ -261,7 +262,7 @@ static int open_hosted(struct extent *x, uint8_t *h, uint64_t length, struct err
 		return err_set(e, EINVAL, "Invalid grain size %" PRIu64 " sectors, 1 to 65536 are possible", grain);
 	x->map.block = (uint32_t)grain * BLK_SECTOR;
 	if (le64_get(h + K_CAPACITY) > (uint64_t)INT64_MAX / BLK_SECTOR)
-		return err_set(e, EINVAL, "Invalid capacity of %" PRIu64 " sectors", le64_get(h + K_CAPACITY));
+		return err_set(e, EINVAL, "Invalid capacity of %" PRIu64 " sectors, at most %" PRId64, le64_get(h + K_CAPACITY), INT64_MAX / BLK_SECTOR);
 	x->size = le64_get(h + K_CAPACITY) * BLK_SECTOR;
 	if (le64_get(h + K_GD) > (uint64_t)INT64_MAX / BLK_SECTOR || le64_get(h + K_RGD) > (uint64_t)INT64_MAX / BLK_SECTOR)
 		return err_set(e, EINVAL, "grain directory at sector %" PRIu64 " is beyond the file", le64_get(h + K_GD));
@@ -297,7 +298,7 @@ int vmdk_extent_open(struct blk *b, struct extent *x, uint64_t sectors, struct e
 	if (!x->map.block)
 		return err_set(e, EINVAL, "Invalid granularity, image may be corrupt");
 	if (x->gd_entries > 512 << 20 >> 2)
-		return err_set(e, EFBIG, "L1 size too big: grain directory of %" PRIu64 " entries", x->gd_entries);
+		return err_set(e, EFBIG, "L1 size too big: grain directory of %" PRIu64 " entries, at most %d", x->gd_entries, 512 << 20 >> 2);
 	if (x->gd_entries * x->gtes < (x->size + x->map.block - 1) / x->map.block)
 		return err_set(e, EINVAL, "grain directory of %" PRIu64 " entries cannot describe %" PRIu64 " bytes", x->gd_entries,
 			       x->size);

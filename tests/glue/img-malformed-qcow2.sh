@@ -31,7 +31,7 @@ case_() { # COMMAND WORDS-OF-MESSAGE DESCRIPTION
     fi
 }
 
-base; put 4 '\0\0\0\x09';                 case_ "info -f qcow2 x" "Unsupported qcow2 version 9" "version 9"
+base; put 4 '\0\0\0\x09';                 case_ "info -f qcow2 x" "Unsupported qcow2 version 9, 2 and 3 are known" "version 9"
 base; put 20 '\0\0\0\x08';                case_ "info x" "cluster size: 2^8" "cluster_bits 8"
 base; put 20 '\0\0\0\x16';                case_ "info x" "cluster size: 2^22" "cluster_bits 22"
 base; put 20 '\xff\xff\xff\xff';          case_ "info x" "cluster size" "cluster_bits 2^32-1"
@@ -64,7 +64,7 @@ base; put 112 '\xe2\x79\x2a\xca\0\0\0\xff'; case_ "info x" "ext_backing_format: 
 base; put 112 '\x05\x37\xbe\x77\0\0\0\x10'; case_ "info x" "CRYPTO header extension only expected" "encryption header without encryption"
 base; put 95 '\x01'; put 112 '\x23\x85\x28\x75\0\0\0\x08'; case_ "info x" "bitmaps_ext: Invalid extension length" "bitmap extension of 8 bytes"
 base; put 95 '\x01'; put 112 '\x23\x85\x28\x75\0\0\0\x18\0\0\0\0\0\0\0\0'; case_ "info x" "image has 0 bitmaps" "no bitmaps"
-base; put 95 '\x01'; put 112 '\x23\x85\x28\x75\0\0\0\x18\0\0\0\x01\0\0\0\0\0\0\0\0\x7f\0\0\0\0\0\0\0\0\0\0\0'; case_ "info x" "bitmap directory" "bitmap directory of 2 GB"
+base; put 95 '\x01'; put 112 '\x23\x85\x28\x75\0\0\0\x18\0\0\0\x01\0\0\0\0\0\0\0\0\x7f\0\0\0\0\0\0\0\0\x03\0\0'; case_ "info x" "directory size" "bitmap directory of 2 GB"
 base cluster_size=4096; put 79 '\x10';    case_ "info x" "Subclusters of less than 512" "extended L2 with 4 KB clusters"
 base; put 79 '\x04';                      case_ "map x" "data-file' is required" "data file without a name"
 base; put 79 '\x02';                      case_ "resize x 2M" "Image is corrupt; cannot be opened read/write" "corrupt bit and writing"

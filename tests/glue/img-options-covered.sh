@@ -37,6 +37,33 @@ for command, options in commands:
         spellings = [o] + ([pairs[o]] if o in pairs and pairs[o] in options.split() else [])
         used = any(re.search(r"\b%s\b.*[\s\"'](%s)([\s=\"',]|$)" % (command, "|".join(re.escape(s) for s in spellings)), l) for l in mine)
         report(used, "%s %s is tested" % (command, " or ".join(spellings)))
+# The options of the manual, command by command: there must be such a row (and by the above a test of it).
+manual = """
+amend --object --image-opts -p -q -f -t -o
+bench -c -d -f --flush-interval -n --no-drain -o --pattern -q -s -S -t -w -U
+check -q --object --image-opts -f --output -r -T -U
+commit -q --object --image-opts -f -t -b -d -p
+compare -f -F -T -p -q -s -U --object --image-opts
+convert --object --image-opts --target-image-opts -U -c -p -q -n -f -t -T -O -B -o -s -l -S -m -W
+create -q --object -f -b -F -u -o
+dd --image-opts -U -f -O
+info --object --image-opts -f --output --backing-chain -U
+map --object --image-opts -f --output -U
+measure --output -O -o --size --object --image-opts -f -l
+snapshot -l -a -c -d --object --image-opts -U -q
+rebase --object --image-opts -U -q -f -t -T -p -u -b -F
+resize --object --image-opts -q --preallocation --shrink
+"""
+have = {c: o.split() for c, o in commands}
+for line in manual.split("\n"):
+    words = line.split()
+    for o in words[1:]:
+        report(o in have.get(words[0], []), "%s has %s" % (words[0], o))
+everything = "\n".join(lines)
+for what, pattern in (("--version", r"\$Q (-V|--version)"), ("--help", r"\$Q (-h|--help)"), ("-T", r"\$Q (-T|--trace)"), ("-o help", r"-o (help|'\?')"),
+                      ("progress by SIGUSR1", "USR1"), ("check's statuses", "check .*63"), ("compare's statuses", "compare .*4"),
+                      ("a SIZE with a suffix", r"create .* \d+T"), ("json:", "json:"), ("dd bs= count= skip=", r"dd .*skip=.*|dd .*count="), ("dd skip=", "skip=")):
+    report(re.search(pattern, everything), what + " is tested")
 for fmt in "raw qcow2 qcow qed luks vdi vmdk vpc vhdx parallels".split():
     help_ = subprocess.run([img, "create", "-f", fmt, "-o", "help", "x"], stdout=subprocess.PIPE).stdout.decode()
     for o in re.findall(r"^  ([\w.-]+)=<", help_, re.M):

@@ -138,6 +138,21 @@ r qemu-img info bm4.qcow2
 r $Q bitmap --clear bm.qcow2 new
 r $Q bitmap --remove bm.qcow2 new
 r qemu-img check bm.qcow2
+s $Q create -q -f qcow2 oc.qcow2 1M
+r $Q info --image-opts driver=qcow2,file.filename=oc.qcow2,l2-cache-entry-size=100
+r $Q info --image-opts driver=qcow2,file.filename=oc.qcow2,l2-cache-entry-size=4k
+r $Q info --image-opts driver=qcow2,file.filename=oc.qcow2,cache-size=1M,l2-cache-size=2M
+r $Q info --image-opts driver=qcow2,file.filename=oc.qcow2,cache-size=1M,refcount-cache-size=2M
+r $Q info --image-opts driver=qcow2,file.filename=oc.qcow2,cache-size=1M,refcount-cache-size=1M,l2-cache-size=1M
+r $Q info --image-opts driver=qcow2,file.filename=oc.qcow2,cache-clean-interval=99999999999
+s qemu-io -c 'write 0 64k' -c 'write 128k 64k' oc.qcow2
+s $Q snapshot -c one oc.qcow2
+s python3 -c "import struct;f=open('oc.qcow2','r+b');d=f.read();l1,=struct.unpack('>Q',d[40:48]);l2=struct.unpack('>Q',d[l1:l1+8])[0]&((1<<56)-512);e=l2+8*2;f.seek(e);f.write(struct.pack('>Q',(1<<63)|l1))"
+f $Q bench -w -c 1 -s 512 -o 128k -f qcow2 oc.qcow2
+s python3 -c "f=open('oc.qcow2','r+b');f.seek(79);f.write(bytes([0]))"
+f $Q bench -w -c 1 -s 512 -o 128k --image-opts driver=qcow2,file.filename=oc.qcow2,overlap-check.template=none,overlap-check.active-l1=on
+s python3 -c "f=open('oc.qcow2','r+b');f.seek(79);f.write(bytes([0]))"
+o $Q bench -w -c 1 -s 512 -o 128k --image-opts driver=qcow2,file.filename=oc.qcow2,overlap-check.template=all,overlap-check.active-l1=off
 s $Q create -q -f vhdx z.vhdx 0
 r qemu-img info z.vhdx
 s $Q create -q -f vhdx -o subformat=fixed,block_size=1M z.vhdx 0
@@ -158,6 +173,37 @@ s $Q snapshot -c snap ov.qcow2
 r $Q measure -O qcow2 -l snap -f qcow2 ov.qcow2
 r $Q measure --object secret,id=s,data=key -O qcow2 -U --image-opts driver=qcow2,file.filename=e.qcow2,encrypt.key-secret=s
 o $Q measure --help
+o $Q --version
+o $Q -V
+o $Q --help
+o $Q -T help info base.raw
+o $Q -T 'nothing*' info base.raw
+f $Q --trace=events=/nonex info base.raw
+r $Q create -f qcow2 -o '?' x
+r $Q create -f raw sz.raw 1T
+r $Q info --output=json 'json:{"driver":"raw","file":{"driver":"file","filename":"base.raw"}}'
+r $Q dd -f raw -O raw if=base.raw of=dd.raw bs=4k count=20 skip=3
+r $Q compare -f raw -F raw dd.raw base.raw
+o bash -c 'truncate -s 64M usr.raw; $0 convert -S 0 -r 30M -f raw -O raw usr.raw usr2.raw >usr.out 2>&1 & p=$!; for i in 1 2 3 4 5 6 7 8; do sleep 0.2; kill -USR1 $p; done; wait $p && tr "\r" "\n" <usr.out | grep -q "([0-9. ]*/100%)"' $Q
+o $Q bitmap --help
+s $Q create -q -f qcow2 st.qcow2 1M
+r $Q check -q st.qcow2; test $? = 0
+r $Q check -q nope; test $? = 1
+r $Q check -q -f raw base.raw; test $? = 63
+s qemu-io -c 'write 0 64k' st.qcow2
+s printf '\0\1' | dd of=st.qcow2 bs=1 seek=$((0x20000+12)) conv=notrunc status=none
+r $Q check st.qcow2; test $? = 3
+r $Q check --output=json st.qcow2
+s cp st.qcow2 st2.qcow2
+r $Q check -r leaks st.qcow2; test $? = 0
+s printf '\0\0' | dd of=st2.qcow2 bs=1 seek=$((0x20000+8)) conv=notrunc status=none
+r $Q check st2.qcow2; test $? = 2
+o bash -c '$0 check -r leaks st2.qcow2; test $? = 2 && $0 check -r all st2.qcow2 && qemu-img check -q st2.qcow2' $Q
+r $Q compare -q base.raw base.raw; test $? = 0
+r $Q compare -q -f raw -F raw base.raw w.raw; test $? = 1
+r $Q compare -q base.raw nope; test $? = 2
+r $Q compare --image-opts driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=base.raw,file.inject-error.0.event=none,file.inject-error.0.iotype=block-status,file.inject-error.0.errno=5 driver=raw,file.filename=base.raw; test $? = 3
+r $Q compare --image-opts driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=base.raw,file.inject-error.0.event=read_aio,file.inject-error.0.errno=5 driver=raw,file.filename=base.raw; test $? = 4
 s truncate -s 1M base2.raw
 r $Q rebase -q -p -t writeback -T none -f qcow2 -F raw -b base2.raw ov.qcow2
 r $Q map --output=json ov.qcow2

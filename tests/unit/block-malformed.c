@@ -261,6 +261,25 @@ static void limit_memory(bool on)
 #endif
 }
 
+/* Messages without their numbers: each is of an image of another shape. */
+static char *shapes[400];
+static unsigned shape_count;
+
+static void count_shape(const char *msg)
+{
+	char text[400] = "";
+	size_t n = 0;
+
+	for (const char *p = msg; *p && n < sizeof text - 1; p++)
+		if (!strchr("0123456789", *p) || (n && text[n - 1] != '#'))
+			text[n++] = strchr("0123456789", *p) ? '#' : *p;
+	for (unsigned i = 0; i < shape_count; i++)
+		if (!strcmp(shapes[i], text))
+			return;
+	if (shape_count < sizeof shapes / sizeof *shapes)
+		shapes[shape_count++] = strdup(text);
+}
+
 /* A refusal in one line, and that it is this one. */
 static void refused(const char *format, unsigned flags, const char *why)
 {
@@ -275,6 +294,8 @@ static void refused(const char *format, unsigned flags, const char *why)
 	json_decref(o);
 	if (!ok(r < 0 && strstr(e.msg, why) && !strchr(e.msg, '\n'), "%s: %s", format, r < 0 ? e.msg : "(opened)"))
 		printf("# wanted: %s\n", why);
+	if (r < 0)
+		count_shape(e.msg);
 	blk_unref(b);
 }
 
@@ -396,6 +417,9 @@ int main(void)
 	bochs();
 	cloop();
 	dmg();
+	ok(shape_count >= 60, "%u of these messages are different ones", shape_count);
+	for (unsigned i = 0; i < shape_count; i++)
+		free(shapes[i]);
 	blk_graph_free(graph);
 	objects_free(objects);
 	unlink(path);
