@@ -257,8 +257,14 @@ void ir_sts(struct ir_region *r, ir_ref value, uint32_t offset)
 
 ir_ref ir_unary(struct ir_region *r, enum ir_opcode op, ir_ref a)
 {
+	const struct ir_op *d = definition(r, a);
+
 	if (op == IR_MOV)
 		return a;
+	if (op == IR_CLZ && d && d->op == IR_BITREV && d->type == r->temp[a].type) {
+		op = IR_CTZ;
+		a = d->a;
+	}
 	return FOLD(.op = op, .type = r->temp[a].type, .a = a);
 }
 

@@ -9,7 +9,7 @@
 enum t1_reason { T1_LEFT_PC, T1_LEFT_TRAP, T1_LEFT_ALIGN, T1_LEFT_PENDING };
 
 /* Offsets in jit->thunk[]. */
-enum { T1_ENTER, T1_LEAVE, T1_LINK, T1_MISS, T1_RETRY, T1_EVAL, T1_FAR, T1_SLOW, T1_SLOW_XMM };
+enum { T1_ENTER, T1_LEAVE, T1_LINK, T1_MISS, T1_RETRY, T1_EVAL, T1_FAR, T1_SLOW, T1_SLOW_XMM, T1_CONST };
 
 /* Makes the cache and its thunks, once. Held: j's lock. */
 int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e);

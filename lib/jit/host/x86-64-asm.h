@@ -12,7 +12,7 @@ enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC
 
 struct rm {
 	int8_t reg;   /* >= 0: a register, low four bits; else memory */
-	int8_t base;  /* -1: none */
+	int8_t base;  /* -1: none, RM_RIP */
 	int8_t index; /* -1: none */
 	uint8_t scale; /* log2 */
 	int32_t disp;
@@ -26,6 +26,13 @@ static inline struct rm rm_reg(unsigned r)
 static inline struct rm rm_mem(unsigned base, int32_t disp)
 {
 	return (struct rm){.reg = -1, .base = (int8_t)base, .index = -1, .disp = disp};
+}
+
+/* disp: from the end of the instruction, which the caller corrects behind it (t1_rip_fix). */
+#define RM_RIP (-2)
+static inline struct rm rm_rip(void)
+{
+	return (struct rm){.reg = -1, .base = RM_RIP, .index = -1};
 }
 
 static inline struct rm rm_sib(unsigned base, unsigned index, unsigned scale, int32_t disp)
@@ -47,6 +54,10 @@ static inline uint8_t *asm_modrm(uint8_t *p, unsigned reg, struct rm m)
 	reg = (reg & 7) << 3;
 	if (m.reg >= 0)
 		return e_u8(p, 0xc0 | reg | (m.reg & 7));
+	if (m.base == RM_RIP) {
+		p = e_u8(p, 5 | reg);
+		return e_u32(p, (uint32_t)m.disp);
+	}
 	bool sib = m.index >= 0 || (m.base & 7) == RSP || m.base < 0;
 	unsigned mod = 2;
 	if (m.base < 0)

@@ -5,6 +5,7 @@
  * integer that does not fit, and for guests that find tininess before rounding a result of ± the smallest normal number,
  * which may have been tiny before. The host's sticky flags are the guest's while translated code runs (run.c).
  */
+#include "fpu/fpu.h"
 #include "jit/host/x86-64-t1.h"
 
 /* The cold path comes back right behind the jump to it: what follows may move values to other places. */
@@ -21,6 +22,13 @@ static void cold(struct t1_gen *g, unsigned cc, unsigned d, unsigned a, unsigned
 
 #define NO 0xff
 
+/* The cold path of the last check() comes back here: what is between is done by it, too. No value was moved since. */
+static void cold_ends(struct t1_gen *g)
+{
+	if (!g->failed)
+		g->cold[g->colds - 1].back = g->p;
+}
+
 static unsigned prefix(unsigned type) { return type == IR_F64 ? O_F2 | O_0F : O_F3 | O_0F; }
 
 static void check_nan(struct t1_gen *g, unsigned type, unsigned d, unsigned a, unsigned b, unsigned c)
@@ -29,22 +37,21 @@ static void check_nan(struct t1_gen *g, unsigned type, unsigned d, unsigned a, u
 	cold(g, CC_P, d, a, b, c);
 }
 
-static void check_tiny(struct t1_gen *g, unsigned type, unsigned d, unsigned a, unsigned b, unsigned c)
+/*
+ * NaN, or ± the smallest normal number where tininess is found before rounding: |d| compared with that number is "equal" for both, as
+ * unordered sets the zero flag too.
+ */
+static void check(struct t1_gen *g, unsigned type, unsigned d, unsigned a, unsigned b, unsigned c)
 {
-	if (!g->guest->fpu_tiny_before)
-		return;
 	bool wide = type == IR_F64;
-	unsigned t = t1_alloc(g);
-	INS(O_66 | O_0F | 0x7e | (wide ? O_W : 0), d, rm_reg(t));
-	INS(0x03 | (wide ? O_W : 0), t, rm_reg(t)); /* the sign goes */
-	if (wide) {
-		unsigned k = t1_alloc(g);
-		t1_imm(g, k, 0x0020000000000000ull);
-		INS(0x3b | O_W, t, rm_reg(k));
-	} else {
-		INS(0x81, 7, rm_reg(t));
-		g->p = e_u32(g->p, 0x01000000);
+
+	if (!g->guest->fpu_tiny_before) {
+		check_nan(g, type, d, a, b, c);
+		return;
 	}
+	t1_constant_op(g, O_0F | 0x54, 31, d, wide ? T1_CONST_ABS64 : T1_CONST_ABS32); /* andps */
+	INS((wide ? O_66 : 0u) | O_0F | 0x2e, 31, rm_rip());
+	t1_rip_fix(g, wide ? T1_CONST_LEAST64 : T1_CONST_LEAST32, 0);
 	cold(g, CC_E, d, a, b, c);
 }
 
@@ -71,9 +78,10 @@ static bool arithmetic(struct t1_gen *g, const struct ir_op *o)
 		t1_mov(g, d, a, IR_V128);
 		INS(pp | code[o->op - IR_FADD], d, rm_reg(b));
 	}
-	check_nan(g, type, d, a, b, NO);
 	if (o->op == IR_FMUL || o->op == IR_FDIV)
-		check_tiny(g, type, d, a, b, NO);
+		check(g, type, d, a, b, NO);
+	else
+		check_nan(g, type, d, a, b, NO);
 	return true;
 }
 
@@ -86,8 +94,7 @@ static bool multiply_add(struct t1_gen *g, const struct ir_op *o)
 	unsigned a = t1_xmm(g, o->a), b = t1_xmm(g, o->b), c = t1_xmm(g, o->c), d = t1_dest_xmm(g, o->dst, 0);
 	t1_mov(g, d, c, IR_V128);
 	g->p = asm_vex(g->p, O_66 | O_0F38 | code[o->aux] | (o->type == IR_F64 ? O_W : 0), false, d, a, rm_reg(b));
-	check_nan(g, o->type, d, a, b, c);
-	check_tiny(g, o->type, d, a, b, c);
+	check(g, o->type, d, a, b, c);
 	return true;
 }
 
@@ -102,8 +109,7 @@ static bool compare(struct t1_gen *g, const struct ir_op *o, unsigned src)
 	INS(O_0F | 0x40 | CC_B, d, rm_reg(t));
 	t1_imm(g, t, IR_REL_EQ);
 	INS(O_0F | 0x40 | CC_E, d, rm_reg(t));
-	if (!g->failed)
-		g->cold[g->colds - 1].back = g->p; /* nothing between moved a value: the cold path may skip it */
+	cold_ends(g);
 	return true;
 }
 
@@ -124,12 +130,45 @@ static bool to_integer(struct t1_gen *g, const struct ir_op *o, unsigned src)
 	return true;
 }
 
+/* Any lane that check() would find; xmm15 gets ones there. */
+static void vector_check(struct t1_gen *g, bool wide, bool tiny, unsigned d, unsigned a, unsigned b, unsigned c)
+{
+	unsigned pp = wide ? O_66 | O_0F : O_0F, t = t1_alloc(g);
+
+	tiny = tiny && g->guest->fpu_tiny_before;
+	if (t1_host.avx && tiny) {
+		t1_constant_op(g, O_0F | 0x54, 31, d, wide ? T1_CONST_ABS64 : T1_CONST_ABS32);
+		g->p = asm_vex(g->p, pp | 0xc2, false, 31, 31, rm_rip());
+		g->p = e_u8(g->p, 8); /* equal or unordered, quiet */
+		t1_rip_fix(g, wide ? T1_CONST_LEAST64 : T1_CONST_LEAST32, 1);
+	} else if (t1_host.avx) {
+		g->p = asm_vex(g->p, pp | 0xc2, false, 31, d, rm_reg(d));
+		g->p = e_u8(g->p, 3); /* unordered */
+	} else {
+		INS(O_0F | 0x28, 31, rm_reg(d));
+		INS(pp | 0xc2, 31, rm_reg(d));
+		g->p = e_u8(g->p, 3);
+	}
+	INS(pp | 0x50, t, rm_reg(31)); /* movmsk */
+	INS(0x85, t, rm_reg(t));
+	cold(g, CC_NE, d, a, b, c);
+	if (t1_host.avx || !tiny)
+		return;
+	t1_constant_op(g, O_0F | 0x54, 31, d, wide ? T1_CONST_ABS64 : T1_CONST_ABS32);
+	INS(pp | 0xc2, 31, rm_rip());
+	g->p = e_u8(g->p, 0);
+	t1_rip_fix(g, wide ? T1_CONST_LEAST64 : T1_CONST_LEAST32, 1);
+	INS(pp | 0x50, t, rm_reg(31));
+	INS(0x85, t, rm_reg(t));
+	cold(g, CC_NE, d, a, b, c);
+}
+
 static bool vector(struct t1_gen *g, const struct ir_op *o)
 {
 	static const uint8_t code[] = {[IR_VFADD - IR_VFADD] = 0x58, [IR_VFSUB - IR_VFADD] = 0x5c, [IR_VFMUL - IR_VFADD] = 0x59,
 				       [IR_VFDIV - IR_VFADD] = 0x5e, [IR_VFSQRT - IR_VFADD] = 0x51};
-	unsigned pp = o->aux == IR_F64 ? O_66 | O_0F : O_0F, a, b = NO, c = NO, d;
-	bool fma = o->op == IR_VFMA;
+	bool wide = o->aux == IR_F64, fma = o->op == IR_VFMA;
+	unsigned pp = wide ? O_66 | O_0F : O_0F, a, b = NO, c = NO, d;
 
 	if (o->type != IR_V128 || (fma && (!t1_host.fma || o->imm > 3)))
 		return false;
@@ -142,40 +181,127 @@ static bool vector(struct t1_gen *g, const struct ir_op *o)
 	if (fma) {
 		static const uint8_t fused[] = {0xb8, 0xbc, 0xba, 0xbe};
 		t1_mov(g, d, c, IR_V128);
-		g->p = asm_vex(g->p, O_66 | O_0F38 | fused[o->imm] | (o->aux == IR_F64 ? O_W : 0), false, d, a, rm_reg(b));
+		g->p = asm_vex(g->p, O_66 | O_0F38 | fused[o->imm] | (wide ? O_W : 0), false, d, a, rm_reg(b));
 	} else if (o->op == IR_VFSQRT) {
 		INS(pp | 0x51, d, rm_reg(a));
+	} else if (t1_host.avx) {
+		g->p = asm_vex(g->p, pp | code[o->op - IR_VFADD], false, d, a, rm_reg(b));
 	} else {
 		t1_mov(g, d, a, IR_V128);
 		INS(pp | code[o->op - IR_VFADD], d, rm_reg(b));
 	}
-	/* xmm15 = lanes that are NaN, or the smallest normal */
-	unsigned t = t1_alloc(g);
-	INS(O_0F | 0x28, 31, rm_reg(d));
-	INS(pp | 0xc2, 31, rm_reg(d));
-	g->p = e_u8(g->p, 3); /* cmpunord */
-	INS(pp | 0x50, t, rm_reg(31));
-	INS(0x85, t, rm_reg(t));
-	cold(g, CC_NE, d, a, b, c);
-	if (g->guest->fpu_tiny_before && (o->op == IR_VFMUL || o->op == IR_VFDIV || fma)) {
-		/* Shifted left by one, the sign is gone and the smallest normal is one bit. */
-		unsigned k = t1_alloc_xmm(g);
-		uint64_t least = o->aux == IR_F64 ? 0x0020000000000000ull : 0x0100000001000000ull;
-		t1_imm(g, t, least);
-		INS(O_66 | O_W | O_0F | 0x6e, k, rm_reg(t));
-		INS(O_66 | O_0F | 0x6c, k, rm_reg(k));
-		INS(O_0F | 0x28, 31, rm_reg(d));
-		INS(O_66 | O_0F | (o->aux == IR_F64 ? 0x73 : 0x72), 6, rm_reg(31));
-		g->p = e_u8(g->p, 1);
-		if (o->aux == IR_F64 && t1_host.sse41)
-			INS(O_66 | O_0F38 | 0x29, 31, rm_reg(k));
-		else
-			INS(O_66 | O_0F | 0x76, 31, rm_reg(k)); /* either half of an f64 being equal is a harmless detour */
-		INS(O_66 | O_0F | 0xd7, t, rm_reg(31));
-		INS(0x85, t, rm_reg(t));
-		cold(g, CC_NE, d, a, b, c);
-	}
+	vector_check(g, wide, o->op == IR_VFMUL || o->op == IR_VFDIV || fma, d, a, b, c);
 	return true;
+}
+
+/*
+ * Minimum or maximum of numbers; NaNs, which raise flags of their own in MINPS and MAXPS, are found first. Of two zeros these give the
+ * second operand: both orders together have the right sign.
+ */
+static void minimum(struct t1_gen *g, const struct ir_op *o, unsigned pp, unsigned how, bool packed)
+{
+	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), d = t1_dest_xmm(g, o->dst, 0);
+	bool max = how & FPU_MAX;
+
+	if (packed) {
+		unsigned t = t1_alloc(g);
+		t1_op3(g, pp | 0xc2, 31, a, b);
+		g->p = e_u8(g->p, 3); /* unordered */
+		INS(pp | 0x50, t, rm_reg(31));
+		INS(0x85, t, rm_reg(t));
+		cold(g, CC_NE, d, a, b, NO);
+	} else {
+		INS((pp & O_PP) == O_F2 ? O_66 | O_0F | 0x2e : O_0F | 0x2e, a, rm_reg(b));
+		cold(g, CC_P, d, a, b, NO);
+	}
+	t1_op3(g, pp | (max ? 0x5f : 0x5d), 31, b, a);
+	t1_op3(g, pp | (max ? 0x5f : 0x5d), d, a, b);
+	t1_op3(g, O_0F | (max ? 0x54 : 0x56), d, d, 31);
+	cold_ends(g);
+}
+
+/* Comparisons of lanes that MXCSR's flags agree with: equality is quiet, order raises invalid for every NaN. */
+static bool vector_compare(struct t1_gen *g, const struct ir_op *o)
+{
+	unsigned pp = o->aux == IR_F64 ? O_66 | O_0F : O_0F, rel = (unsigned)o->imm & ~IR_REL_SIGNALLING;
+	bool equal = rel == IR_REL_EQ, less = rel == IR_REL_LT || rel == (IR_REL_LT | IR_REL_EQ);
+	bool greater = rel == IR_REL_GT || rel == (IR_REL_GT | IR_REL_EQ);
+
+	if (o->type != IR_V128 || !(equal || less || greater) || equal != !(o->imm & IR_REL_SIGNALLING))
+		return false;
+	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), d = t1_dest_xmm(g, o->dst, 0);
+	t1_op3(g, pp | 0xc2, d, greater ? b : a, greater ? a : b);
+	g->p = e_u8(g->p, equal ? 0 : rel & IR_REL_EQ ? 2 : 1);
+	return true;
+}
+
+/* Lanes of 32 bits: the host's sign of failure, the least integer, is looked at by lib/fpu. */
+static bool vector_to_integer(struct t1_gen *g, const struct ir_op *o)
+{
+	if (o->type != IR_V128 || o->aux != IR_F32 || !(o->imm & IR_FTOI_SIGNED) || o->imm & IR_FTOI_EXACT_QUIET ||
+	    (o->x != IR_ROUND_ZERO && o->x != IR_ROUND_GUEST))
+		return false;
+	unsigned a = t1_xmm(g, o->a), d = t1_dest_xmm(g, o->dst, 0), t = t1_alloc(g);
+	INS((o->x == IR_ROUND_ZERO ? O_F3 : O_66) | O_0F | 0x5b, d, rm_reg(a));
+	INS(O_0F | 0x28, 31, rm_rip());
+	t1_rip_fix(g, T1_CONST_SIGN32, 0);
+	INS(O_66 | O_0F | 0x76, 31, rm_reg(d)); /* pcmpeqd */
+	INS(O_0F | 0x50, t, rm_reg(31));
+	INS(0x85, t, rm_reg(t));
+	cold(g, CC_NE, d, a, NO, NO);
+	return true;
+}
+
+static bool vector_from_integer(struct t1_gen *g, const struct ir_op *o)
+{
+	bool wide = o->aux == IR_F64, sign = o->imm & 1;
+
+	if (o->type != IR_V128 || (wide && (!sign || !t1_host.sse41)) || (!wide && !sign) || o->x != IR_ROUND_GUEST)
+		return false;
+	unsigned a = t1_xmm(g, o->a), d = t1_dest_xmm(g, o->dst, 0);
+	if (!wide) {
+		INS(O_0F | 0x5b, d, rm_reg(a));
+		return true;
+	}
+	unsigned t = t1_alloc(g);
+	INS(O_66 | O_W | O_0F | 0x7e, a, rm_reg(t));
+	INS(O_0F | 0x57, d, rm_reg(d));
+	INS(O_F2 | O_W | O_0F | 0x2a, d, rm_reg(t));
+	INS(O_66 | O_W | O_0F3A | 0x16, a, rm_reg(t));
+	g->p = e_u8(g->p, 1);
+	INS(O_0F | 0x57, 31, rm_reg(31));
+	INS(O_F2 | O_W | O_0F | 0x2a, 31, rm_reg(t));
+	t1_op3(g, O_66 | O_0F | 0x6c, d, d, 31);
+	return true;
+}
+
+static bool vector_round(struct t1_gen *g, const struct ir_op *o)
+{
+	if (o->type != IR_V128 || !t1_host.sse41 || o->x > IR_ROUND_ZERO)
+		return false;
+	unsigned a = t1_xmm(g, o->a), d = t1_dest_xmm(g, o->dst, 0);
+	INS(O_66 | O_0F3A | (o->aux == IR_F64 ? 0x09 : 0x08), d, rm_reg(a));
+	g->p = e_u8(g->p, (o->x ? o->x - 1 : 4) | (o->imm & 1 ? 0 : 8));
+	vector_check(g, o->aux == IR_F64, false, d, a, NO, NO);
+	return true;
+}
+
+static bool other_vector(struct t1_gen *g, const struct ir_op *o)
+{
+	if (o->aux == IR_F16)
+		return false;
+	switch (o->op) {
+	case IR_VFMINMAX:
+		if (o->type != IR_V128 || o->imm & (FPU_MINMAX_X86 | FPU_MINMAX_ABS))
+			return false;
+		minimum(g, o, o->aux == IR_F64 ? O_66 | O_0F : O_0F, (unsigned)o->imm, true);
+		return true;
+	case IR_VFCMP: return vector_compare(g, o);
+	case IR_VFTOI: return vector_to_integer(g, o);
+	case IR_VITOF: return vector_from_integer(g, o);
+	case IR_VFRINT: return vector_round(g, o);
+	default: return false;
+	}
 }
 
 bool t1_fp(struct t1_gen *g, const struct ir_op *o)
@@ -188,7 +314,15 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 		return false;
 	if (o->op >= IR_VFADD && o->op <= IR_VFMA)
 		done = o->aux != IR_F16 && o->x == IR_ROUND_GUEST && vector(g, o);
+	else if (o->op > IR_VFMA)
+		done = other_vector(g, o);
 	switch (o->op) {
+	case IR_FMINMAX:
+		if (!f3264 || o->aux & (FPU_MINMAX_X86 | FPU_MINMAX_ABS))
+			break;
+		minimum(g, o, prefix(o->type), o->aux, false);
+		done = true;
+		break;
 	case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FSQRT:
 		done = f3264 && o->x == IR_ROUND_GUEST && arithmetic(g, o);
 		break;
@@ -217,9 +351,10 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 		a = t1_xmm(g, o->a);
 		d = t1_dest_xmm(g, o->dst, 0);
 		INS(prefix(src) | 0x5a, d, rm_reg(a));
-		check_nan(g, o->type, d, a, NO, NO);
 		if (o->type == IR_F32)
-			check_tiny(g, IR_F32, d, a, NO, NO);
+			check(g, IR_F32, d, a, NO, NO);
+		else
+			check_nan(g, o->type, d, a, NO, NO);
 		done = true;
 		break;
 	case IR_FRINT:

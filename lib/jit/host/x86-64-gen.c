@@ -319,6 +319,7 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	t1_begin(g);
 	g->p = j->rw + JIT_TABLE_BYTES;
 
+	t1_constants(g);
 	j->thunk[T1_ENTER] = jit_offset(j, g->p); /* unsigned enter(struct cpu *, code) */
 	g->p = push_pop(g->p, RBP, false);
 	for (unsigned i = 0; i < sizeof callee_saved; i++)

@@ -457,6 +457,7 @@ bool t1_int(struct t1_gen *g, const struct ir_op *o)
 	case IR_DIVU: case IR_DIVS: case IR_REMU: case IR_REMS: return divide(g, o);
 	case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROTL: case IR_ROTR: return shift(g, o);
 	case IR_NEG: case IR_NOT: case IR_CLZ: case IR_CTZ: case IR_POPCNT: case IR_BSWAP: return unary(g, o);
+	case IR_BITREV: return t1_bit_reverse(g, o);
 	case IR_MINU: case IR_MAXU: case IR_MINS: case IR_MAXS: return minmax(g, o);
 	case IR_ZEXT: case IR_SEXT: case IR_TRUNC:
 		if (!t1_is_int(t1_type(g, o->a)))

@@ -173,7 +173,28 @@ bool t1_memory_machine(struct t1_gen *g, const struct ir_op *o);
 void t1_tlb_cold(struct t1_gen *g, struct t1_cold *c);
 void t1_guard(struct t1_gen *g); /* before the body: the mappings are valid */
 uint32_t t1_slow_thunk(struct t1_gen *g, bool xmm);
+/* ---- x86-64-const.c ---- */
+enum t1_const {
+	T1_CONST_ABS32, T1_CONST_ABS64, T1_CONST_SIGN32, T1_CONST_SIGN64, T1_CONST_LEAST32, T1_CONST_LEAST64, T1_CONST_BYTES_0F,
+	T1_CONST_BYTES_70, T1_CONST_LOW8, T1_CONST_LOW16, T1_CONST_SWAP16, T1_CONST_SWAP32, T1_CONST_SWAP64, T1_CONST_POPCNT,
+	T1_CONST_REV_LOW, T1_CONST_REV_HIGH, T1_CONSTS,
+};
+void t1_constants(struct t1_gen *g); /* the pool, once */
+/* d = a op constant, on xmm registers; op has a VEX form of three operands. */
+void t1_constant_op(struct t1_gen *g, unsigned op, unsigned d, unsigned a, enum t1_const which);
+/* The instruction that was just written with rm_rip() refers to this one; imm_bytes: of the immediate behind its displacement. */
+void t1_rip_fix(struct t1_gen *g, enum t1_const which, unsigned imm_bytes);
 /* ---- x86-64-vec.c ---- */
+/* Opcode words of vector instructions may have these above the bits that asm_ins() knows. */
+enum { T1_NEEDS_SSE41 = 1 << 24, T1_NEEDS_SSSE3 = 1 << 25, T1_NEEDS_SSE42 = 1 << 26 };
+/* The one instruction that is the operation on these lanes, if this host has it; else 0. */
+uint32_t t1_vec_code(unsigned op, unsigned lane);
+void t1_op3(struct t1_gen *g, uint32_t code, unsigned d, unsigned a, unsigned b); /* d = a op b; d may be any of them */
+void t1_xmm_constant(struct t1_gen *g, unsigned x, uint64_t lo, uint64_t hi);
+/* ---- x86-64-lanes.c ---- */
+bool t1_lanes(struct t1_gen *g, const struct ir_op *o);
+bool t1_bit_reverse(struct t1_gen *g, const struct ir_op *o);
+void t1_vec_shift(struct t1_gen *g, unsigned digit, unsigned lane, unsigned d, unsigned a, unsigned n);
 bool t1_vector(struct t1_gen *g, const struct ir_op *o);
 bool t1_native(struct t1_gen *g, const struct ir_op *o);
 /* ---- x86-64-fp.c ---- */

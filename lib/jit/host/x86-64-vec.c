@@ -5,11 +5,10 @@
  */
 #include "jit/host/x86-64-t1.h"
 
-enum { NEEDS_SSE41 = 1 << 24, NEEDS_SSSE3 = 1 << 25, NEEDS_SSE42 = 1 << 26 };
 #define M66 (O_66 | O_0F)
-#define M38 (O_66 | O_0F38 | NEEDS_SSE41)
-#define S38 (O_66 | O_0F38 | NEEDS_SSSE3)
-#define P38 (O_66 | O_0F38 | NEEDS_SSE42)
+#define M38 (O_66 | O_0F38 | T1_NEEDS_SSE41)
+#define S38 (O_66 | O_0F38 | T1_NEEDS_SSSE3)
+#define P38 (O_66 | O_0F38 | T1_NEEDS_SSE42)
 
 /* Lane by lane with one instruction; lanes i8 i16 i32 i64, 0: none. */
 static const struct { uint16_t op; uint32_t code[4]; } simple[] = {
@@ -42,12 +41,12 @@ static const struct { uint16_t op; uint32_t code[4]; } simple[] = {
 
 static bool allowed(uint32_t code)
 {
-	return code && !(code & NEEDS_SSE41 && !t1_host.sse41) && !(code & NEEDS_SSSE3 && !t1_host.ssse3) &&
-	       !(code & NEEDS_SSE42 && !t1_host.avx);
+	return code && !(code & T1_NEEDS_SSE41 && !t1_host.sse41) && !(code & T1_NEEDS_SSSE3 && !t1_host.ssse3) &&
+	       !(code & T1_NEEDS_SSE42 && !t1_host.avx);
 }
 
 /* d = a op b on registers; d may be any of them. */
-static void op3(struct t1_gen *g, uint32_t code, unsigned d, unsigned a, unsigned b)
+void t1_op3(struct t1_gen *g, uint32_t code, unsigned d, unsigned a, unsigned b)
 {
 	code &= 0xffffff;
 	if (t1_host.avx) {
@@ -64,7 +63,7 @@ static void op3(struct t1_gen *g, uint32_t code, unsigned d, unsigned a, unsigne
 
 static void op3_imm(struct t1_gen *g, uint32_t code, unsigned d, unsigned a, unsigned b, unsigned imm)
 {
-	op3(g, code, d, a, b);
+	t1_op3(g, code, d, a, b);
 	g->p = e_u8(g->p, imm);
 }
 
@@ -84,11 +83,11 @@ static void ones(struct t1_gen *g, unsigned x)
 static void invert(struct t1_gen *g, unsigned d)
 {
 	ones(g, 31);
-	op3(g, M66 | 0xef, d, d, 31);
+	t1_op3(g, M66 | 0xef, d, d, 31);
 }
 
 /* A constant of 128 bits in an xmm register. */
-static void constant(struct t1_gen *g, unsigned x, uint64_t lo, uint64_t hi)
+void t1_xmm_constant(struct t1_gen *g, unsigned x, uint64_t lo, uint64_t hi)
 {
 	unsigned k = t1_alloc(g);
 	t1_imm(g, k, lo);
@@ -103,6 +102,14 @@ static void constant(struct t1_gen *g, unsigned x, uint64_t lo, uint64_t hi)
 	}
 }
 
+uint32_t t1_vec_code(unsigned op, unsigned lane)
+{
+	for (unsigned i = 0; i < sizeof simple / sizeof simple[0]; i++)
+		if (simple[i].op == op)
+			return allowed(simple[i].code[lane - IR_I8]) ? simple[i].code[lane - IR_I8] : 0;
+	return 0;
+}
+
 static bool one_instruction(struct t1_gen *g, const struct ir_op *o)
 {
 	for (unsigned i = 0; i < sizeof simple / sizeof simple[0]; i++) {
@@ -112,7 +119,7 @@ static bool one_instruction(struct t1_gen *g, const struct ir_op *o)
 		if (!allowed(code) || (o->type == IR_V64 && i > 19))
 			return false;
 		unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b);
-		op3(g, code, t1_dest_xmm(g, o->dst, o->a), a, b);
+		t1_op3(g, code, t1_dest_xmm(g, o->dst, o->a), a, b);
 		return true;
 	}
 	return false;
@@ -131,22 +138,22 @@ static bool compares(struct t1_gen *g, const struct ir_op *o)
 	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), d = t1_dest_xmm(g, o->dst, 0);
 	switch (o->op) {
 	case IR_VCMPGEU: /* max(a, b) == a */
-		op3(g, maxu[lane], d, a, b);
-		op3(g, eq[lane], d, d, a);
+		t1_op3(g, maxu[lane], d, a, b);
+		t1_op3(g, eq[lane], d, d, a);
 		break;
 	case IR_VCMPGTU: /* not max(a, b) == b */
-		op3(g, maxu[lane], d, a, b);
-		op3(g, eq[lane], d, d, b);
+		t1_op3(g, maxu[lane], d, a, b);
+		t1_op3(g, eq[lane], d, d, b);
 		invert(g, d);
 		break;
 	case IR_VCMPGES:
-		op3(g, gt[lane], d, b, a);
+		t1_op3(g, gt[lane], d, b, a);
 		invert(g, d);
 		break;
 	default: /* vtst */
-		op3(g, M66 | 0xdb, d, a, b);
+		t1_op3(g, M66 | 0xdb, d, a, b);
 		INS(O_0F | 0x57, 31, rm_reg(31));
-		op3(g, eq[lane], d, d, 31);
+		t1_op3(g, eq[lane], d, d, 31);
 		invert(g, d);
 	}
 	return true;
@@ -157,15 +164,13 @@ static bool shift_imm(struct t1_gen *g, const struct ir_op *o)
 	unsigned digit = o->op == IR_VSHLI ? 6 : o->op == IR_VSHRI ? 2 : 4, imm = o->imm > 255 ? 255 : (unsigned)o->imm;
 
 	if (digit == 4 && (o->aux == IR_I8 || o->aux == IR_I64))
-		return false;
+		return false; /* t1_lanes() */
 	unsigned a = t1_xmm(g, o->a), d = t1_dest_xmm(g, o->dst, o->a);
-	t1_mov(g, d, a, IR_V128);
-	INS(M66 | (o->aux == IR_I64 ? 0x73 : o->aux == IR_I32 ? 0x72 : 0x71), digit, rm_reg(d));
-	g->p = e_u8(g->p, imm);
+	t1_vec_shift(g, digit, o->aux, d, a, imm);
 	if (o->aux == IR_I8) {
 		uint64_t m = imm > 7 ? 0 : (digit == 6 ? 0xffu << imm & 0xff : 0xffu >> imm) * 0x0101010101010101ull;
-		constant(g, 31, m, m);
-		op3(g, M66 | 0xdb, d, d, 31);
+		t1_xmm_constant(g, 31, m, m);
+		t1_op3(g, M66 | 0xdb, d, d, 31);
 	}
 	return true;
 }
@@ -185,10 +190,9 @@ static void bit_select(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned a = t1_xmm(g, o->a), b = t1_xmm(g, o->b), c = t1_xmm(g, o->c), d = t1_dest_xmm(g, o->dst, 0);
 
-	INS(O_0F | 0x28, 31, rm_reg(a));
-	INS(M66 | 0xdf, 31, rm_reg(c)); /* ~a & c */
-	op3(g, M66 | 0xdb, d, a, b);
-	op3(g, M66 | 0xeb, d, d, 31);
+	t1_op3(g, M66 | 0xef, d, b, c);
+	t1_op3(g, M66 | 0xdb, d, d, a);
+	t1_op3(g, M66 | 0xef, d, d, c);
 }
 
 static bool duplicate(struct t1_gen *g, const struct ir_op *o)
@@ -205,6 +209,11 @@ static bool duplicate(struct t1_gen *g, const struct ir_op *o)
 		unsigned a = t1_xmm(g, o->a);
 		d = t1_dest_xmm(g, o->dst, o->a);
 		t1_mov(g, d, a, IR_V128);
+	}
+	if (t1_host.avx2 && ir_type_bytes[lane] < 8) { /* vpbroadcast */
+		static const uint8_t code[] = {[1] = 0x78, [2] = 0x79, [4] = 0x58};
+		g->p = asm_vex(g->p, O_66 | O_0F38 | code[ir_type_bytes[lane]], false, d, 0, rm_reg(d));
+		return true;
 	}
 	switch (ir_type_bytes[lane]) {
 	case 1:
@@ -333,17 +342,20 @@ static bool unzip(struct t1_gen *g, const struct ir_op *o, unsigned lane, bool o
 	d = t1_dest_xmm(g, o->dst, 0);
 	switch (lane) {
 	case IR_I64:
-		op3(g, M66 | (odd ? 0x6d : 0x6c), d, a, b);
+		t1_op3(g, M66 | (odd ? 0x6d : 0x6c), d, a, b);
 		return true;
 	case IR_I32:
 		op3_imm(g, O_0F | 0xc6, d, a, b, odd ? 0xdd : 0x88);
 		return true;
 	default: {
-		unsigned group = lane == IR_I8 ? 0x71 : 0x72, k = lane == IR_I8 ? 8 : 16;
-		t1_mov(g, d, a, IR_V128);
-		INS(O_0F | 0x28, 31, rm_reg(b));
-		for (unsigned i = 0; i < 2; i++) {
-			unsigned x = i ? 31 : d;
+		unsigned group = lane == IR_I8 ? 0x71 : 0x72, k = lane == IR_I8 ? 8 : 16, y = b == a ? d : 31;
+		for (unsigned i = 0; i < (b == a ? 1u : 2u); i++) {
+			unsigned x = i ? 31 : d, from = i ? b : a;
+			if (!odd && (lane == IR_I8 || t1_host.sse41)) {
+				t1_constant_op(g, M66 | 0xdb, x, from, lane == IR_I8 ? T1_CONST_LOW8 : T1_CONST_LOW16);
+				continue;
+			}
+			t1_mov(g, x, from, IR_V128);
 			if (!odd) {
 				INS(M66 | group, 6, rm_reg(x));
 				g->p = e_u8(g->p, k);
@@ -351,7 +363,8 @@ static bool unzip(struct t1_gen *g, const struct ir_op *o, unsigned lane, bool o
 			INS(M66 | group, lane == IR_I8 ? 2 : 4, rm_reg(x)); /* srl; sra for packssdw */
 			g->p = e_u8(g->p, k);
 		}
-		INS(M66 | (lane == IR_I8 ? 0x67 : 0x6b), d, rm_reg(31));
+		/* packuswb; packusdw of what has no upper half, else packssdw */
+		t1_op3(g, lane == IR_I8 ? M66 | 0x67 : !odd && t1_host.sse41 ? O_66 | O_0F38 | 0x2b : M66 | 0x6b, d, d, y);
 		return true;
 	}
 	}
@@ -363,21 +376,17 @@ static bool table(struct t1_gen *g, const struct ir_op *o)
 		return false;
 	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), d = t1_dest_xmm(g, o->dst, 0);
 	/* pshufb clears where bit 7 is set: make it so for 16 and above. */
-	constant(g, 31, 0x7070707070707070ull, 0x7070707070707070ull);
-	op3(g, M66 | 0xdc, 31, 31, b);
-	op3(g, S38 | 0x00, d, a, 31);
+	t1_constant_op(g, M66 | 0xdc, 31, b, T1_CONST_BYTES_70);
+	t1_op3(g, S38 | 0x00, d, a, 31);
 	return true;
 }
 
 static bool swap_lanes(struct t1_gen *g, const struct ir_op *o)
 {
-	static const uint64_t lo[] = {0x0706050403020100, 0x0607040502030001, 0x0405060700010203, 0x0001020304050607};
-
-	if (!t1_host.ssse3)
+	if (!t1_host.ssse3 || o->aux == IR_I8)
 		return false;
 	unsigned a = t1_xmm(g, o->a), d = t1_dest_xmm(g, o->dst, 0);
-	constant(g, 31, lo[o->aux - IR_I8], lo[o->aux - IR_I8] + 0x0808080808080808ull);
-	op3(g, S38 | 0x00, d, a, 31);
+	t1_constant_op(g, S38 | 0x00, d, a, o->aux == IR_I16 ? T1_CONST_SWAP16 : o->aux == IR_I32 ? T1_CONST_SWAP32 : T1_CONST_SWAP64);
 	return true;
 }
 
@@ -396,15 +405,12 @@ static bool signs(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
-static void sign_bits(struct t1_gen *g, unsigned lane, bool scalar, unsigned d, unsigned a, bool flip)
+static void sign_bits(struct t1_gen *g, unsigned lane, unsigned d, unsigned a, bool flip)
 {
-	uint64_t m = lane == IR_F32 ? 0x8000000080000000ull : 0x8000000000000000ull;
-
-	if (!flip)
-		m = ~m;
-	(void)scalar;
-	constant(g, 31, m, m);
-	op3(g, M66 | (flip ? 0xef : 0xdb), d, a, 31);
+	if (flip)
+		t1_constant_op(g, M66 | 0xef, d, a, lane == IR_F32 ? T1_CONST_SIGN32 : T1_CONST_SIGN64);
+	else
+		t1_constant_op(g, M66 | 0xdb, d, a, lane == IR_F32 ? T1_CONST_ABS32 : T1_CONST_ABS64);
 }
 
 static bool moves(struct t1_gen *g, const struct ir_op *o)
@@ -465,7 +471,7 @@ static bool moves(struct t1_gen *g, const struct ir_op *o)
 			return false;
 		a = t1_xmm(g, o->a);
 		b = o->b == o->a ? a : t1_xmm(g, o->b);
-		op3(g, M66 | 0x6c, t1_dest_xmm(g, o->dst, 0), a, b);
+		t1_op3(g, M66 | 0x6c, t1_dest_xmm(g, o->dst, 0), a, b);
 		return true;
 	}
 	return false;
@@ -478,6 +484,8 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 	switch (o->op) {
 	case IR_MOV: case IR_BITCAST: case IR_TRUNC: case IR_ZEXT: case IR_VRESIZE: case IR_CONCAT: case IR_VCONCAT:
 		return moves(g, o);
+	case IR_VREDADD: case IR_VREDMAXU: case IR_VREDMINU: case IR_VREDMAXS: case IR_VREDMINS:
+		return t1_lanes(g, o);
 	case IR_PART: case IR_VGETLANE:
 		return get_lane(g, o);
 	case IR_VMSB:
@@ -487,11 +495,13 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 		if ((o->op == IR_FNEG || o->op == IR_FABS) && (o->type == IR_F32 || o->type == IR_F64)) {
 			a = t1_xmm(g, o->a);
 			d = t1_dest_xmm(g, o->dst, 0);
-			sign_bits(g, o->type, true, d, a, o->op == IR_FNEG);
+			sign_bits(g, o->type, d, a, o->op == IR_FNEG);
 			return true;
 		}
 		return false;
 	}
+	if (t1_lanes(g, o))
+		return true;
 	switch (o->op) {
 	case IR_VCMPGTU: case IR_VCMPGEU: case IR_VCMPGES: case IR_VTST:
 		return compares(g, o);
@@ -527,7 +537,7 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 	case IR_VANDN: {
 		a = t1_xmm(g, o->a);
 		unsigned b = o->b == o->a ? a : t1_xmm(g, o->b);
-		op3(g, M66 | 0xdf, t1_dest_xmm(g, o->dst, 0), b, a);
+		t1_op3(g, M66 | 0xdf, t1_dest_xmm(g, o->dst, 0), b, a);
 		return true;
 	}
 	case IR_VNOT:
@@ -539,7 +549,7 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 	case IR_VNEG:
 		a = t1_xmm(g, o->a);
 		INS(O_0F | 0x57, 31, rm_reg(31));
-		op3(g, simple[1].code[o->aux - IR_I8], t1_dest_xmm(g, o->dst, 0), 31, a);
+		t1_op3(g, simple[1].code[o->aux - IR_I8], t1_dest_xmm(g, o->dst, 0), 31, a);
 		return true;
 	case IR_VABS:
 		if (o->aux == IR_I64 || !t1_host.ssse3)
@@ -552,7 +562,7 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 			return false;
 		a = t1_xmm(g, o->a);
 		d = t1_dest_xmm(g, o->dst, 0);
-		sign_bits(g, o->aux, false, d, a, o->op == IR_VFNEG);
+		sign_bits(g, o->aux, d, a, o->op == IR_VFNEG);
 		return true;
 	}
 	return ir_op_info[o->op].flags & IR_F_LANE ? one_instruction(g, o) : false;
