@@ -199,10 +199,11 @@ static void fill_table(struct jit *j)
 		__atomic_store_n(&t[i], j->miss, __ATOMIC_RELAXED);
 }
 
-void jit_table_init(struct jit *j, uint64_t miss, bool grows)
+void jit_table_init(struct jit *j, uint64_t miss, bool grows, unsigned shift)
 {
 	j->miss = miss;
-	j->table_bits = grows ? 9 : JIT_TABLE_BITS;
+	j->table_shift = shift;
+	j->table_bits = grows ? 9 : JIT_TABLE_BITS - shift;
 	j->table_grows = grows;
 	fill_table(j);
 }
@@ -299,6 +300,18 @@ static void stop_others(struct jit *j, struct jit_cpu *self)
 	}
 }
 
+uint8_t *jit_side(struct jit *j, uint32_t bytes)
+{
+	if (bytes > j->side_end - j->side) {
+		if (bytes > JIT_SIDE || j->cold - j->hot < JIT_SIDE + 8192)
+			return NULL;
+		j->cold = (j->cold - JIT_SIDE) & ~63u;
+		j->side = j->cold;
+		j->side_end = j->side + JIT_SIDE;
+	}
+	return j->rw + j->side;
+}
+
 void jit_flush(struct jit *j, struct jit_cpu *self)
 {
 	bool others = j->cpus > (self ? 1u : 0u);
@@ -325,6 +338,7 @@ void jit_flush(struct jit *j, struct jit_cpu *self)
 	j->exits = j->delta_used = 1;
 	j->hot = j->floor;
 	j->cold = (uint32_t)j->size;
+	j->side = j->side_end = 0;
 	fill_table(j);
 	j->stats.flushes++;
 	atomic_fetch_add(&j->generation, 1);

@@ -7,7 +7,7 @@
  *
  * The cache is one memfd mapped twice: `rw` for writing, `rx` for running. Everything in it is named by its offset, so that both
  * views, and a forked child's copy, agree. Layout, ascending: indirect table, thunks, then region bodies ("hot", growing up);
- * exit stubs and literals ("cold") grow down from the end.
+ * exit stubs, slow paths and literals ("cold") grow down from the end.
  *
  * A region is translated guest code with one entry. It leaves through exits. An exit to a known guest address ends in a
  * rel32 that at first leads to a stub; the stub names the exit and enters the link thunk, which finds or translates the
@@ -140,6 +140,8 @@ struct jit_last {
 
 /* Free bytes between hot and cold that jit_reserve() guarantees: one region, its exits, some stubs for unlinking. */
 #define JIT_RESERVE (256u << 10)
+/* What jit_side() takes from the cold end at a time, and the most that it gives. */
+#define JIT_SIDE (64u << 10)
 /* A program with more translated code than this is a large one. */
 #define JIT_LARGE (3u << 19)
 
@@ -150,6 +152,7 @@ struct jit {
 	size_t size;
 	uint32_t floor;           /* end of the thunks */
 	uint32_t hot, cold;       /* free space between them */
+	uint32_t side, side_end;  /* free space in a piece of the cold end that fills upward: jit_side() */
 	struct jit_region *region;
 	_Atomic uint32_t regions; /* used, with index 0 */
 	struct jit_exit *exit;
@@ -167,6 +170,7 @@ struct jit {
 	struct jit_cpu *cpu_list;
 	_Atomic uint32_t stop;    /* a flush waits for threads to leave */
 	uint32_t table_bits;      /* entries in use: 1 << table_bits */
+	uint32_t table_shift;     /* low bits of a pc that the index leaves out */
 	uint32_t table_misses;
 	bool table_grows;
 	uint64_t miss;            /* what an empty table entry holds */
@@ -207,6 +211,8 @@ void jit_unlock(struct jit *j);
 bool jit_trylock(struct jit *j);
 /* A processor's view of the table at a fixed address (page-aligned, JIT_TABLE_BYTES). Held: lock. 0 or -errno. */
 int jit_table_map(struct jit *j, void *at);
+/* Room for `bytes` of code that is hardly ever run, away from the bodies; the user moves j->side behind what is used. NULL: none. Held: lock. */
+uint8_t *jit_side(struct jit *j, uint32_t bytes);
 /* Makes sure a region may be translated: else everything is flushed. True: it was flushed. Held: lock. */
 bool jit_reserve(struct jit *j, struct jit_cpu *self);
 void jit_flush(struct jit *j, struct jit_cpu *self);
@@ -227,8 +233,11 @@ void jit_lock_inside(struct jit *j, struct jit_cpu *self);
 void jit_table_set(struct jit *j, uint64_t pc, uint32_t entry);
 /* An indirect jump to pc is likely to come: the same, where nothing else has the place. Held: lock. */
 void jit_table_offer(struct jit *j, uint64_t pc, uint32_t entry);
-/* miss: host address of what empty entries lead to; grows: the index is taken with cpu->table_mask, start small. */
-void jit_table_init(struct jit *j, uint64_t miss, bool grows);
+/*
+ * miss: host address of what empty entries lead to; grows: the index is taken with cpu->table_mask, start small; else it is the low 16
+ * bits of the pc without the lowest `shift`.
+ */
+void jit_table_init(struct jit *j, uint64_t miss, bool grows, unsigned shift);
 
 static inline bool jit_single(const struct jit *j)
 {
@@ -250,7 +259,7 @@ static inline uint32_t jit_table_index(const struct jit *j, uint64_t pc)
 {
 	if (j->config.machine)
 		pc ^= pc >> 16;
-	return (uint32_t)pc & ((1u << j->table_bits) - 1);
+	return (uint32_t)(pc >> j->table_shift) & ((1u << j->table_bits) - 1);
 }
 
 /* ---- region.c ---- */

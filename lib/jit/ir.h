@@ -207,6 +207,7 @@ struct ir_guest {
 	unsigned slot_count;      /* at most IR_MAX_SLOTS */
 	uint32_t pc_offset;       /* where the state has the program counter */
 	uint8_t pc_type;          /* IR_I32 or IR_I64: also its address width */
+	uint8_t pc_zeros;         /* low bits of it that are zero unless it is wrong: the table for indirect jumps leaves them out; at most 3 */
 	uint32_t extra_offset;    /* where op->x of the last insn is restored at a fault (u32), or IR_NO_OFFSET */
 	uint32_t fpu_offset;      /* struct fpu_status in the state, or IR_NO_OFFSET */
 	bool fpu_tiny_before;     /* its tiny_before, always */

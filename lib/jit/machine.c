@@ -157,7 +157,7 @@ static enum built build(struct cpu *c, const struct source *s, unsigned insns, s
 }
 
 /* Translates the source. Held: lock. The region's number; JIT_NONE: it cannot be, or *second is needed. */
-static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
+static uint32_t translate(struct cpu *c, const struct source *s, bool indirect, bool *second)
 {
 	struct jit *j = c->jit;
 	struct ir_cpu *x = engine(c);
@@ -199,7 +199,7 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
 		g->src2 = s->second ? s->page[1].ram << 12 : 0;
 		g->mapping[0] = s->mapping[0];
 		g->mapping[1] = s->mapping[1];
-		if (!t1_generate(j, n, r, f->fp_host && f->fp_host(c)))
+		if (!t1_generate(j, n, r, f->fp_host && f->fp_host(c), indirect))
 			continue;
 		g->guest_len = (uint16_t)bytes;
 		j->stats.guest_insns += r->insns;
@@ -218,7 +218,7 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool *second)
  * The region for pc, translated if need be; its mappings are valid for guards from now on. JIT_NONE: the interpreter must do it.
  * A fetch that faults is raised. Called without the lock, returns with it. Processor inside: what it knew of the cache may be stale.
  */
-static uint32_t find(struct cpu *c, uint64_t pc)
+static uint32_t find(struct cpu *c, uint64_t pc, bool indirect)
 {
 	struct jit *j = c->jit;
 	struct mmu *m = c->mmu;
@@ -241,7 +241,7 @@ static uint32_t find(struct cpu *c, uint64_t pc)
 		if (!r) {
 			if (jit_reserve(j, &x->jc))
 				continue; /* the numbers are new */
-			r = translate(c, &s, &second);
+			r = translate(c, &s, indirect, &second);
 		}
 		if (!second)
 			break;
@@ -271,7 +271,7 @@ uint64_t ir_machine_link(struct cpu *c, uint32_t exit)
 {
 	struct jit *j = c->jit;
 	uint32_t generation = atomic_load(&j->generation);
-	uint32_t r = find(c, jit_exit_target(j, exit));
+	uint32_t r = find(c, jit_exit_target(j, exit), false);
 	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
 
 	if (r && generation == atomic_load(&j->generation) && !(log_mask & LOG_NOCHAIN)) {
@@ -286,7 +286,7 @@ uint64_t ir_machine_link(struct cpu *c, uint32_t exit)
 uint64_t ir_machine_far(struct cpu *c, uint64_t pc)
 {
 	struct jit *j = c->jit;
-	uint32_t r = find(c, pc);
+	uint32_t r = find(c, pc, false);
 	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
 
 	jit_unlock(j);
@@ -298,7 +298,7 @@ uint64_t ir_machine_far(struct cpu *c, uint64_t pc)
 uint64_t ir_machine_miss(struct cpu *c, uint64_t pc)
 {
 	struct jit *j = c->jit;
-	uint32_t r = find(c, pc);
+	uint32_t r = find(c, pc, true);
 	uint64_t to = ir_host_address(j, j->thunk[T1_RETRY]);
 
 	j->stats.lookups_slow++;
@@ -456,7 +456,7 @@ static enum trap_kind translated(struct cpu *c)
 		atomic_store(&x->jc.inside, 0);
 		return caught(c, &s);
 	}
-	uint32_t r = find(c, ir_get_pc(c));
+	uint32_t r = find(c, ir_get_pc(c), false);
 	uint64_t to = r ? ir_host_address(j, j->region[r].code) : 0;
 	jit_unlock(j);
 	if (!r) {

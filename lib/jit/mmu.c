@@ -8,6 +8,7 @@
 #include "jit/tlb.h"
 
 #define MAPPING_BYTES (TLB_TABLES + (size_t)TLB_MAPS * TLB_TABLE_BYTES + ((size_t)TLB_MAPS << TLB_MAX_BITS) * sizeof(struct tlb_more))
+#define TLB_SWAP_MOST 4096 /* entries; for the sake of pages that meet the table grows no further */
 #define WINDOW 128 /* ticks after which an unused half of a table is given up */
 
 static size_t entries(const struct mmu *m, unsigned map)
@@ -251,6 +252,13 @@ static bool from_victims(struct mmu *m, unsigned map, struct tlb_entry *e, uint6
 			continue;
 		struct tlb_more *o = tlb_more(m, map, e);
 		struct tlb_victim old = {*e, *o};
+		size_t n = entries(m, map);
+		if (present(e) && ++s->evicted > n && n < TLB_SWAP_MOST) {
+			/* Two pages that are used in turn have one entry: they may not in a larger table. */
+			resize(m, map, (unsigned)__builtin_ctzll(n) + 1);
+			clear_victims(s);
+			return false;
+		}
 		s->used += !present(e);
 		/* Its write tag may have been meant to turn slow while it was here. */
 		*o = v->m;

@@ -19,6 +19,7 @@ struct opt {
 	unsigned waits;
 	uint64_t pinned[IR_MAX_SLOTS / 64];
 	uint64_t live_flags;
+	uint32_t flags_until;              /* the last operation that may look at flags which are not set again before it; 0: none */
 };
 
 static bool low_bits_only(const struct ir_op *o)
@@ -45,6 +46,12 @@ static ir_ref untruncated(const struct ir_region *r, ir_ref t)
 	return t;
 }
 
+/* Made by the host's own operation of the same width, which looks at nothing above it. */
+static bool own_flags(const struct ir_flags *f, const struct ir_op *o)
+{
+	return f->x86 && f->host(o->x) != IR_HOST_FLAGS_NONE && f->host(o->x) != IR_HOST_FLAGS_BITS;
+}
+
 static void forward(struct ir_region *r)
 {
 	uint32_t block = 0;
@@ -54,11 +61,22 @@ static void forward(struct ir_region *r)
 		if (o->op == IR_LABEL)
 			block++;
 		o->z = block;
+		if (o->op == IR_SETFLAGS && own_flags(r->guest->flags, o)) {
+			o->a = untruncated(r, o->a);
+			o->b = untruncated(r, o->b);
+			o->c = untruncated(r, o->c);
+		}
 		if (!low_bits_only(o))
 			continue;
 		if (o->op != IR_ST)
 			o->a = untruncated(r, o->a);
 		o->b = untruncated(r, o->b);
+		/* What is put in place is cut anyway. */
+		if (o->op == IR_DEPOSIT && !r->temp[o->b].constant) {
+			const struct ir_op *d = &r->op[r->temp[o->b].def];
+			if (d->op == IR_ZEXT && d->dst == o->b && (o->x >> 8 & 255) <= ir_bits(r->temp[d->a].type))
+				o->b = untruncated(r, d->a);
+		}
 	}
 }
 
@@ -155,8 +173,33 @@ static void get_slot(struct opt *s, const struct ir_op *o)
 	}
 }
 
+/*
+ * A back end may put off the flags of such a guest until somebody looks (ir_flags.x86): what they are made of lives as long. Labels end
+ * that, so it is the same block.
+ */
+static void keep_flags(struct opt *s, const struct ir_op *o)
+{
+	const struct ir_flags *f = s->r->guest->flags;
+	enum ir_host_flags kind = f->host(o->x);
+	const ir_ref in[] = {o->a, o->b, o->c};
+
+	if (kind != IR_HOST_FLAGS_SUB && kind != IR_HOST_FLAGS_ADD && kind != IR_HOST_FLAGS_LOGIC && kind != IR_HOST_FLAGS_SHL &&
+	    kind != IR_HOST_FLAGS_SHR && kind != IR_HOST_FLAGS_SAR)
+		return;
+	for (unsigned i = kind == IR_HOST_FLAGS_LOGIC ? 2 : 0; i < (kind == IR_HOST_FLAGS_LOGIC ? 3u : 2u); i++)
+		if (in[i] && s->r->temp[in[i]].last <= s->flags_until)
+			s->r->temp[in[i]].last = (uint16_t)(s->flags_until + 1);
+}
+
+static void flags_seen(struct opt *s, uint32_t at)
+{
+	if (!s->flags_until)
+		s->flags_until = at;
+}
+
 static void backward(struct opt *s)
 {
+	bool lazy = s->r->guest->flags && s->r->guest->flags->x86;
 	struct ir_region *r = s->r;
 
 	for (uint32_t i = r->ops; i-- > 0;) {
@@ -193,6 +236,10 @@ static void backward(struct opt *s)
 			}
 			s->live_flags &= ~o->imm;
 			no_hints(s);
+			if (lazy) {
+				keep_flags(s, o);
+				s->flags_until = o->aux & 1 ? 0 : i;
+			}
 			break;
 		case IR_GETFLAGS:
 			s->live_flags |= o->imm;
@@ -217,6 +264,10 @@ static void backward(struct opt *s)
 				observer(s);
 			break;
 		}
+		if (lazy && o->op != IR_SETFLAGS && (info->flags & (IR_F_FAULT | IR_F_SIDE) || o->op == IR_GETFLAGS || o->op == IR_TESTFLAGS ||
+						     (o->op == IR_GET && o->x == r->guest->flags->slot)) &&
+		    o->op != IR_INSN && (o->op != IR_SET || o->x == r->guest->flags->slot) && o->op != IR_STS)
+			flags_seen(s, i);
 		use(s, o->a, i);
 		use(s, o->b, i);
 		use(s, o->c, i);
@@ -233,6 +284,7 @@ void ir_optimise(struct ir_region *r)
 	s.stamp = 1;
 	s.waits = 0;
 	s.live_flags = ~0ull;
+	s.flags_until = 0;
 	unsigned slots = r->guest->slot_count;
 	memset(s.overwritten, 0, sizeof s.overwritten[0] * slots);
 	memset(s.overwritten + IR_MAX_SLOTS, 0, sizeof s.overwritten[0] * r->locals);

@@ -167,7 +167,7 @@ uint32_t ir_mode(const struct cpu *c)
 }
 
 /* Translates at pc. Held: lock; the region's number, 0: cannot be fetched. */
-static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc)
+static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc, bool indirect)
 {
 	struct ir_cpu *x = engine(c);
 	struct ir_region *r = x->region;
@@ -194,7 +194,7 @@ static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc)
 			jit_flush(j, &x->jc); /* the table's entries would be found from other modes */
 		}
 		uint32_t n = jit_region_new(j, pc, ir_mode(c));
-		if (!t1_generate(j, n, r, f->fp_host && f->fp_host(c)))
+		if (!t1_generate(j, n, r, f->fp_host && f->fp_host(c), indirect))
 			continue;
 		j->region[n].guest_len = (uint16_t)bytes;
 		j->stats.guest_insns += r->insns;
@@ -209,8 +209,8 @@ uint64_t ir_host_address(const struct jit *j, uint32_t offset)
 	return (uint64_t)(uintptr_t)(j->rx + offset);
 }
 
-/* Held: lock. exit: the one to link, or JIT_NONE. */
-static uint32_t find(struct jit *j, struct cpu *c, uint64_t pc, uint32_t exit)
+/* Held: lock. exit: the one to link, or JIT_NONE. indirect: an indirect jump came here. */
+static uint32_t find(struct jit *j, struct cpu *c, uint64_t pc, uint32_t exit, bool indirect)
 {
 	uint32_t r = jit_region_find(j, pc, ir_mode(c));
 
@@ -219,7 +219,7 @@ static uint32_t find(struct jit *j, struct cpu *c, uint64_t pc, uint32_t exit)
 			return JIT_NONE;
 		uint32_t generation = atomic_load(&j->generation);
 		jit_reserve(j, &engine(c)->jc);
-		r = translate(j, c, pc);
+		r = translate(j, c, pc, indirect);
 		if (generation != atomic_load(&j->generation))
 			exit = JIT_NONE; /* a flush: it is not there any longer */
 	}
@@ -240,7 +240,7 @@ uint64_t ir_engine_link(struct cpu *c, uint32_t exit)
 	jit_lock_inside(j, &engine(c)->jc);
 	if (generation != atomic_load(&j->generation) || log_mask & LOG_NOCHAIN)
 		exit = JIT_NONE;
-	uint32_t r = find(j, c, pc, exit);
+	uint32_t r = find(j, c, pc, exit, false);
 	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
 	jit_unlock(j);
 	return to;
@@ -255,7 +255,7 @@ uint64_t ir_engine_miss(struct cpu *c, uint64_t pc)
 	ir_set_pc(c, pc);
 	jit_lock_inside(j, &engine(c)->jc);
 	j->stats.lookups_slow++;
-	uint32_t r = find(j, c, pc, JIT_NONE);
+	uint32_t r = find(j, c, pc, JIT_NONE, true);
 	uint64_t to = ir_host_address(j, j->thunk[T1_RETRY]);
 	if (r) {
 		to = ir_host_address(j, j->region[r].code);
@@ -362,7 +362,7 @@ static enum trap_kind translated(struct cpu *c)
 	if (__builtin_expect(atomic_load(&j->stop), 0))
 		jit_enter_wait(j, &x->jc);
 	jit_lock_inside(j, &x->jc);
-	uint32_t r = find(j, c, pc, JIT_NONE);
+	uint32_t r = find(j, c, pc, JIT_NONE, false);
 	bool fetchable = r || jit_peekable(j, pc);
 	uint64_t to = r ? ir_host_address(j, j->region[r].code) : 0;
 	jit_unlock(j);

@@ -60,7 +60,11 @@ static bool fill(struct cpu *c, uint64_t addr, enum mmu_access how, unsigned map
 	uint64_t ram = addr >> 12 & (PAGES - 1);
 	if (ram == CODE >> 12 && how != MMU_FETCH)
 		ram = 3;
-	(void)probe;
+	if (addr >> 12 & 1 && (addr >> 12) * 0x9e3779b97f4a7c15ull >> 60 < 3 && how != MMU_FETCH) { /* some are not there */
+		if (probe)
+			return false;
+		ir_raise(c, 14, 0, addr);
+	}
 	mmu_enter(c, map, addr, ram << 12, 4096, how == MMU_FETCH ? 1u << MMU_FETCH : 3);
 	return true;
 }
@@ -79,10 +83,13 @@ static size_t translate(struct ir_region *r, struct cpu *cpu, uint64_t pc, unsig
 		if (x86_decode(in, code + at, (unsigned)(n - at < 15 ? n - at : 15), t.mode, x86_cpu(cpu)->feat) != X86_DECODE_OK)
 			break;
 		t.in = in;
+		t.sys = in->row->op == X86_OP_jcc; /* the region goes on behind it, as it does in machines */
 		x86_ir_insn(&t);
 		at += in->length;
-		if (t.ended)
+		if (t.ended) {
+			x86_ir_sides(&t);
 			return at;
+		}
 		t.pc = t.next;
 	}
 	if (!at) {
@@ -91,6 +98,7 @@ static size_t translate(struct ir_region *r, struct cpu *cpu, uint64_t pc, unsig
 		return 1;
 	}
 	ir_exit_pc(r, t.pc);
+	x86_ir_sides(&t);
 	return at;
 }
 
@@ -253,7 +261,7 @@ static int cost(void)
 			uint32_t n = jit_region_new(j, r->pc, 0);
 			j->region[n].mapping[0] = 1;
 			uint64_t before = j->stats.host_bytes;
-			t1_generate(j, n, r, false);
+			t1_generate(j, n, r, false, false);
 			bytes += j->stats.host_bytes - before;
 			jit_region_commit(j, n);
 			double t3 = now();

@@ -124,7 +124,7 @@ static const struct ir_pin pins[] = {
 };
 
 struct ir_guest a64_guest = {
-	.name = "aarch64", .slots = slots, .slot_count = A64_SLOTS, .pc_offset = offsetof(struct a64_cpu, pc), .pc_type = IR_I64,
+	.name = "aarch64", .slots = slots, .slot_count = A64_SLOTS, .pc_offset = offsetof(struct a64_cpu, pc), .pc_type = IR_I64, .pc_zeros = 2,
 	.extra_offset = IR_NO_OFFSET, .fpu_offset = offsetof(struct a64_cpu, fpu), .fpu_tiny_before = true, .flags = &flags,
 	.pins = pins, .pin_count = sizeof pins / sizeof pins[0],
 };

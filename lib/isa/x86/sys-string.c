@@ -43,6 +43,37 @@ static uint64_t piece(const struct run *r, unsigned seg, uint64_t offset, uint64
 	return m < n ? m : n;
 }
 
+static void fill(uint8_t *p, uint64_t v, unsigned size, uint64_t bytes)
+{
+	switch (size) {
+	case 1:
+		memset(p, (int)(v & 255), bytes);
+		return;
+	case 2: v = (v & 0xffff) * 0x0001000100010001ull; break;
+	case 4: v = (v & UINT32_MAX) * 0x0000000100000001ull; break;
+	}
+	for (; bytes >= 8; bytes -= 8, p += 8)
+		memcpy(p, &v, 8);
+	memcpy(p, &v, bytes);
+}
+
+/* Where the soft TLB says at once that both sides are plain memory. */
+static bool at_once(const struct run *r, uint64_t from, uint64_t to, uint64_t bytes)
+{
+	struct x86_cpu *c = r->c;
+	struct mmu *m = c->cpu.mmu;
+	uint8_t *d = tlb_hit(m, to, (unsigned)bytes, c->sys.map, MMU_WRITE);
+	const uint8_t *s = r->copies ? tlb_hit(m, from, (unsigned)bytes, c->sys.map, MMU_READ) : d;
+
+	if (!d || !s)
+		return false;
+	if (r->copies)
+		memmove(d, s, bytes);
+	else
+		fill(d, c->gpr[X86_RAX], r->size, bytes);
+	return true;
+}
+
 /* Bulk: 0, nothing could be done so. */
 static uint64_t bulk(const struct run *r, uint64_t from, uint64_t to, uint64_t n)
 {
@@ -50,10 +81,16 @@ static uint64_t bulk(const struct run *r, uint64_t from, uint64_t to, uint64_t n
 	uint64_t bytes = n * r->size;
 	uint8_t buffer[4096];
 
-	if (n < 16 || c->rflags & (X86_DF | X86_TF) || x86_debug_armed(c))
+	if (c->rflags & (X86_DF | X86_TF) || x86_debug_armed(c))
+		return 0;
+	if (r->copies && to - from < bytes)
+		return 0; /* a forward copy onto itself repeats a pattern */
+	if (at_once(r, from, to, bytes))
+		return n;
+	if (n < 16)
 		return 0;
 	if (r->copies) {
-		if (to - from < bytes || !is_ram(c, from)) /* a forward copy onto itself repeats a pattern */
+		if (!is_ram(c, from))
 			return 0;
 		mmu_read(&c->cpu, from, buffer, (unsigned)bytes, c->sys.map);
 	}
@@ -66,15 +103,7 @@ static uint64_t bulk(const struct run *r, uint64_t from, uint64_t to, uint64_t n
 		memcpy(p, buffer, bytes);
 		return n;
 	}
-	uint64_t v = c->gpr[X86_RAX];
-	switch (r->size) {
-	case 1:
-		memset(p, (int)(v & 255), bytes);
-		break;
-	default:
-		for (uint64_t i = 0; i < bytes; i += r->size)
-			memcpy(p + i, &v, r->size);
-	}
+	fill(p, c->gpr[X86_RAX], r->size, bytes);
 	return n;
 }
 

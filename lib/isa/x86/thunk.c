@@ -276,7 +276,7 @@ int x86_thunks_make(struct jit *j, struct err *e)
 	j->floor = (jit_offset(j, p) + 63) & ~63u;
 	j->hot = j->floor;
 	/* PEXT takes the low bits without touching flags; before Zen 3 AMD's is microcode, but right. */
-	jit_table_init(j, (uint64_t)(uintptr_t)(j->rx + j->thunk[T_MISS]), __builtin_cpu_supports("bmi2"));
+	jit_table_init(j, (uint64_t)(uintptr_t)(j->rx + j->thunk[T_MISS]), __builtin_cpu_supports("bmi2"), 0);
 	j->stub = x86_stub;
 	j->verify_jump = j->config.isa->bits == 32 ? 21 : 40;
 	j->ready = true;

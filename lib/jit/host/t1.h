@@ -16,9 +16,10 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e);
 
 /*
  * Generates the optimised region r as the engine's region `region`, whose body starts at j->hot. Held: j's lock. False: it
- * does not fit; nothing was changed but j->exits and j->cold; translate fewer instructions.
+ * does not fit; nothing was changed but j->exits and j->cold; translate fewer instructions. indirect: an indirect jump wants it, so
+ * the entry that verifies comes right in front.
  */
-bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_host);
+bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_host, bool indirect);
 
 /* The entry for indirect jumps: checks the guest's pc. Held: lock. */
 uint32_t t1_verify_entry(struct jit *j, uint32_t region);

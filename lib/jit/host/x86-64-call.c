@@ -158,6 +158,7 @@ void t1_fallback_memory(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned type = t1_type(g, o->a), align = o->x >> IR_MEM_ALIGN_SHIFT & 7;
 
+	t1_lazy_now(g);
 	to_frame(g, 1, o->b);
 	to_frame(g, 2, o->c);
 	unsigned a = t1_reg(g, o->a), t = t1_alloc(g);
@@ -497,7 +498,7 @@ void t1_flags(struct t1_gen *g, const struct ir_op *o)
 			INS(O_0F | 0x90 | (unsigned)cc | O_BYTERM, 0, rm_reg(d));
 			INS(O_0F | 0xb6 | O_BYTERM, d, rm_reg(d));
 		} else {
-			t1_branch(g, (unsigned)cc, o->x);
+			t1_branch(g, (unsigned)cc, o->x, false);
 		}
 		return;
 	}
@@ -511,7 +512,7 @@ void t1_flags(struct t1_gen *g, const struct ir_op *o)
 		t1_dest_is(g, o->dst, RAX);
 	} else {
 		INS(0x85, RAX, rm_reg(RAX));
-		t1_branch(g, CC_NE, o->x);
+		t1_branch(g, CC_NE, o->x, false);
 	}
 }
 
@@ -541,19 +542,39 @@ static void linked_exit(struct t1_gen *g, unsigned cc, uint64_t target)
 	g->p = cc == ALWAYS ? e_jmp(g->p, j->rw + to) : e_jcc(g->p, cc, j->rw + to);
 }
 
-void t1_branch(struct t1_gen *g, unsigned cc, uint32_t label)
+void t1_linked_jump(struct t1_gen *g, uint64_t target)
+{
+	linked_exit(g, ALWAYS, target);
+}
+
+bool t1_leads_out(const struct t1_gen *g, uint32_t label, uint64_t *target)
 {
 	const struct ir_region *r = g->r;
 	uint32_t at = r->label_at[label] + 1u;
 
 	while (at < r->ops && (r->op[at].op == IR_NOP || r->op[at].op == IR_INSN))
 		at++;
-	if (at < r->ops && r->op[at].op == IR_EXIT_PC) {
-		int64_t distance = (int64_t)(r->op[at].imm - r->pc);
-		if (distance == (int32_t)distance) {
-			linked_exit(g, cc, r->op[at].imm);
+	if (at >= r->ops || r->op[at].op != IR_EXIT_PC)
+		return false;
+	*target = r->op[at].imm;
+	return (int64_t)(*target - r->pc) == (int32_t)(*target - r->pc);
+}
+
+void t1_branch(struct t1_gen *g, unsigned cc, uint32_t label, bool host_flags)
+{
+	uint64_t target;
+
+	if (t1_leads_out(g, label, &target)) {
+		if (!g->pending) {
+			linked_exit(g, cc, target);
 			return;
 		}
+		t1_cold(g, cc, T1_COLD_EXIT, 0);
+		if (g->failed)
+			return;
+		g->cold[g->colds - 1].pc = target;
+		g->cold[g->colds - 1].lazy.host = host_flags;
+		return;
 	}
 	g->p = e_jcc(g->p, cc, g->p);
 	g->label_used[label / 8] |= (uint8_t)(1u << label % 8);
@@ -571,12 +592,16 @@ static void indirect(struct t1_gen *g)
 		g->p = e_u8(g->p, 16);
 		INS(0x33, RCX, rm_reg(RAX));
 		INS(O_0F | 0xb7, RCX, rm_reg(RCX));
+	} else if (j->table_shift) { /* a pc that is not aligned must find an entry as well */
+		INS(0x8b, RCX, rm_reg(RAX));
+		INS(0x81, 4, rm_reg(RCX));
+		g->p = e_u32(g->p, 0xffff & ~((1u << j->table_shift) - 1));
 	} else {
 		INS(O_0F | 0xb7, RCX, rm_reg(RAX)); /* movzx ecx, ax: JIT_TABLE_BITS */
 	}
 	g->p = e_bytes(g->p, 0x158d48, 3);  /* lea rdx, [rip + table] */
 	g->p = e_u32(g->p, (uint32_t)(j->rw - (g->p + 4)));
-	INS(0xff, 4, rm_sib(RDX, RCX, 3, 0));
+	INS(0xff, 4, rm_sib(RDX, RCX, 3 - j->table_shift, 0));
 }
 
 static void trap(struct t1_gen *g, const struct ir_op *o)

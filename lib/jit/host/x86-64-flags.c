@@ -203,7 +203,7 @@ static void by_call(struct t1_gen *g, const struct ir_op *o)
 	store_bits(g, o->imm, o->aux & 1, RCX);
 }
 
-static void set(struct t1_gen *g, const struct ir_op *o)
+void t1_flags_now(struct t1_gen *g, const struct ir_op *o)
 {
 	enum ir_host_flags kind = g->guest->flags->host(o->x);
 	unsigned scratch = 0;
@@ -214,6 +214,13 @@ static void set(struct t1_gen *g, const struct ir_op *o)
 		return;
 	}
 	t1_vacate(g, RAX);
+	if (t1_keeps_carry(g, o)) {
+		to_rax(g, o->a);
+		t1_step_rax(g, o);
+		g->p = e_u32(g->p, 0xc0900f9f); /* lahf; seto al */
+		store_bits(g, o->imm, true, 0);
+		return;
+	}
 	if (!all || kind == IR_HOST_FLAGS_BITS)
 		scratch = t1_alloc(g);
 	if (kind == IR_HOST_FLAGS_BITS) {
@@ -233,6 +240,13 @@ static unsigned condition(struct t1_gen *g, unsigned c)
 {
 	static const uint8_t one_test[16] = {[2] = 0x01, [4] = 0x40, [6] = 0x41, [8] = 0x80, [10] = 0x04};
 	unsigned even = c & 14;
+
+	if (g->pending) { /* the operation once more; guest and host have the same conditions */
+		const struct ir_op *o = &g->r->op[g->pending];
+		t1_vacate(g, RAX);
+		native(g, o, g->guest->flags->host(o->x));
+		return c;
+	}
 
 	if (even == 0 || one_test[even]) {
 		INS(0xf6 | O_BYTERM, 0, status(even ? 1 : 0));
@@ -271,7 +285,10 @@ void t1_flags_x86(struct t1_gen *g, const struct ir_op *o)
 	unsigned cc, d;
 
 	switch (o->op) {
-	case IR_SETFLAGS: set(g, o); break;
+	case IR_SETFLAGS:
+		if (!t1_lazy_defer(g, o))
+			t1_flags_now(g, o);
+		break;
 	case IR_GETFLAGS: get(g, o); break;
 	case IR_TESTFLAGS:
 		cc = condition(g, o->aux);
@@ -281,6 +298,6 @@ void t1_flags_x86(struct t1_gen *g, const struct ir_op *o)
 		break;
 	default:
 		cc = condition(g, o->aux);
-		t1_branch(g, cc, o->x);
+		t1_branch(g, cc, o->x, true);
 	}
 }

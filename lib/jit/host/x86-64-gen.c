@@ -78,6 +78,10 @@ bool t1_locate(const struct jit *j, const struct ir_guest *guest, uint64_t host_
 
 static void one(struct t1_gen *g, const struct ir_op *o)
 {
+	bool host_flags;
+
+	if (g->pending && t1_lazy_inline(g, o))
+		t1_lazy_now(g);
 	switch (o->op) {
 	case IR_NOP:
 		return;
@@ -116,13 +120,11 @@ static void one(struct t1_gen *g, const struct ir_op *o)
 			t1_fallback(g, o);
 			INS(0x80, 7, rm_mem(RSP, T1_RESULT));
 			g->p = e_u8(g->p, 0);
-			t1_branch(g, CC_NE, o->x);
+			t1_branch(g, CC_NE, o->x, false);
 			break;
 		}
-		{
-			unsigned cc = t1_compare(g, o->aux, o->type, o->a, o->b);
-			t1_branch(g, cc, o->x);
-		}
+		host_flags = t1_lazy_same(g, o);
+		t1_branch(g, t1_compare(g, o->aux, o->type, o->a, o->b), o->x, host_flags);
 		break;
 	case IR_SETFLAGS: case IR_GETFLAGS: case IR_TESTFLAGS: case IR_BRFLAGS:
 		t1_flags(g, o);
@@ -157,12 +159,18 @@ static void cold_code(struct t1_gen *g)
 			t1_store_pc(g, c->pc, false);
 			t1_leave(g, T1_LEFT_PENDING);
 			break;
+		case T1_COLD_EXIT:
+			t1_lazy_cold(g, &c->lazy, false);
+			t1_linked_jump(g, c->pc);
+			break;
 		case T1_COLD_ALIGN:
+			t1_lazy_cold(g, &c->lazy, true);
 			t1_move(g, c->reg, t1_state(g, offsetof(struct cpu, trap.address)), IR_I64, true);
 			t1_store_pc(g, c->pc, false);
 			t1_leave(g, T1_LEFT_ALIGN);
 			break;
 		case T1_COLD_TLB:
+			t1_lazy_cold(g, &c->lazy, true);
 			t1_tlb_cold(g, c);
 			break;
 		case T1_COLD_MISS:
@@ -177,6 +185,37 @@ static void cold_code(struct t1_gen *g)
 	}
 }
 
+/*
+ * Slow paths and literals go to the cold end of the cache, so that bodies lie close together: what a program runs once is bound by how
+ * much code must be fetched. False: no room.
+ */
+static bool slow_paths(struct t1_gen *g)
+{
+	uint32_t most = (g->colds + g->literals) * 128u + 64;
+
+	if (!g->colds && !g->literals)
+		return true;
+	g->p = jit_side(g->j, most);
+	if (!g->p)
+		return false;
+	g->limit = g->p + most;
+	cold_code(g);
+	g->p += -(uintptr_t)g->p & 7;
+	for (unsigned i = 0; i < g->literals && g->p + sizeof(struct ir_op) <= g->limit; i++) {
+		const struct ir_op *o = &g->r->op[g->literal[i].op];
+		struct ir_op copy = *o;
+		e_u32(g->literal[i].at - 4, (uint32_t)(g->p - g->literal[i].at));
+		copy.z = o->a ? g->r->temp[o->a].type : IR_VOID;
+		memcpy(g->p, &copy, sizeof copy);
+		g->p += sizeof copy;
+	}
+	if (g->failed || g->p + 64 > g->limit)
+		return false;
+	g->j->stats.host_bytes += (uint64_t)(g->p - (g->j->rw + g->j->side));
+	g->j->side = jit_offset(g->j, g->p);
+	return true;
+}
+
 /* Does a later operation jump to the label at this one? */
 static bool back_edge(const struct ir_region *r, uint32_t at)
 {
@@ -186,7 +225,26 @@ static bool back_edge(const struct ir_region *r, uint32_t at)
 	return false;
 }
 
-bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_host)
+/* Is the guest's pc, in rax, the region's, and the context the one that it was translated in? */
+static uint8_t *verify(const struct jit *j, const struct jit_region *r, uint8_t *p)
+{
+	if ((int64_t)r->pc == (int32_t)r->pc) {
+		p = e_u16(p, 0x3d48); /* cmp rax, imm32 */
+		p = e_u32(p, (uint32_t)r->pc);
+	} else {
+		p = e_mov_imm64(p, RCX, r->pc);
+		p = asm_ins(p, 0x3b | O_W, RAX, rm_reg(RCX));
+	}
+	p = e_jcc(p, CC_NE, j->rw + j->thunk[T1_MISS]);
+	if (j->config.machine) {
+		p = asm_ins(p, 0x81, 7, rm_mem(R15, offsetof(struct mmu, context)));
+		p = e_u32(p, r->mode);
+		p = e_jcc(p, CC_NE, j->rw + j->thunk[T1_MISS]);
+	}
+	return p;
+}
+
+bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_host, bool indirect)
 {
 	struct t1_loc loc[r->temps];
 	struct t1_gen gen, *g = &gen;
@@ -207,18 +265,22 @@ bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_ho
 	g->at = 0;
 	g->insn_pc = r->pc;
 	g->insn_extra = 0;
+	g->pending = 0;
 	g->delta = delta + 8;
 	g->delta_limit = delta + 32768;
 	g->delta_host = start;
 	g->delta_pc = r->pc;
 	t1_begin(g);
-	if (j->config.machine) {
-		j->region[region].guard = j->hot;
-		t1_guard(g);
-		start = g->p;
-		j->region[region].code = jit_offset(j, start);
-		g->delta_host = start;
+	if (indirect) {
+		j->region[region].verify = j->hot;
+		g->p = verify(j, &j->region[region], g->p);
 	}
+	if (j->config.machine) {
+		j->region[region].guard = jit_offset(j, g->p);
+		t1_guard(g);
+	}
+	start = g->delta_host = g->p;
+	j->region[region].code = jit_offset(j, start);
 	t1_poll(g, r->pc);
 	for (g->at = 0; g->at < r->ops && !g->failed; g->at++) {
 		const struct ir_op *o = &r->op[g->at];
@@ -234,30 +296,16 @@ bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_ho
 		if (g->p > g->limit)
 			g->failed = true;
 	}
-	if (!g->failed)
-		cold_code(g);
-	g->p += -(uintptr_t)g->p & 7;
-	for (unsigned i = 0; i < g->literals && !g->failed; i++) {
-		struct ir_op *o = &r->op[g->literal[i].op];
-		if (g->p + sizeof *o > g->limit) {
-			g->failed = true;
-			break;
-		}
-		e_u32(g->literal[i].at - 4, (uint32_t)(g->p - g->literal[i].at));
-		struct ir_op copy = *o;
-		copy.z = o->a ? r->temp[o->a].type : IR_VOID;
-		memcpy(g->p, &copy, sizeof copy);
-		g->p += sizeof copy;
-	}
-	if (g->failed || g->p > g->limit)
+	uint8_t *end = g->p;
+	if (g->failed || !slow_paths(g))
 		return false;
 	for (unsigned i = 0; i < g->fixes; i++)
 		e_u32(g->fix[i].at - 4, (uint32_t)(g->label[g->fix[i].label] - g->fix[i].at));
-	length = (uint32_t)(g->p - start);
+	length = (uint32_t)(end - start);
 	memcpy(delta, &length, 4);
 	memcpy(delta + 4, &count, 4);
 	j->delta_used = (uint32_t)(g->delta - j->delta);
-	j->hot = (jit_offset(j, g->p) + 15) & ~15u;
+	j->hot = (jit_offset(j, end) + 15) & ~15u;
 	j->stats.host_bytes += length;
 	return true;
 }
@@ -389,7 +437,7 @@ int t1_thunks(struct jit *j, const struct ir_guest *guest, struct err *e)
 	g->p = e_u8(g->p, 0xc3);
 	j->floor = (jit_offset(j, g->p) + 63) & ~63u;
 	j->hot = j->floor;
-	jit_table_init(j, (uint64_t)(uintptr_t)(j->rx + j->thunk[T1_MISS]), false);
+	jit_table_init(j, (uint64_t)(uintptr_t)(j->rx + j->thunk[T1_MISS]), false, j->config.machine ? 0 : guest->pc_zeros);
 	j->stub = stub;
 	j->ready = true;
 	return 0;
@@ -404,18 +452,8 @@ uint32_t t1_verify_entry(struct jit *j, uint32_t region)
 		return r->verify;
 	j->cold -= j->config.machine ? 48 : 32;
 	r->verify = j->cold;
-	p = j->rw + j->cold;
-	p = e_mov_imm64(p, RCX, r->pc);
-	p = asm_ins(p, 0x3b | O_W, RAX, rm_reg(RCX));
-	p = e_jcc(p, CC_NE, j->rw + j->thunk[T1_MISS]);
-	if (j->config.machine) {
-		p = asm_ins(p, 0x81, 7, rm_mem(R15, offsetof(struct mmu, context)));
-		p = e_u32(p, r->mode);
-		p = e_jcc(p, CC_NE, j->rw + j->thunk[T1_MISS]);
-		e_jmp(p, j->rw + r->guard);
-	} else {
-		e_jmp(p, j->rw + r->code);
-	}
+	p = verify(j, r, j->rw + j->cold);
+	e_jmp(p, j->rw + (j->config.machine ? r->guard : r->code));
 	return r->verify;
 }
 

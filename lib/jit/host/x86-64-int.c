@@ -234,6 +234,14 @@ static bool unary(struct t1_gen *g, const struct ir_op *o)
 	return false;
 }
 
+/* Loads extend: nothing is left to do. */
+static bool loaded(const struct t1_gen *g, ir_ref t)
+{
+	const struct ir_op *d = &g->r->op[g->r->temp[t].def];
+
+	return !t1_constant(g, t) && d->op == IR_LD && d->dst == t && !(d->x & IR_MEM_SIGNED);
+}
+
 static void extend(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned src = t1_type(g, o->a), d;
@@ -248,7 +256,7 @@ static void extend(struct t1_gen *g, const struct ir_op *o)
 	} else if (o->op == IR_ZEXT) {
 		if (a.reg < 0)
 			t1_move(g, d, a, src, false);
-		else if (src == IR_I32)
+		else if (src == IR_I32 || loaded(g, o->a))
 			copy(g, d, a, IR_I32);
 		else
 			INS(O_0F | (src == IR_I8 ? 0xb6 | O_BYTERM : 0xb7), d, a);
@@ -296,6 +304,21 @@ static void deposit(struct t1_gen *g, const struct ir_op *o)
 	unsigned pos = o->x & 255, len = o->x >> 8 & 255, w = t1_w(o->type);
 	uint64_t mask = (len >= 64 ? ~0ull : (1ull << len) - 1) << pos, keep = ~mask;
 	struct rm a = rm_reg(t1_reg(g, o->a)), b = o->b == o->a ? a : rm_reg(t1_reg(g, o->b));
+
+	if (!pos && (len == 8 || len == 16)) { /* a move of the low part alone */
+		unsigned d = t1_dest(g, o->dst, o->a), from = (unsigned)b.reg;
+		if (d == from && d != (unsigned)a.reg) {
+			from = t1_alloc(g);
+			copy(g, from, b, IR_I64);
+		}
+		if (o->type == IR_I32 && t1_type(g, o->a) == IR_I64)
+			INS(0x8b, d, a); /* its low half */
+		else
+			copy(g, d, a, o->type);
+		if (d != from)
+			INS(len == 8 ? 0x88 | O_BYTE : O_66 | 0x89, from, rm_reg(d));
+		return;
+	}
 	unsigned t = t1_alloc(g);
 
 	/* t = the field in place */

@@ -11,6 +11,8 @@ void t1_cold(struct t1_gen *g, unsigned cc, unsigned kind, unsigned reg)
 	}
 	g->cold[g->colds++] = (struct t1_cold){
 		.kind = (uint8_t)kind, .reg = (uint8_t)reg, .from = g->p, .back = g->p, .op = g->at, .pc = g->insn_pc};
+	if (g->pending)
+		t1_lazy_note(g, &g->cold[g->colds - 1].lazy);
 }
 
 void t1_poll(struct t1_gen *g, uint64_t pc)

@@ -56,6 +56,13 @@ struct t1_slow_access {
 #define T1_NO_REG 255
 _Static_assert(sizeof(struct t1_slow_access) == 16 && IR_OPS < 256, "as in code");
 
+/* A pending setflags (x86-64-lazy.c) and where its operands are at some point. */
+struct t1_lazy {
+	uint16_t op;    /* 0: none */
+	bool host;      /* the host's flags are its flags there */
+	struct rm a, b;
+};
+
 struct t1_cold {
 	uint8_t kind;   /* enum t1_cold_kind */
 	uint8_t reg;
@@ -66,8 +73,9 @@ struct t1_cold {
 	uint8_t arg[3]; /* xmm registers of the operands */
 	bool xmm;       /* tlb: vector registers are live */
 	struct t1_slow_access slow;
+	struct t1_lazy lazy;
 };
-enum t1_cold_kind { T1_COLD_POLL, T1_COLD_ALIGN, T1_COLD_FP, T1_COLD_TLB, T1_COLD_MISS };
+enum t1_cold_kind { T1_COLD_POLL, T1_COLD_ALIGN, T1_COLD_FP, T1_COLD_TLB, T1_COLD_MISS, T1_COLD_EXIT };
 
 struct t1_gen {
 	uint8_t *p, *limit;
@@ -81,6 +89,7 @@ struct t1_gen {
 	int32_t bias;         /* rbp = state + bias */
 	uint64_t insn_pc;
 	uint32_t insn_extra;
+	uint32_t pending;     /* the setflags that is still to be done, 0: none */
 	uint32_t pinned;      /* host registers */
 	uint32_t locked;      /* registers of the operation's operands */
 	ir_ref owner[32];
@@ -208,8 +217,14 @@ void t1_flags(struct t1_gen *g, const struct ir_op *o);
 void t1_store_pc(struct t1_gen *g, uint64_t pc, bool extra);
 void t1_exit(struct t1_gen *g, const struct ir_op *o);
 void t1_poll(struct t1_gen *g, uint64_t pc);
-/* jcc to a label, or out of the region if there is nothing but an exit behind it. */
-void t1_branch(struct t1_gen *g, unsigned cc, uint32_t label);
+/*
+ * jcc to a label, or out of the region if there is nothing but an exit behind it. host_flags: the pending setflags is what the condition
+ * is taken from.
+ */
+void t1_branch(struct t1_gen *g, unsigned cc, uint32_t label, bool host_flags);
+/* Is there nothing but an exit behind the label? Then its target. */
+bool t1_leads_out(const struct t1_gen *g, uint32_t label, uint64_t *target);
+void t1_linked_jump(struct t1_gen *g, uint64_t target);
 void t1_label_ref(struct t1_gen *g, uint32_t label); /* the rel32 at g->p - 4 leads there */
 void t1_leave(struct t1_gen *g, unsigned reason);
 void t1_eval_in_frame(struct cpu *cpu, const struct ir_op *o, union ir_value *frame, const struct ir_guest *guest);
@@ -221,6 +236,17 @@ bool t1_x86_flags(const struct t1_gen *g);
 void t1_flags_x86(struct t1_gen *g, const struct ir_op *o);
 void t1_status_out(struct t1_gen *g, unsigned r, unsigned s); /* to the slot; changes both registers */
 void t1_status_in(struct t1_gen *g, unsigned r, unsigned s);
+void t1_flags_now(struct t1_gen *g, const struct ir_op *o); /* a setflags, inline */
+/* ---- x86-64-lazy.c ---- */
+bool t1_lazy_defer(struct t1_gen *g, const struct ir_op *o); /* the setflags becomes the pending one; false: it cannot, and none is */
+void t1_lazy_now(struct t1_gen *g); /* the pending one, if any, inline. No operand is locked. */
+bool t1_lazy_inline(const struct t1_gen *g, const struct ir_op *o); /* does the operation want that, when one is pending? */
+bool t1_lazy_same(const struct t1_gen *g, const struct ir_op *branch); /* the comparison gives the pending one's flags */
+/* Increments and decrements: all flags but the carry; t1_step_rax() has them all, the old carry included, in the host's. */
+bool t1_keeps_carry(const struct t1_gen *g, const struct ir_op *o);
+void t1_step_rax(struct t1_gen *g, const struct ir_op *o);
+void t1_lazy_note(struct t1_gen *g, struct t1_lazy *z);
+void t1_lazy_cold(struct t1_gen *g, const struct t1_lazy *z, bool keep_rax);
 /* ---- x86-64-gen.c ---- */
 int32_t t1_bias(const struct ir_guest *guest);
 #endif
