@@ -216,8 +216,8 @@ FUZZOPT := -O2 -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,indire
 build-fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='$(FUZZOPT)' $(FUZZERS:%=build/san/clang/fuzz/%)
 # The image formats need no more than their own part, which makes their build four times shorter.
-fuzzlibs = $(if $(filter block-%,$(1)),block nbd crypto base,$(if $(filter mon-%,$(1)),char crypto base,$(if $(filter base-%,$(1)),base,$(ALLARCHIVES))))
-fuzzprogs = $(if $(filter block-% base-%,$(1)),,$(if $(filter mon-%,$(1)),emu-mon,$(PROGLIBS)))
+fuzzlibs = $(if $(filter gdb-%,$(1)),gdb base,$(if $(filter block-%,$(1)),block nbd crypto base,$(if $(filter mon-%,$(1)),char crypto base,$(if $(filter base-%,$(1)),base,$(ALLARCHIVES)))))
+fuzzprogs = $(if $(filter block-% base-% gdb-%,$(1)),,$(if $(filter mon-%,$(1)),emu-mon,$(PROGLIBS)))
 .SECONDEXPANSION:
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archive,$$l)) \
 		$$(foreach p,$$(call fuzzprogs,$$*),$$(call archive,$$(p)))

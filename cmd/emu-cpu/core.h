@@ -19,6 +19,7 @@ struct input_core;
 struct display_server;
 struct held;
 struct tester;
+struct stub;
 
 struct parts {
 	struct memory_core *memory;
@@ -36,6 +37,7 @@ struct parts {
 	struct held *held;     /* keys that send-key holds down (ctl-input.c) */
 	unsigned pointer[2];   /* x, y: the last that input-send-event said */
 	struct tester *tester; /* test-protocol.c; NULL: none */
+	struct stub *stub;     /* gdb.c; NULL: no debugger yet */
 };
 
 /* Each part's set-up and end; the order is in machine_new() and machine_free(). */

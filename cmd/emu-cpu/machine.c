@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core.h"
+#include "gdb.h"
 #include "numa.h"
 
 struct hook {
@@ -142,9 +143,9 @@ static void set_state(struct machine *m, enum run_state to)
 	m->state = to;
 	if (was == is)
 		return;
-	if (is)
+	if (is && !m->clock_held)
 		clock_start(m);
-	else
+	else if (!is)
 		clock_stop(m);
 	for (const struct hook *h = core(m)->state; h; h = h->next)
 		h->state(h->opaque, is);
@@ -403,6 +404,7 @@ void machine_free(struct machine *m)
 		return;
 	vcpus_free(m);
 	machine_lock(m);
+	gdb_core_free(m);
 	device_core_free(m);
 	drive_core_free(m);
 	display_core_free(m);

@@ -85,6 +85,7 @@ struct machine {
 	unsigned cpus;
 	enum run_state state;
 	bool built;               /* set-up is over: what comes now is hot-plugged */
+	bool clock_held;          /* a debugger's step: the machine runs, its time does not */
 	struct ctl_server *ctl;
 	char *ctl_name, *display_name; /* of the sockets */
 	struct boot_entry *boot_order; /* boot-order.h */

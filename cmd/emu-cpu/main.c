@@ -16,6 +16,7 @@
 #include "base/sandbox.h"
 #include "core.h"
 #include "ctl-server.h"
+#include "gdb.h"
 #include "plugs.h"
 #include "settings.h"
 #include "test-protocol.h"
@@ -73,6 +74,8 @@ static int plug_in(struct machine *m, const struct settings *s, struct err *e)
 		r = for_each(m, &s->net, net_add, "net-fd", e);
 	if (r == 0)
 		r = for_each(m, &s->disk, drive_add, "disk", e);
+	if (r == 0)
+		r = for_each(m, &s->gdb, gdb_add, "gdb", e);
 	return r;
 }
 
@@ -135,7 +138,7 @@ static int give_up(const struct settings *s, struct err *e)
 static int run(struct settings *s, struct loop *loop, struct err *e)
 {
 	struct machine *m = machine_new(loop, &s->config, e);
-	const char *remove[4] = {NULL};
+	const char *remove[5] = {NULL};
 	unsigned names;
 	bool prepared = false;
 	int r;
@@ -154,6 +157,8 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 	if (r == 0) {
 		for (names = 0; remove[names]; names++)
 			;
+		if (gdb_socket_name(m))
+			remove[names++] = gdb_socket_name(m);
 		remove[names] = s->pid_file;
 		r = drives_prepare(m, s->run_dir, remove, e);
 		prepared = r == 0;
@@ -166,6 +171,8 @@ static int run(struct settings *s, struct loop *loop, struct err *e)
 		r = incoming(m, s->incoming, e);
 	if (r == 0 && s->test_protocol)
 		r = test_protocol_start(m, e);
+	if (r == 0)
+		r = gdb_start(m, e);
 	if (r == 0 && !s->test_protocol)
 		r = vcpus_start(m, e);
 	if (r == 0)

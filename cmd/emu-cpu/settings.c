@@ -17,6 +17,7 @@ static int do_help(const struct opt *o, const char *value, void *settings, struc
 static int do_version(const struct opt *o, const char *value, void *settings, struct err *e);
 static int do_device(const struct opt *o, const char *value, void *settings, struct err *e);
 static int do_machine(const struct opt *o, const char *value, void *settings, struct err *e);
+static int do_gdb(const struct opt *o, const char *value, void *settings, struct err *e);
 
 #define AT(f) offsetof(struct settings, f)
 #define CONFIG(f) offsetof(struct settings, config.f)
@@ -107,6 +108,10 @@ static const struct opt options[] = {
 	{.name = "ctl-fd", .type = OPT_INT, .arg = "N", .offset = AT(ctl_fd), .min = 0, .max = INT_MAX,
 	 .help = "a control connection that exists; its end is the order to stop"},
 	{.name = "ready-fd", .type = OPT_INT, .arg = "N", .offset = AT(ready_fd), .min = 0, .max = INT_MAX, .help = "write READY there when everything is set up"},
+	LIST("gdb", "tcp:[HOST]:PORT|unix:PATH|fd=N|stdio|none", AT(gdb), .help = "let gdb in there",
+	     .man = "One debugger at a time, by gdb's remote protocol; one that comes stops the machine. fd=N is a listening socket, or a stream at whose other "
+		    "end gdb is already; stdio lets gdb start the machine: target remote | emu-cpu -gdb stdio -S ..."),
+	{.name = "s", .type = OPT_CALL, .handler = do_gdb, .help = "the same as -gdb tcp::1234"},
 	STRING("incoming", "fd:N|FILE", AT(incoming), .help = "begin with the state from there"),
 	STRING("pidfile", "FILE", AT(pid_file), .help = "write the process id there"),
 	/* the process */
@@ -157,6 +162,12 @@ static int add(struct opt_list *l, const char *value, struct err *e)
 	l->item = item;
 	l->item[l->count++] = value;
 	return 0;
+}
+
+static int do_gdb(const struct opt *o, const char *value, void *settings, struct err *e)
+{
+	(void)o, (void)value;
+	return add(&((struct settings *)settings)->gdb, "tcp::1234", e);
 }
 
 static bool is_help(const char *s)
@@ -527,7 +538,7 @@ int settings_finish(struct settings *s, struct err *e)
 void settings_free(struct settings *s)
 {
 	struct opt_list *lists[] = {&s->machine, &s->smp, &s->memory, &s->boot, &s->rtc, &s->accel, &s->firmware_dirs, &s->name, &s->object, &s->global,
-				    &s->set, &s->disk, &s->serial, &s->parallel, &s->virtcon, &s->debugcon, &s->chardev, &s->net,
+				    &s->set, &s->disk, &s->serial, &s->parallel, &s->virtcon, &s->debugcon, &s->chardev, &s->net, &s->gdb,
 				    &s->config.fw_cfg, &s->config.option_rom, &s->config.acpitable, &s->config.smbios, &s->config.numa,
 				    &s->config.device, &s->config.drive_options};
 

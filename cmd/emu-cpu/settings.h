@@ -12,7 +12,7 @@ struct settings {
 	const char *watchdog_action, *isa;
 	bool no_acpi, no_hpet, no_fd_bootchk, enable_kvm, no_graphic;
 	/* what goes into the machine from outside */
-	struct opt_list object, global, set, disk, serial, parallel, virtcon, debugcon, chardev, net;
+	struct opt_list object, global, set, disk, serial, parallel, virtcon, debugcon, chardev, net, gdb;
 	/* the process */
 	const char *run_dir, *ctl, *sandbox, *log_items, *log_path, *log_filter, *trace, *display_socket, *incoming, *pid_file, *watchdog;
 	int64_t ctl_fd, ready_fd;

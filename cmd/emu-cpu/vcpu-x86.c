@@ -305,9 +305,20 @@ static void do_reset(struct vcpu *v)
 	mmu_flush_remote(v->cpu, false);
 }
 
+static bool halted(struct vcpu *v)
+{
+	const struct x86_cpu *c = x86_cpu(v->cpu);
+
+	return c->sys.halted || c->sys.wait_sipi;
+}
+
 static bool do_run(struct vcpu *v)
 {
-	return v->cpu->isa->run(v->cpu) == TRAP_HALT;
+	enum trap_kind kind = v->cpu->isa->run(v->cpu);
+
+	if (kind == TRAP_DEBUG)
+		vcpu_debugged(v);
+	return kind == TRAP_HALT || (kind == TRAP_DEBUG && x86_cpu(v->cpu)->sys.halted);
 }
 
 static void free_shared(struct x86_shared *s)
@@ -352,7 +363,7 @@ static void code(struct vcpu *v, unsigned *bits, uint64_t *addr)
 }
 
 static const struct vcpu_ops ops = {.interrupt = line_interrupt, .nmi = line_nmi, .smi = line_smi, .init = do_init, .sipi = do_sipi,
-				    .reset = do_reset, .run = do_run, .free = do_free, .print = print,
+				    .reset = do_reset, .halted = halted, .run = do_run, .free = do_free, .print = print,
 				    .translate = translate, .code = code};
 
 static struct x86_shared *shared_of(struct machine *m)

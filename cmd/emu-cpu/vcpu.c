@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "core.h"
+#include "gdb.h"
 #include "jit/mmu.h"
 #include "memory-internal.h"
 
@@ -199,11 +200,11 @@ static bool wait_for_work(struct vcpu *v)
 	struct vcpu_core *c = core(v->machine);
 	bool go;
 
-	if (!v->halted && !atomic_load(&c->stop))
+	if (!v->halted && !atomic_load(&c->stop) && !atomic_load(&v->debug.held))
 		return true;
 	pthread_mutex_lock(&c->lock);
 	atomic_store(&v->sleeping, 1);
-	while (!c->quit && (atomic_load(&c->stop) || (v->halted && !atomic_load(&v->kicked)))) {
+	while (!c->quit && (atomic_load(&c->stop) || atomic_load(&v->debug.held) || (v->halted && !atomic_load(&v->kicked)))) {
 		if (!v->parked) {
 			v->parked = true;
 			pthread_cond_broadcast(&c->changed);
@@ -378,6 +379,34 @@ void vcpus_reset(struct machine *m)
 		v->halted = false;
 		kick(v);
 	}
+}
+
+/* ---- a debugger ---- */
+
+static void stop_for_debugger(void *opaque)
+{
+	struct machine *m = opaque;
+	bool met = false;
+
+	machine_lock(m);
+	/* Several may have come to something at once; the first one's call has stopped them all. */
+	for (unsigned i = 0; i < m->cpus; i++)
+		met |= atomic_load(&m->vcpu[i]->debug.met);
+	if (met && m->state == RUN_RUNNING)
+		machine_stop(m, RUN_DEBUG);
+	machine_unlock(m);
+}
+
+void vcpu_debugged(struct vcpu *v)
+{
+	stub_trapped(v);
+	vcpus_park(v->machine);
+	loop_post(v->machine->loop, stop_for_debugger, v->machine);
+}
+
+void vcpu_look(struct vcpu *v)
+{
+	kick(v);
 }
 
 /* ---- what an APIC does to its processor ---- */

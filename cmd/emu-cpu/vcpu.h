@@ -21,6 +21,7 @@ struct vcpu_ops {
 	/* Its own thread: runs until it leaves guest code. true: it is halted. */
 	bool (*run)(struct vcpu *v);
 	void (*free)(struct vcpu *v);
+	bool (*halted)(struct vcpu *v); /* or waits to be started; while it stands still */
 	/* While it stands still. what: "registers" (NULL), "tlb", "mem" */
 	void (*print)(struct vcpu *v, FILE *f, const char *what);
 	int (*translate)(struct vcpu *v, uint64_t addr, uint64_t *physical); /* 0 or -EFAULT */
@@ -48,6 +49,12 @@ struct vcpu {
 	_Atomic uint32_t sleeping;
 	pthread_cond_t wake;
 	_Atomic uint32_t init_wanted, sipi_wanted; /* sipi: vector | 0x100 */
+	/* A debugger's: it does not run, and: it came to a point, or has stepped. */
+	struct vcpu_debug {
+		_Atomic bool held, met;
+		int point;         /* enum gdb_point; -1: a step */
+		uint64_t address;  /* of an access that was watched */
+	} debug;
 	/* For tests: what arrived. */
 	struct vcpu_seen {
 		bool interrupt;
@@ -74,6 +81,10 @@ void vcpu_x86_identity(struct vcpu *v, uint32_t *processor_id, uint32_t *feature
  */
 void vcpu_leave(struct vcpu *v);
 void vcpu_enter(struct vcpu *v);
+/* Its own thread, from ops->run: it came to TRAP_DEBUG, and the machine stops for that. */
+void vcpu_debugged(struct vcpu *v);
+/* It is to look for work, halted or not. Any thread. */
+void vcpu_look(struct vcpu *v);
 /* All other processors stand still, or wait, until vcpu_exclusive_end(). Own thread, no lock held. */
 void vcpu_exclusive_begin(struct vcpu *v);
 void vcpu_exclusive_end(struct vcpu *v);

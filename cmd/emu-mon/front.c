@@ -218,6 +218,11 @@ struct monitors *monitors_new(struct loop *l, const struct monitors_config *conf
 	return ms;
 }
 
+struct monitor *monitors_monitor(struct monitors *ms)
+{
+	return ms->monitor;
+}
+
 void monitors_go(struct monitors *ms)
 {
 	monitor_look(ms->monitor);

@@ -10,7 +10,6 @@
 #define S390 .needs = "a machine of the s390 family, which is not built in"
 #define VNC .needs = "a VNC server (emu-vnc), which is not built in"
 #define AUDIO .needs = "audio, which is not built in"
-#define GDB .needs = "emu-cpu's debugger stub, which is not built in"
 #define TRACEFILE .needs = "a choice of the trace file at run time, which is not built in", \
 	.from = "-trace file=FILE of emu-cpu, or the log: logfile FILE."
 #define PCIE .needs = "PCI Express, which no machine has yet"
@@ -94,8 +93,6 @@ const struct hmp_row hmp_missing_rows[] = {
 	 .help = "record sound into a file", AUDIO},
 	{.name = "stopcapture", .args = "n:i", .params = "capture index",
 	 .help = "end a recording", AUDIO},
-	{.name = "gdbserver", .args = "device:s?", .params = "[device]",
-	 .help = "let a debugger in at tcp::1234 or another device; 'none' ends that", GDB},
 	{.name = "trace-file", .args = "op:s?,arg:F?", .params = "on|off|flush|set [arg]",
 	 .help = "choose where trace points write", TRACEFILE},
 	{.name = "pcie_aer_inject_error", .args = "advisory_non_fatal:-a,correctable:-c,id:s,error_status:s,header0:i?,header1:i?,header2:i?,header3:i?,prefix0:i?,prefix1:i?,prefix2:i?,prefix3:i?", .params = "[-a] [-c] id <error_status> [<tlp header> [<tlp header prefix>]]",

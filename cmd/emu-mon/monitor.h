@@ -22,6 +22,8 @@ struct monitors_config {
 /* One monitor (session.h) for all sessions. */
 struct monitors *monitors_new(struct loop *l, const struct monitors_config *config, struct err *e);
 void monitors_free(struct monitors *ms);
+struct monitor;
+struct monitor *monitors_monitor(struct monitors *ms); /* session.h */
 /* Every part of the machine is ready: what was typed up to now, and what comes, is carried out. */
 void monitors_go(struct monitors *ms);
 

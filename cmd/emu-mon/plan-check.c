@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "char/char.h"
+#include "debugger.h"
 
 struct ids {
 	char *id[CHAR_LIMIT];
@@ -60,12 +61,12 @@ static int check_front(struct ids *s, const struct plan *p, const struct plan_fr
 {
 	const char *id = f->id ? f->id : f->link;
 	struct char_spec spec;
-	int r = char_spec_parse_old(f->device, &spec, e);
+	int r = f->debugger ? debugger_spec(f->device, &spec, e) : char_spec_parse_old(f->device, &spec, e);
 
 	if (r == 0 && !spec.nothing) {
 		unsigned users = 1 + (spec.monitor && f->link);
 		if (!spec.reference && !id)
-			r = err_set(e, EINVAL, "a monitor's back end needs an id");
+			r = err_set(e, EINVAL, "the back end of a monitor or a debugger needs an id");
 		if (r == 0)
 			r = count_stdio(s, p, &spec, e);
 		if (r == 0 && !spec.reference)

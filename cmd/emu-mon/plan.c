@@ -369,6 +369,7 @@ static const struct field front_fields[] = {
 	{.name = "id", .type = F_STRING, .offset = FRONT(id)},
 	{.name = "link", .type = F_STRING, .offset = FRONT(link)},
 	{.name = "monitor", .type = F_CALL, .call = front_mode},
+	{.name = "debugger", .type = F_BOOL, .offset = FRONT(debugger)},
 	{.name = "device", .type = F_STRING, .offset = FRONT(device), .required = true},
 	{.name = "option", .type = F_STRING, .offset = FRONT(option)},
 };
@@ -380,8 +381,8 @@ static int read_front(void *to, const json_t *v, struct err *e)
 	f->monitor = -1;
 	if (READ(front_fields, f, v, e) < 0)
 		return -e->code;
-	if ((f->link != NULL) == (f->monitor >= 0))
-		return err_set(e, EINVAL, "it has either a link or a monitor");
+	if ((f->link != NULL) + (f->monitor >= 0) + f->debugger != 1)
+		return err_set(e, EINVAL, "it has either a link, a monitor or a debugger");
 	return 0;
 }
 

@@ -65,8 +65,9 @@ struct plan_link {
 /* Something at a character back end. */
 struct plan_front {
 	char *id;          /* of the back end that `device` describes */
-	char *link;        /* a byte stream to a part; NULL: a monitor */
-	int monitor;       /* enum monitor_mode, where link is NULL */
+	char *link;        /* a byte stream to a part; NULL: a monitor or a debugger */
+	int monitor;       /* enum monitor_mode; negative: none */
+	bool debugger;     /* of the machine */
 	char *device;      /* an old device string, "chardev:ID" included */
 	char *option;      /* how the user wrote it, for messages; may be NULL */
 };

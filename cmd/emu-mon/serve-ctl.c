@@ -252,7 +252,18 @@ static json_t *go(void *opaque, struct ctl_call *call, const json_t *args, struc
 }
 static const struct ctl_command go_row = {.name = "x-go", .run = go};
 
-static const struct ctl_command *const rows[] = {&go_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
+static json_t *gdb_device(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct serve_ctl *s = opaque;
+
+	(void)call;
+	serve_debugger(s->opaque, text(args, "device"), e);
+	return NULL;
+}
+static const struct ctl_arg gdb_args[] = {{.name = "device", .type = 's'}, {0}};
+static const struct ctl_command gdb_row = {.name = "x-gdb-device", .args = gdb_args, .run = gdb_device};
+
+static const struct ctl_command *const rows[] = {&go_row, &gdb_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
 
 static void closed(void *opaque)
 {

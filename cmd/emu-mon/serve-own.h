@@ -10,5 +10,7 @@ struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*
 				 struct err *e);
 /* serve.c: the back end is another one now (NULL: it was removed), also for a monitor that is started again. opaque: serve_ctl_new()'s. */
 void serve_note(void *opaque, const char *id, const struct char_spec *spec);
+/* serve.c: gdbserver of the monitor; "none": nobody is let in any more. opaque: the same. 0 or -errno with the sentence. */
+int serve_debugger(void *opaque, const char *device, struct err *e);
 int serve_ctl_listen(struct ctl_server *s, const char *run_dir, struct err *e);
 #endif

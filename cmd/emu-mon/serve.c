@@ -19,6 +19,7 @@
 #include "char/relay.h"
 #include "char/terminal.h"
 #include "crypto/object.h"
+#include "debugger.h"
 #include "monitor.h"
 #include "plan.h"
 #include "serve-own.h"
@@ -36,6 +37,7 @@ struct serve {
 	struct relay **relay;
 	unsigned relays;
 	struct ctl_server *ctl;
+	struct debugger *debugger; /* -gdb; NULL: none */
 	int store;
 	bool ready;
 	json_t *changed;   /* mon.state: {ID: description as -chardev has it, null: removed}, what is not as the plan says */
@@ -168,6 +170,47 @@ static void add_later_ones(struct serve *s)
 	}
 }
 
+/* ---- the debugger: a back end named "gdb", or one of the user's ---- */
+
+static char gdb_id[] = "gdb";
+
+static int let_debugger_in(struct serve *s, struct chardev *c, struct err *e)
+{
+	s->debugger = debugger_new(s->loop, monitors_monitor(s->monitors), c, e);
+	return s->debugger ? 0 : -e->code;
+}
+
+int serve_debugger(void *opaque, const char *device, struct err *e)
+{
+	struct serve *s = opaque;
+	struct char_spec spec;
+	struct chardev *c;
+	int r = debugger_spec(device, &spec, e);
+
+	if (r < 0) {
+		char_spec_free(&spec);
+		return r;
+	}
+	debugger_free(s->debugger);
+	s->debugger = NULL;
+	if (chardevs_find(s->chars, gdb_id) && chardevs_remove(s->chars, gdb_id, e) == 0)
+		serve_note(s, gdb_id, NULL);
+	if (e->code || spec.nothing) {
+		r = -e->code;
+	} else if (spec.reference) {
+		c = chardevs_find(s->chars, spec.reference);
+		r = c ? let_debugger_in(s, c, e) : err_set(e, ENOENT, "Chardev '%s' not found", spec.reference);
+	} else {
+		spec.id = strdup(gdb_id);
+		c = spec.id ? chardevs_add(s->chars, &spec, e) : NULL;
+		r = c ? let_debugger_in(s, c, e) : e->code ? -e->code : err_set(e, ENOMEM, "out of memory");
+		if (r == 0)
+			serve_note(s, gdb_id, &spec);
+	}
+	char_spec_free(&spec);
+	return r;
+}
+
 /* ---- set-up ---- */
 
 static int add_front(struct serve *s, const struct plan_front *f, bool monitors, struct err *e)
@@ -175,7 +218,7 @@ static int add_front(struct serve *s, const struct plan_front *f, bool monitors,
 	struct relay_config config = {.id = f->link, .on_break = on_break, .opaque = s};
 	struct char_spec spec;
 	struct chardev *c = NULL;
-	int r = char_spec_parse_old(f->device, &spec, e), fd;
+	int r = f->debugger ? debugger_spec(f->device, &spec, e) : char_spec_parse_old(f->device, &spec, e), fd;
 	const char *id = f->id ? f->id : f->link;
 
 	if (r == 0 && spec.nothing)
@@ -188,13 +231,18 @@ static int add_front(struct serve *s, const struct plan_front *f, bool monitors,
 		c = chardevs_find(s->chars, id);
 		if (!c) {
 			spec.id = strdup(id);
-			in_force(s, &spec);
+			if (!in_force(s, &spec) && f->debugger) {
+				char_spec_free(&spec);
+				return 0;
+			}
 			c = chardevs_add(s->chars, &spec, e);
 			r = c ? 0 : -e->code;
 		}
 	}
 	/* Monitors come last, so that the machine's port has the keyboard. */
-	if (r == 0 && monitors && (!f->link || spec.monitor))
+	if (r == 0 && !monitors && f->debugger)
+		r = let_debugger_in(s, c, e);
+	if (r == 0 && monitors && !f->debugger && (!f->link || spec.monitor))
 		r = monitors_add(s->monitors, c, id ? id : spec.reference, f->link ? MONITOR_HMP : (enum monitor_mode)f->monitor, e);
 	if (r == 0 && !monitors && f->link) {
 		fd = listed(&s->set->links, f->link);
@@ -225,6 +273,9 @@ static int make_back_ends(struct serve *s, struct err *e)
 			if (add_front(s, &s->plan->front[i], pass == 1, e) < 0)
 				return -e->code;
 	add_later_ones(s);
+	/* One that came by the monitor's gdbserver. */
+	if (!s->debugger && chardevs_find(s->chars, gdb_id) && json_object_get(s->changed, gdb_id))
+		return let_debugger_in(s, chardevs_find(s->chars, gdb_id), e);
 	return 0;
 }
 
@@ -320,6 +371,7 @@ static void last_bytes(struct serve *s)
 
 static void tear_down(struct serve *s)
 {
+	debugger_free(s->debugger);
 	monitors_free(s->monitors);
 	for (unsigned i = 0; i < s->relays; i++)
 		relay_free(s->relay[i]);

@@ -451,6 +451,7 @@ void jit_free(struct jit *j)
 		munmap(j->mapping, sizeof *j->mapping * JIT_MAX_MAPPINGS);
 		munmap(j->mapping_hash, sizeof *j->mapping_hash << JIT_MAPPING_BITS);
 	}
+	free(j->debug_points);
 	free(j->owned);
 	free(j);
 }

@@ -192,6 +192,7 @@ struct jit {
 	struct jit_mapping *mapping;
 	uint32_t mappings_used;
 	uint32_t *mapping_hash;
+	struct jit_debug *debug, *debug_points; /* debug.h; debug is NULL while there are no points */
 };
 
 /* lib/jit's per-thread record, embedded in the ISA's state. */

@@ -113,6 +113,7 @@ struct cpu {
 	uint32_t index;            /* small number of the thread, for logs */
 	void *engine;              /* lib/jit's per-thread record (tables, host stack pointer, …) */
 	bool single_step;          /* the debugger steps: TRAP_DEBUG after one instruction */
+	bool step_masked;          /* with single_step, system mode: what comes from outside waits meanwhile */
 	const struct access_watch *volatile watched; /* with single_step: accesses go to access_hit (access.h), by way of T0 */
 	struct mmu *mmu;           /* system mode: the soft TLB; NULL: user mode */
 	struct trap trap;          /* filled before cpu_run returns */

@@ -14,8 +14,8 @@
  */
 #include <string.h>
 #include "base/log.h"
+#include "jit/debug.h"
 #include "jit/host/t1.h"
-#include "jit/tlb.h"
 
 #define FETCH 1024 /* bytes of guest code that one region may come from */
 
@@ -156,6 +156,20 @@ static enum built build(struct cpu *c, const struct source *s, unsigned insns, s
 	return BUILT;
 }
 
+/* A breakpoint lies in what the region came from: the instructions before it, 0: none is one. */
+static unsigned before_break(struct cpu *c, const struct ir_region *r, size_t bytes)
+{
+	uint64_t first = linear_of(c, r->pc);
+	unsigned insns = 0;
+
+	if (!jit_break_behind(c->jit, first, bytes))
+		return 0;
+	for (uint32_t i = 0; i < r->ops; i++)
+		if (r->op[i].op == IR_INSN && insns++ && jit_break_at(c->jit, linear_of(c, r->op[i].imm)))
+			return insns - 1;
+	return 0;
+}
+
 /* Translates the source. Held: lock. The region's number; JIT_NONE: it cannot be, or *second is needed. */
 static uint32_t translate(struct cpu *c, const struct source *s, bool indirect, bool *second)
 {
@@ -186,6 +200,9 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool indirect, 
 		}
 		full = r->full;
 		if (full)
+			continue;
+		unsigned fewer = __builtin_expect(j->debug != NULL, 0) ? before_break(c, r, bytes) : 0;
+		if (fewer && (build(c, s, insns = fewer, &bytes) != BUILT || r->full))
 			continue;
 		ir_check(r);
 		if (log_mask & LOG_OP)
@@ -229,7 +246,7 @@ static uint32_t find(struct cpu *c, uint64_t pc, bool indirect)
 	ir_set_pc(c, pc);
 	look(m, linear_of(c, pc), fetch_map(c), &s.page[0]);
 	jit_lock_inside(j, &x->jc);
-	if (!s.page[0].host)
+	if (!s.page[0].host || (__builtin_expect(j->debug != NULL, 0) && jit_break_at(j, s.page[0].linear)))
 		return JIT_NONE;
 	for (;;) {
 		bool second = false;
@@ -504,6 +521,26 @@ static enum trap_kind interpret_alone(struct cpu *c)
 	return kind;
 }
 
+/* Is there a breakpoint at pc, or did the last instruction meet a watchpoint? */
+static __attribute__((noinline)) bool debugged(struct cpu *c)
+{
+	const struct jit_break *b;
+	uint64_t at;
+
+	if (jit_watch_met(c))
+		return true;
+	at = linear_of(c, ir_get_pc(c));
+	b = jit_break_at(c->jit, at);
+	if (!b)
+		return false;
+	memset(&c->trap, 0, sizeof c->trap);
+	c->trap.kind = TRAP_DEBUG;
+	c->trap.number = JIT_DEBUG_BREAK;
+	c->trap.error_code = b->kinds >> JIT_BREAK & 1 ? JIT_BREAK : JIT_BREAK_HARD;
+	c->trap.address = at;
+	return true;
+}
+
 static enum trap_kind run(struct cpu *c)
 {
 	struct ir_cpu *x = engine(c);
@@ -512,6 +549,8 @@ static enum trap_kind run(struct cpu *c)
 		enum trap_kind kind;
 		if (__builtin_expect(atomic_load(&c->mmu->flush_wanted), 0))
 			tlb_flush_wanted(c->mmu);
+		if (__builtin_expect(c->jit->debug != NULL, 0) && debugged(c))
+			return TRAP_DEBUG;
 		if (c->pending) {
 			c->pending = 0;
 			c->trap.kind = TRAP_NONE;
@@ -531,7 +570,8 @@ static enum trap_kind run(struct cpu *c)
 		}
 		if (kind != TRAP_NONE)
 			return kind;
-		if (step && !c->pending) {
+		/* A watchpoint that it met is left for who steps: jit_watch_met(). */
+		if (step && (!c->pending || c->mmu->watch_kind)) {
 			memset(&c->trap, 0, sizeof c->trap);
 			c->trap.kind = TRAP_DEBUG;
 			return TRAP_DEBUG;

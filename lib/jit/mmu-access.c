@@ -6,7 +6,7 @@
  * the region that runs; it needs the processor for itself) is found out before the first byte is stored.
  */
 #include <string.h>
-#include "jit/tlb.h"
+#include "jit/debug.h"
 
 /* ---- registers ---- */
 
@@ -142,6 +142,8 @@ static void find_all(struct mmu *m, uint64_t addr, unsigned size, unsigned map, 
 
 static __attribute__((noinline)) void read_slow(struct mmu *m, uint64_t addr, uint8_t *to, unsigned size, unsigned map)
 {
+	if (__builtin_expect(m->j->debug != NULL, 0))
+		jit_watch_access(m, addr, size, 1u << MMU_READ);
 	if (in_page(addr, size) < size)
 		find_all(m, addr, size, map, MMU_READ);
 	for (unsigned n; size; addr += n, to += n, size -= n) {
@@ -149,7 +151,7 @@ static __attribute__((noinline)) void read_slow(struct mmu *m, uint64_t addr, ui
 		struct tlb_entry *e = tlb_find(m, addr, map, MMU_READ, false);
 		if (!e)
 			memset(to, 0xff, n);
-		else if (e->tag[MMU_READ] == (addr & ~4095ull))
+		else if (e->tag[MMU_READ] == (addr & ~4095ull) || !(tlb_more(m, map, e)->rights & TLB_REGISTERS))
 			access_copy(to, (const void *)(uintptr_t)(addr + e->addend), n);
 		else
 			read_registers(m, addr, tlb_more(m, map, e)->physical + (addr & 4095), to, n);
@@ -162,6 +164,8 @@ static __attribute__((noinline)) void write_slow(struct mmu *m, uint64_t addr, c
 
 	if (n < size)
 		find_all(m, addr, size, map, MMU_WRITE);
+	if (__builtin_expect(m->j->debug != NULL, 0))
+		jit_watch_access(m, addr, size, 1u << MMU_WRITE);
 	if (m->in_region)
 		for (uint64_t a = addr, left = size; left; a += n, left -= n) {
 			n = in_page(a, (unsigned)left);
@@ -196,11 +200,15 @@ void mmu_write(struct cpu *c, uint64_t addr, const void *from, unsigned size, un
 void mmu_probe_read(struct cpu *c, uint64_t addr, unsigned size, unsigned map)
 {
 	find_all(c->mmu, addr, size, map, MMU_READ);
+	if (__builtin_expect(c->jit->debug != NULL, 0))
+		jit_watch_probe(c->mmu, addr, size, 1u << MMU_READ);
 }
 
 void mmu_probe_write(struct cpu *c, uint64_t addr, unsigned size, unsigned map)
 {
 	find_all(c->mmu, addr, size, map, MMU_WRITE);
+	if (__builtin_expect(c->jit->debug != NULL, 0))
+		jit_watch_probe(c->mmu, addr, size, 1u << MMU_WRITE);
 }
 
 void *mmu_host(struct cpu *c, uint64_t addr, unsigned size, unsigned map)
@@ -214,6 +222,8 @@ void *mmu_host(struct cpu *c, uint64_t addr, unsigned size, unsigned map)
 	find_all(m, addr, size, map, MMU_WRITE);
 	if (m->exclusive)
 		return NULL;
+	if (__builtin_expect(m->j->debug != NULL, 0))
+		jit_watch_access(m, addr, size, 1u << MMU_READ | 1u << MMU_WRITE);
 	struct tlb_entry *e = tlb_find(m, addr, map, MMU_WRITE, false);
 	if (!e || in_page(addr, size) < size)
 		access_raise(IR_RAISE_EXCLUSIVE);

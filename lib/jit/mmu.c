@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
-#include "jit/tlb.h"
+#include "jit/debug.h"
 
 #define MAPPING_BYTES (TLB_TABLES + (size_t)TLB_MAPS * TLB_TABLE_BYTES + ((size_t)TLB_MAPS << TLB_MAX_BITS) * sizeof(struct tlb_more))
 #define TLB_SWAP_MOST 4096 /* entries; for the sake of pages that meet the table grows no further */
@@ -170,6 +170,18 @@ static void note_large(struct tlb_map *s, uint64_t addr, uint64_t size)
 		s->large[at].end = end;
 }
 
+/* A debugger watches the page: accesses need a look. */
+static __attribute__((noinline)) void watch_tags(const struct mmu *m, struct tlb_entry *e, uint64_t page)
+{
+	unsigned watched = jit_watch_page(m->j, page);
+
+	if (watched & 1u << MMU_READ && e->tag[MMU_READ] == page)
+		e->tag[MMU_READ] = page ^ 4096;
+	/* Atomic operations read, and look at this tag alone. */
+	if (watched && e->tag[MMU_WRITE] == page)
+		set_write_tag(e, page ^ 4096);
+}
+
 /* The tags for what the page is now; the write tag once more after it is visible. */
 static void set_tags(struct mmu *m, struct tlb_entry *e, const struct tlb_more *o, const struct mmu_page *p, uint32_t cleaned)
 {
@@ -188,6 +200,8 @@ static void set_tags(struct mmu *m, struct tlb_entry *e, const struct tlb_more *
 		if (tlb_is_code(m->j, p->ram) || atomic_load(&m->j->cleaned) != cleaned)
 			set_write_tag(e, slow);
 	}
+	if (__builtin_expect(m->j->debug != NULL, 0))
+		watch_tags(m, e, o->page);
 }
 
 void mmu_enter(struct cpu *c, unsigned map, uint64_t addr, uint64_t physical, uint64_t size, unsigned rights)

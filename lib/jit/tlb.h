@@ -89,6 +89,8 @@ struct mmu {
 	struct jit *j;
 	bool in_region;          /* translated code is below us on the stack */
 	bool exclusive;          /* all others stand still */
+	uint8_t watch_kind;      /* of the watchpoint that the last instruction met, 0: none (debug.h) */
+	uint64_t watch_at;
 	_Atomic uint32_t flush_wanted;
 	_Atomic uint32_t running; /* in guest code: not in a function of the machine, not outside of ir_run() */
 	struct tlb_map map[TLB_MAPS];

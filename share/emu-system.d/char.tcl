@@ -107,6 +107,13 @@ proc ports_make {} {
             lappend ::cpu_devices isa-debugcon,iobase=0xe9,chardev=debugcon
         }
     }
+    if {[info exists ::debugger]} {
+        lassign $::debugger at device
+        if {$device ne "none"} {
+            chardev_known $at $device
+            lappend ::plan_fronts [list o [list id {s gdb} debugger {b 1} device [list s $device] option [list s $at]]]
+        }
+    }
     foreach {mode device at} $::monitors {
         chardev_known $at $device
         monitor_add $mode $device $at

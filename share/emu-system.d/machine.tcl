@@ -140,8 +140,7 @@ proc incoming_option {at value} {
 }
 
 proc gdb_option {at value} {
-    if {$value eq "none"} return
-    fail "$at: a debugger's stub is not built into machines yet" "emu-user(1) has one for single programs (-g PORT); -d in_asm,cpu logs what a machine does"
+    set ::debugger [list $at $value]
 }
 proc gdb_short {at args} { gdb_option $at tcp::1234 }
 

@@ -243,8 +243,8 @@ option pidfile FILE all {set_value pid_file} {writes the process id there}
 option singlestep "" cpu {to_cpu singlestep} {translates one instruction at a time}
 option S "" all {set_flag start_stopped} {does not start the processors}
 option realtime {mlock=on|off} none realtime_option {locks memory (refused: not built in; mlock=off is accepted)}
-option gdb DEVICE none gdb_option {waits for a debugger there}
-option s "" none {gdb_short} {the same as -gdb tcp::1234}
+option gdb DEVICE mon gdb_option {lets a debugger in there: tcp:[HOST]:PORT, stdio, pty, udp:, unix:PATH,server,nowait, chardev:ID; none}
+option s "" mon {gdb_short} {the same as -gdb tcp::1234}
 option d {ITEM,...} cpu {log_option d} {logs these items; help lists them}
 option D FILE cpu {to_cpu D} {writes the log to FILE}
 option dfilter {RANGE,...} cpu {to_cpu dfilter} {logs only these addresses}

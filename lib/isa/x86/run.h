@@ -17,7 +17,7 @@ int i386_set_reg(struct cpu *c, unsigned n, const void *bytes);
 void x86_dump(struct cpu *c, FILE *f, unsigned log_items);
 
 /* gdb.c */
-const char *x86_gdb_types(const char *feature);
+const char *x86_gdb_types(const char *feature), *x86_gdb_types32(const char *feature);
 
 /* fault.c: FIP of an x87 image names translated code; makes it the guest's instruction. */
 void x86_fix_fip(struct x86_cpu *c, struct x86_fxsave *fx);

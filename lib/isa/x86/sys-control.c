@@ -135,6 +135,23 @@ X86_SYS_HELPER(mov_to_cr)
 	}
 }
 
+bool x86_control_set(struct x86_cpu *c, unsigned n, uint64_t v)
+{
+	struct access_scope s;
+
+	if (access_enter(&s))
+		return false; /* what the guest would get a fault for */
+	switch (n) {
+	case 0: write_cr0(c, v); break;
+	case 2: c->sys.cr2 = v; break;
+	case 3: write_cr3(c, v); break;
+	case 4: write_cr4(c, v); break;
+	default: fault(c);
+	}
+	access_leave(&s);
+	return true;
+}
+
 X86_SYS_HELPER(mov_from_cr)
 {
 	(void)ea;

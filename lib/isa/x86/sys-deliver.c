@@ -372,5 +372,6 @@ void x86_exception_deliver(struct x86_cpu *c, int vector, uint64_t error)
 
 void x86_interrupt_deliver(struct x86_cpu *c, unsigned vector, enum x86_event event)
 {
+	c->sys.deliveries++;
 	deliver_in_scope(c, (int)vector, 0, event);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The records of machines' processors, their registers for the debugger, and the table of their saved state.
+ * The records of machines' processors and the table of their saved state.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -94,99 +94,19 @@ static void dump(struct cpu *c, FILE *f, unsigned log_items)
 	x86_print_registers(c, f);
 }
 
-/* ---- the debugger's registers: those of user programs, with the system's behind them ---- */
-
-#define SEGS "org.gnu.gdb.i386.segments"
-#define SYSTEM "org.gnu.gdb.i386.system"
-#define CR(n, bits) {n, SYSTEM, bits == 64 ? "int64" : "int32", "system", bits}
-
-#define SYSTEM64 6
-#define SYSTEM32 5
-static struct isa_reg regs64[X86_64_REGS + SYSTEM64], regs32[I386_REGS + SYSTEM32];
-static const struct isa_reg more64[SYSTEM64] = {CR("cr0", 64), CR("cr2", 64), CR("cr3", 64), CR("cr4", 64), CR("cr8", 64), CR("efer", 64)};
-static const struct isa_reg more32[SYSTEM32] = {CR("cr0", 32), CR("cr2", 32), CR("cr3", 32), CR("cr4", 32), CR("efer", 32)};
-
-__attribute__((constructor)) static void make_registers(void)
-{
-	memcpy(regs64, x86_64_regs, sizeof x86_64_regs);
-	memcpy(regs64 + X86_64_REGS, more64, sizeof more64);
-	memcpy(regs32, i386_regs, sizeof i386_regs);
-	memcpy(regs32 + I386_REGS, more32, sizeof more32);
-}
-
-static int get_system(struct x86_cpu *c, unsigned n, bool wide, void *bytes)
-{
-	uint64_t v = 0;
-
-	switch (n) {
-	case 0: v = c->sys.cr0; break;
-	case 1: v = c->sys.cr2; break;
-	case 2: v = c->sys.cr3; break;
-	case 3: v = c->sys.cr4; break;
-	case 4:
-		if (wide && c->sys.machine && c->sys.machine->get_tpr)
-			v = c->sys.machine->get_tpr(c->sys.machine->opaque);
-		else if (!wide)
-			v = c->sys.efer;
-		break;
-	case 5: v = c->sys.efer; break;
-	default: return -EINVAL;
-	}
-	memcpy(bytes, &v, wide ? 8 : 4);
-	return 0;
-}
-
-static int get64(struct cpu *c, unsigned n, void *bytes)
-{
-	return n < X86_64_REGS ? x86_64_get_reg(c, n, bytes) : get_system(x86_cpu(c), n - X86_64_REGS, true, bytes);
-}
-
-static int get32(struct cpu *c, unsigned n, void *bytes)
-{
-	return n < I386_REGS ? i386_get_reg(c, n, bytes) : get_system(x86_cpu(c), n - I386_REGS, false, bytes);
-}
-
-/* Flags are the system's here: IF and IOPL may be set. Control registers are not written from outside. */
-static int set_reg(struct cpu *cc, unsigned n, const void *bytes, bool wide)
-{
-	struct x86_cpu *c = x86_cpu(cc);
-	const struct isa_reg *regs = wide ? regs64 : regs32;
-
-	if (n >= (wide ? X86_64_REGS : I386_REGS))
-		return n < (wide ? X86_64_REGS + SYSTEM64 : I386_REGS + SYSTEM32) ? -EPERM : -EINVAL;
-	if (!strcmp(regs[n].name, "eflags")) {
-		uint32_t v;
-		memcpy(&v, bytes, 4);
-		c->rflags = (c->rflags & X86_VM) | (v & 0x3d7fd7) | 2;
-		x86_sys_update(c);
-		return 0;
-	}
-	return wide ? x86_64_set_reg(cc, n, bytes) : i386_set_reg(cc, n, bytes);
-}
-
-static int set64(struct cpu *c, unsigned n, const void *bytes)
-{
-	return set_reg(c, n, bytes, true);
-}
-
-static int set32(struct cpu *c, unsigned n, const void *bytes)
-{
-	return set_reg(c, n, bytes, false);
-}
-
 #define COMMON                                                                                                        \
 	.cpu_size = sizeof(struct x86_cpu), .cpu_new = cpu_new, .cpu_clone = cpu_clone, .cpu_free = cpu_free,         \
 	.run = x86_system_run, .host_fault = ir_host_fault, .interrupt = x86_system_interrupt, .store_fault = ir_store_fault, \
 	.get_pc = get_pc, .set_pc = set_pc, .disassemble = disassemble, .dump = dump
 
 const struct isa isa_x86_64_system = {
-	.name = "x86_64", .bits = 64, COMMON, .cpu_models = models64, .regs = regs64, .reg_count = X86_64_REGS + SYSTEM64, .get_reg = get64,
-	.set_reg = set64, .gdb_arch = "i386:x86-64", .gdb_types = x86_gdb_types,
+	.name = "x86_64", .bits = 64, COMMON, .cpu_models = models64, .regs = x86_64_system_regs, .reg_count = X86_64_SYSTEM_REGS,
+	.get_reg = x86_64_system_get_reg, .set_reg = x86_64_system_set_reg, .gdb_arch = "i386:x86-64", .gdb_types = x86_gdb_types,
 };
 
 const struct isa isa_i386_system = {
-	.name = "i386", .bits = 32, COMMON, .cpu_models = models32, .regs = regs32, .reg_count = I386_REGS + SYSTEM32, .get_reg = get32,
-	.set_reg = set32, .gdb_arch = "i386", .gdb_types = x86_gdb_types,
+	.name = "i386", .bits = 32, COMMON, .cpu_models = models32, .regs = i386_system_regs, .reg_count = I386_SYSTEM_REGS,
+	.get_reg = i386_system_get_reg, .set_reg = i386_system_set_reg, .gdb_arch = "i386", .gdb_types = x86_gdb_types32,
 };
 
 /* ---- saved state ---- */

@@ -194,11 +194,13 @@ bool x86_fill(struct cpu *cc, uint64_t addr, enum mmu_access how, unsigned map, 
 		c->sys.stack_access = true; /* the run loop finds out whether it was the stack's */
 		x86_raise(c, X86_GP, 0);
 	}
-	if (!probe && how != MMU_FETCH && x86_debug_page(c, linear))
+	/* Every kind of access is to come here: a fetch from the page does not open it for data. */
+	bool watched = x86_debug_page(c, linear);
+	if (!probe && how != MMU_FETCH && watched)
 		x86_debug_data(c, linear, how == MMU_WRITE);
 	if (!(c->sys.cr0 & X86_CR0_PG)) {
 		uint64_t page = linear & c->sys.physical_mask & ~4095ull;
-		mmu_enter(cc, map, addr & ~4095ull, page, 4096, 1u << MMU_READ | 1u << MMU_WRITE | 1u << MMU_FETCH);
+		mmu_enter(cc, map, addr & ~4095ull, page, 4096, watched ? 1u << how : 1u << MMU_READ | 1u << MMU_WRITE | 1u << MMU_FETCH);
 		return true;
 	}
 	do {
@@ -217,6 +219,8 @@ bool x86_fill(struct cpu *cc, uint64_t addr, enum mmu_access how, unsigned map, 
 	} while (!set_bits(c, &w, how == MMU_WRITE));
 	if (!w.dirty && how != MMU_WRITE)
 		may &= ~(1u << MMU_WRITE);
+	if (watched)
+		may &= 1u << how;
 	if (w.global && c->sys.cr4 & X86_CR4_PGE)
 		may |= MMU_GLOBAL;
 	mmu_enter(cc, map, addr & ~4095ull, w.physical, w.size, may);

@@ -8,6 +8,7 @@
 #include "isa/x86/decode.h"
 #include "isa/x86/rows.h"
 #include "isa/x86/sys.h"
+#include "jit/debug.h"
 
 static uint32_t lines(const struct x86_cpu *c)
 {
@@ -154,6 +155,8 @@ static bool service(struct x86_cpu *c)
 			x86_flush_all(c);
 		}
 	}
+	if (c->cpu.single_step && c->cpu.step_masked)
+		return false;
 	if (c->sys.wait_sipi || c->sys.shut_down) {
 		if (l & X86_LINE_NMI && c->sys.shut_down)
 			c->sys.shut_down = false; /* NMI ends a shutdown (SDM vol. 3, 6.15, interrupt 8) */
@@ -165,6 +168,7 @@ static bool service(struct x86_cpu *c)
 	if (l & X86_LINE_SMI && !c->sys.smm) {
 		take(c, X86_LINE_SMI);
 		bool halted = c->sys.halted;
+		c->sys.deliveries++;
 		tlb_return(c->cpu.mmu);
 		x86_smm_enter(c);
 		tlb_leave(c->cpu.mmu);
@@ -194,7 +198,7 @@ static enum trap_kind debug_trap(struct x86_cpu *c)
 {
 	memset(&c->cpu.trap, 0, sizeof c->cpu.trap);
 	c->cpu.trap.kind = TRAP_DEBUG;
-	c->cpu.trap.vector = 1;
+	c->cpu.trap.number = JIT_DEBUG_STEP;
 	return TRAP_DEBUG;
 }
 
@@ -216,7 +220,7 @@ static unsigned access_size(struct x86_cpu *c)
 	return in.opsize;
 }
 
-/* One instruction by T0. False: it was not done, something waits; *kind is what came of it. */
+/* One instruction by T0. False: it was not done, something waits or a breakpoint is at it; *kind is what came of it. */
 static bool single(struct x86_cpu *c, enum trap_kind *kind)
 {
 	const struct ir_cpu *x = c->cpu.engine;
@@ -227,19 +231,23 @@ static bool single(struct x86_cpu *c, enum trap_kind *kind)
 	c->cpu.single_step = true;
 	*kind = ir_run(&c->cpu);
 	c->cpu.single_step = asked;
-	if (*kind == TRAP_DEBUG)
+	if (*kind == TRAP_DEBUG) {
+		if (c->cpu.trap.number == JIT_DEBUG_BREAK)
+			return false;
 		*kind = TRAP_NONE;
-	else if (*kind == TRAP_NONE)
+	} else if (*kind == TRAP_NONE) {
 		return c->sys.steps != before && !x->exclusive && !x->step_over;
+	}
 	return true;
 }
 
-/* One instruction with everything that may happen around it. */
-static enum trap_kind step(struct x86_cpu *c)
+/* One instruction with everything that may happen around it. *done: it, or a fault in its place. */
+static enum trap_kind step(struct x86_cpu *c, bool *done)
 {
 	bool armed = x86_debug_armed(c), flag = c->rflags & X86_TF;
 	enum trap_kind kind;
 
+	*done = true;
 	if (armed && x86_debug_code(c)) {
 		deliver(c, X86_DB, 0);
 		return TRAP_NONE;
@@ -257,7 +265,8 @@ static enum trap_kind step(struct x86_cpu *c)
 	if (!single(c, &kind)) {
 		c->rflags |= resume ? X86_RF : 0;
 		c->sys.shadow = shadow;
-		return TRAP_NONE;
+		*done = false;
+		return kind;
 	}
 	if (kind != TRAP_NONE && kind != TRAP_HALT)
 		return kind;
@@ -276,23 +285,32 @@ enum trap_kind x86_system_run(struct cpu *cc)
 
 	for (;;) {
 		cc->pending = 0;
+		if (__builtin_expect(cc->jit->debug != NULL, 0) && jit_watch_met(cc))
+			return TRAP_DEBUG;
+		if (stepped)
+			return debug_trap(c);
+		uint32_t deliveries = c->sys.deliveries;
 		bool waits = lines(c) && service(c);
+		/* An interrupt is a step of its own, to its handler's first instruction. */
+		if (cc->single_step && c->sys.deliveries != deliveries)
+			return debug_trap(c);
 		if (lines(c) & X86_LINE_LEAVE) {
 			take(c, X86_LINE_LEAVE);
 			cc->trap.kind = TRAP_NONE;
 			return TRAP_NONE;
 		}
+		/* Halted, and what could wake it is held off: a debugger's step would never end. */
+		if (c->sys.halted && cc->single_step && cc->step_masked)
+			return debug_trap(c);
 		if (c->sys.halted) {
 			cc->trap.kind = TRAP_HALT;
 			return TRAP_HALT;
 		}
-		if (stepped)
-			return debug_trap(c);
-		stepped = cc->single_step;
-		bool slow = stepped || waits || c->rflags & X86_TF || x86_debug_armed(c);
+		bool slow = cc->single_step || waits || c->rflags & X86_TF || x86_debug_armed(c);
 		enum trap_kind kind;
 		if (slow) {
-			kind = step(c);
+			kind = step(c, &stepped);
+			stepped &= cc->single_step;
 		} else {
 			c->rflags &= ~(uint64_t)X86_RF;
 			kind = ir_run(cc);

@@ -215,6 +215,17 @@ void x86_sys_call(struct x86_ir *t, x86_helper_fn *fn, ir_ref ea);
 bool x86_store_new(struct x86_cpu *c);
 void x86_store_free(struct x86_cpu *c);
 extern const struct ir_front x86_sys_front;
+/* ---- sys-control.c ---- */
+/* CR0, 2, 3, 4 for who is not the guest; false: the guest would get a fault. */
+bool x86_control_set(struct x86_cpu *c, unsigned n, uint64_t v);
+/* ---- sys-regs.c: the debugger's registers ---- */
+#define X86_64_SYSTEM_REGS 82
+#define I386_SYSTEM_REGS 57
+extern struct isa_reg x86_64_system_regs[X86_64_SYSTEM_REGS], i386_system_regs[I386_SYSTEM_REGS];
+int x86_64_system_get_reg(struct cpu *c, unsigned n, void *bytes);
+int x86_64_system_set_reg(struct cpu *c, unsigned n, const void *bytes);
+int i386_system_get_reg(struct cpu *c, unsigned n, void *bytes);
+int i386_system_set_reg(struct cpu *c, unsigned n, const void *bytes);
 /* ---- sys-run.c ---- */
 enum trap_kind x86_system_run(struct cpu *cc);
 void x86_system_interrupt(struct cpu *cc, void *ucontext);

@@ -122,6 +122,7 @@ struct x86_sys {
 	unsigned debug_size;    /* bytes that it accesses */
 	uint32_t steps;         /* regions made for one run */
 	uint32_t pauses;        /* PAUSE was executed so often */
+	uint32_t deliveries;    /* interrupts from outside that were delivered */
 	volatile uint32_t lines; /* enum x86_line */
 	volatile bool a20_next;
 	struct { volatile uint32_t lock; uint32_t bank; uint64_t status, mcg_status, addr, misc; } mce;
