@@ -11,13 +11,33 @@ static bool type_of(T *t, uint32_t i, unsigned *log2)
 	return *log2 > 1 || (*log2 == 1 && A64_HAS(t->c, FP16));
 }
 
+/* What makes the value; NULL: a constant. */
+static const struct ir_op *made_by(T *t, ir_ref v)
+{
+	const struct ir_op *d = &t->r->op[t->r->temp[v].def];
+
+	return !t->r->temp[v].constant && t->r->temp[v].def < t->r->ops && d->dst == v ? d : NULL;
+}
+
 ir_ref a64_f(T *t, unsigned log2, unsigned n)
 {
-	return ir_vgetlane(t->r, log2 == 3 ? IR_F64 : IR_F32, a64_v(t, n), 0);
+	ir_ref v = a64_v(t, n);
+
+	if (log2 == 3) { /* what a64_set_f() put there */
+		const struct ir_op *d = made_by(t, v);
+		d = d && d->op == IR_VRESIZE ? made_by(t, d->a) : NULL;
+		if (d && d->op == IR_BITCAST && t->r->temp[d->a].type == IR_F64)
+			return d->a;
+	}
+	return ir_vgetlane(t->r, log2 == 3 ? IR_F64 : IR_F32, v, 0);
 }
 
 void a64_set_f(T *t, unsigned n, ir_ref v)
 {
+	if (t->r->temp[v].type == IR_F64) { /* one move */
+		ir_set(t->r, A64_SLOT_V + n, ir_vresize(t->r, IR_V128, ir_bitcast(t->r, IR_V64, v)));
+		return;
+	}
 	ir_set(t->r, A64_SLOT_V + n, ir_vec2(t->r, IR_VSETLANE, t->r->temp[v].type, a64_zero(t), v, 0));
 }
 

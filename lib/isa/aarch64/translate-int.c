@@ -11,9 +11,13 @@ bool a64_adr(T *t, uint32_t i, unsigned page)
 	return true;
 }
 
-/* op: 1 sets flags, 2 subtracts */
-static ir_ref add_sub(T *t, unsigned op, ir_ref a, ir_ref b)
+/* op: 1 sets flags, 2 subtracts. A comparison, whose result is register 31, has none. */
+static ir_ref add_sub(T *t, unsigned op, uint32_t i, ir_ref a, ir_ref b)
 {
+	if (op == 3 && RD(i) == 31) {
+		a64_flags(t, A64_FLAGS_SUB, a, b, 0);
+		return 0;
+	}
 	ir_ref r = op & 2 ? ir_sub(t->r, a, b) : ir_add(t->r, a, b);
 
 	if (op & 1)
@@ -24,7 +28,7 @@ static ir_ref add_sub(T *t, unsigned op, ir_ref a, ir_ref b)
 bool a64_add_imm(T *t, uint32_t i, unsigned op)
 {
 	uint64_t imm = (uint64_t)a64_field(i, 10, 12) << (i >> 22 & 1 ? 12 : 0);
-	ir_ref r = add_sub(t, op, a64_reg_sp(t, SF(i), RN(i)), a64_imm(t, a64_type(SF(i)), imm));
+	ir_ref r = add_sub(t, op, i, a64_reg_sp(t, SF(i), RN(i)), a64_imm(t, a64_type(SF(i)), imm));
 
 	op & 1 ? a64_set(t, RD(i), r) : a64_set_sp(t, RD(i), r);
 	return true;
@@ -48,7 +52,7 @@ bool a64_add(T *t, uint32_t i, unsigned op)
 
 	if (!shifted(t, i, false, &b))
 		return false;
-	a64_set(t, RD(i), add_sub(t, op, a64_reg(t, SF(i), RN(i)), b));
+	a64_set(t, RD(i), add_sub(t, op, i, a64_reg(t, SF(i), RN(i)), b));
 	return true;
 }
 
@@ -72,7 +76,7 @@ bool a64_add_ext(T *t, uint32_t i, unsigned op)
 
 	if (shift > 4)
 		return false;
-	ir_ref r = add_sub(t, op, a64_reg_sp(t, SF(i), RN(i)), extended(t, a64_field(i, 13, 3), RM(i), shift, SF(i)));
+	ir_ref r = add_sub(t, op, i, a64_reg_sp(t, SF(i), RN(i)), extended(t, a64_field(i, 13, 3), RM(i), shift, SF(i)));
 	op & 1 ? a64_set(t, RD(i), r) : a64_set_sp(t, RD(i), r);
 	return true;
 }

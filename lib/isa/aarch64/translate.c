@@ -13,6 +13,11 @@ static uint64_t compute(uint32_t x, uint64_t a, uint64_t b, uint64_t r)
 
 	if ((x & 255) == A64_FLAGS_FCMP)
 		return r;
+	/* Where nobody else wants the result it was not made. */
+	if ((x & 255) == A64_FLAGS_SUB)
+		r = (a - b) & (sign | (sign - 1));
+	else if ((x & 255) == A64_FLAGS_ADD)
+		r = (a + b) & (sign | (sign - 1));
 	f = (r & sign ? A64_N : 0) | (r ? 0 : A64_Z);
 	switch (x & 255) {
 	case A64_FLAGS_SUB:
