@@ -5,6 +5,8 @@
  *   time, so that a device has several of them to work on for a single caller, without a thread for each. A queue serves one request at
  *   a time and is then kept for the next one; there are as many as there were requests at a time.
  *
+ * Queues belong to the process that made them: a server that goes to the background after it opened its files makes new ones.
+ *
  * Linux AIO: io_submit(2) with <linux/aio_abi.h>; it truly queues only with O_DIRECT, which is why the caller insists on that.
  */
 #include "block/file-ring.h"
@@ -41,6 +43,7 @@ struct queue {
 
 struct file_ring {
 	enum file_ring_kind kind;
+	pid_t pid; /* whose the idle ones are */
 	pthread_mutex_t lock;
 	struct queue *idle;
 };
@@ -94,20 +97,26 @@ int file_ring_new(enum file_ring_kind kind, struct file_ring **out, struct err *
 		return err_errno(e, -ret, kind == FILE_RING_NATIVE ? "failed to create linux AIO context" : "failed to init linux io_uring ring");
 	}
 	r->kind = kind;
+	r->pid = getpid();
 	pthread_mutex_init(&r->lock, NULL);
 	*out = r;
 	return 0;
+}
+
+static void free_idle(struct file_ring *r)
+{
+	while (r->idle) {
+		struct queue *q = r->idle;
+		r->idle = q->next;
+		queue_free(r->kind, q);
+	}
 }
 
 void file_ring_free(struct file_ring *r)
 {
 	if (!r)
 		return;
-	while (r->idle) {
-		struct queue *q = r->idle;
-		r->idle = q->next;
-		queue_free(r->kind, q);
-	}
+	free_idle(r);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -227,6 +236,10 @@ int file_ring_io(struct file_ring *r, int fd, bool write, uint64_t offset, size_
 	int ret;
 
 	pthread_mutex_lock(&r->lock);
+	if (r->pid != getpid()) {
+		free_idle(r);
+		r->pid = getpid();
+	}
 	if ((q = r->idle))
 		r->idle = q->next;
 	pthread_mutex_unlock(&r->lock);

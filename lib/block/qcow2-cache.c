@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "block/qcow2.h"
 
 int qcow2_cache_init(struct qcow2_cache *c, size_t cluster_size, uint64_t bytes)
@@ -139,6 +140,7 @@ int qcow2_cache_get(struct blk *b, struct qcow2_cache *c, uint64_t offset, bool 
 	} else {
 		memset(t->data, 0, c->cluster_size);
 	}
+	qcow2_cleaner_start(b);
 	t->offset = offset;
 	t->hash_next = *bucket_of(c, offset);
 	*bucket_of(c, offset) = t;
@@ -190,31 +192,30 @@ static void *cleaner(void *opaque)
 	return NULL;
 }
 
-int qcow2_cleaner_start(struct blk *b, uint64_t seconds)
+/*
+ * When a table comes into the cache, and not when the image is opened: a server may go to the background in between, and threads stay
+ * behind. Without a thread nothing is cleaned, and nothing else is amiss. b->lock held.
+ */
+void qcow2_cleaner_start(struct blk *b)
 {
 	struct qcow2 *s = b->state;
 	pthread_condattr_t attr;
-	int r;
 
-	if (!seconds)
-		return 0;
-	s->clean_interval = seconds;
+	if (!s->clean_interval || s->cleaner_pid == getpid())
+		return;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->cleaner_wake, &attr);
 	pthread_condattr_destroy(&attr);
-	r = pthread_create(&s->cleaner, NULL, cleaner, b);
-	if (r)
-		pthread_cond_destroy(&s->cleaner_wake);
-	s->cleaner_runs = !r;
-	return -r;
+	if (!pthread_create(&s->cleaner, NULL, cleaner, b))
+		s->cleaner_pid = getpid();
 }
 
 void qcow2_cleaner_end(struct blk *b)
 {
 	struct qcow2 *s = b->state;
 
-	if (!s->cleaner_runs)
+	if (!s->cleaner_pid || s->cleaner_pid != getpid())
 		return;
 	pthread_mutex_lock(&b->lock);
 	s->cleaner_ends = true;
@@ -222,5 +223,6 @@ void qcow2_cleaner_end(struct blk *b)
 	pthread_mutex_unlock(&b->lock);
 	pthread_join(s->cleaner, NULL);
 	pthread_cond_destroy(&s->cleaner_wake);
-	s->cleaner_runs = s->cleaner_ends = false;
+	s->cleaner_pid = 0;
+	s->cleaner_ends = false;
 }

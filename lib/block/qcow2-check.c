@@ -287,7 +287,12 @@ static int compare(struct checker *k, unsigned fix, uint64_t *highest)
 		}
 		if (is < should ? (fix & BLK_FIX_ERRORS) && is : (fix & BLK_FIX_LEAKS) && 1) {
 			blk_check_say(k->c, "Repairing cluster %" PRIu64 " refcount=%" PRIu64 " reference=%" PRIu64, i, is, should);
-			int r = qcow2_refcount_add(k->b, i, 1, (int64_t)should - (int64_t)is);
+			int r = is < should ? qcow2_refcount_add(k->b, i, 1, (int64_t)(should - is)) : 0;
+			for (uint64_t less = is < should ? 0 : is - should; less && !r;) { /* of 64 bits: in two steps */
+				uint64_t step = less < INT64_MAX ? less : INT64_MAX;
+				r = qcow2_refcount_add(k->b, i, 1, -(int64_t)step);
+				less -= step;
+			}
 			if (!r) {
 				if (is < should)
 					k->c->corruptions_fixed++;

@@ -269,8 +269,9 @@ static int qcow2_open(struct blk *b, struct err *e)
 	if (s->bitmap_count && !(b->flags & (BLK_CHECK | BLK_NO_IO)) && (blk_writable(b) || b->graph->live || b->flags & BLK_BITMAPS) &&
 	    (r = qcow2_dirty_load(b, e)))
 		return r;
-	r = b->flags & (BLK_CHECK | BLK_NO_IO) ? 0 : qcow2_cleaner_start(b, blk_opts_number(b->opts, "cache-clean-interval", 0));
-	return r ? err_errno(e, -r, "cache-clean-interval") : 0;
+	if (!(b->flags & (BLK_CHECK | BLK_NO_IO)))
+		s->clean_interval = blk_opts_number(b->opts, "cache-clean-interval", 0);
+	return 0;
 }
 
 static void qcow2_close(struct blk *b)

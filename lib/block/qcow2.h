@@ -24,6 +24,7 @@
  */
 #ifndef BLOCK_QCOW2_H
 #define BLOCK_QCOW2_H
+#include <sys/types.h>
 #include "block/block.h"
 
 #define QCOW2_MAGIC 0x514649fbu
@@ -152,7 +153,8 @@ struct qcow2 {
 	pthread_t cleaner;          /* drops tables that were not used for clean_interval seconds */
 	pthread_cond_t cleaner_wake;
 	uint64_t clean_interval;
-	bool cleaner_runs, cleaner_ends;
+	pid_t cleaner_pid;          /* the process it runs in; 0: it does not */
+	bool cleaner_ends;
 
 	pthread_rwlock_t io;
 	pthread_cond_t busy_gone, barrier_over;
@@ -185,8 +187,8 @@ void qcow2_cache_free(struct qcow2_cache *c);
 int qcow2_cache_get(struct blk *b, struct qcow2_cache *c, uint64_t offset, bool read, uint8_t **data);
 void qcow2_cache_drop(struct qcow2_cache *c, uint64_t offset);
 void qcow2_cache_clear(struct qcow2_cache *c);
-/* cache-clean-interval: a thread of the node; 0 seconds: none. -errno. End it before the caches go; b->lock not held. */
-int qcow2_cleaner_start(struct blk *b, uint64_t seconds);
+/* cache-clean-interval: a thread of the node. End it before the caches go, b->lock not held. */
+void qcow2_cleaner_start(struct blk *b);
 void qcow2_cleaner_end(struct blk *b);
 /* Writes bytes [from, from+length) of a cached table, widened to whole sectors. */
 int qcow2_table_write(struct blk *b, uint64_t table, const uint8_t *data, size_t from, size_t length);

@@ -15,7 +15,8 @@
 
 enum { COWD_VERSION = 4, COWD_FLAGS = 8, COWD_SECTORS = 12, COWD_GRAIN = 16, COWD_GD = 20, COWD_GD_ENTRIES = 24,
        COWD_TABLE = 4096 };
-enum { MARKER_BYTES = 12, FOOTER_BYTES = 2 * BLK_SECTOR };
+enum { MARKER_BYTES = 12, FOOTER_BYTES = 2 * BLK_SECTOR,
+       PACKED_GRAIN = 16384 }; /* sectors: several grains are in memory when one is packed */
 static const uint64_t GD_AT_END = UINT64_MAX;
 
 /* Offset of the entry for grain `index` in a directory's tables; 0: there is no table. */
@@ -260,6 +261,8 @@ static int open_hosted(struct extent *x, uint8_t *h, uint64_t length, struct err
 			       le16_get(h + K_COMPRESS));
 	if (grain < 1 || grain > 1 << 16)
 		return err_set(e, EINVAL, "Invalid grain size %" PRIu64 " sectors, 1 to 65536 are possible", grain);
+	if (x->compressed && grain > PACKED_GRAIN)
+		return err_set(e, EINVAL, "Invalid grain size %" PRIu64 " sectors of a packed extent, 1 to %d are possible", grain, PACKED_GRAIN);
 	x->map.block = (uint32_t)grain * BLK_SECTOR;
 	if (le64_get(h + K_CAPACITY) > (uint64_t)INT64_MAX / BLK_SECTOR)
 		return err_set(e, EINVAL, "Invalid capacity of %" PRIu64 " sectors, at most %" PRId64, le64_get(h + K_CAPACITY), INT64_MAX / BLK_SECTOR);

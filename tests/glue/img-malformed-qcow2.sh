@@ -77,6 +77,9 @@ base; put $((0x10000)) '\0\0\0\0\0\0\0\0';     case_ "check x" "ERROR cluster 0 
 base; put $((0x10000)) '\0\0\0\0\0\x02\x02\0'; case_ "check x" "refcount block 0 is not cluster aligned" "unaligned refcount block"
 base; put $((0x10000)) '\0\0\x7f\0\0\0\0\0';   case_ "check x" "refcount block 0 is outside image" "refcount block behind the end"
 base; put $((0x10008)) '\0\0\0\0\0\x02\0\0';   case_ "check x" "refcount block" "a refcount block used twice"
+base refcount_bits=64; put $((0x20018)) '\x80\0\0\0\0\0\0\x01'; case_ "check x" "Leaked cluster 3 refcount=9223372036854775809 reference=1" "a refcount of 2^63 + 1"
+n=$((n + 1)) # ... and it is mended
+if "$IMG" check -q -r all x 2>/dev/null && "$IMG" check -q x; then echo "ok $n - which is mended"; else echo "not ok $n - which is mended"; fi
 # chains
 rm -f x y; "$IMG" create -q -u -f qcow2 -b x -F qcow2 ./x 1M; case_ "map x" "longer than 200 images" "an image that backs itself"
 rm -f x y; "$IMG" create -q -u -f qcow2 -b y -F qcow2 x 1M; "$IMG" create -q -u -f qcow2 -b x -F qcow2 y 1M

@@ -118,6 +118,7 @@ static const struct bad bad[] = {
 	{"vmdk", "", {{4, 9, 4}}, "VMDK version 9", NULL},
 	{"vmdk", "", {{20, 0, 8}}, "grain size 0", NULL},
 	{"vmdk", "", {{20, 1 << 30, 8}}, "grain size 1073741824", NULL},
+	{"vmdk", "subformat=streamOptimized", {{20, 1 << 16, 8}}, "65536 sectors of a packed extent", NULL},
 	{"vmdk", "", {{44, 0, 4}}, "0 entries", NULL},
 	{"vmdk", "", {{44, 100000, 4}}, "100000 entries", NULL},
 	{"vmdk", "", {{12, UINT64_MAX, 8}}, "capacity of 18446744073709551615", NULL},
