@@ -47,7 +47,7 @@ static int write_pid(const char *path, struct err *e)
 /* --fork: the parent waits for one byte, or for the child's end with its message. Returns the fd to say it on; -1: none. */
 static int go_background(struct err *e)
 {
-	int fds[2];
+	int fds[2], null;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -66,20 +66,21 @@ static int go_background(struct err *e)
 	}
 	close(fds[0]);
 	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC); /* now: ready() comes behind the filter */
+	if (null < 0)
+		return err_errno(e, errno, "cannot open /dev/null");
+	dup2(null, 0);
+	if (null > 2)
+		close(null);
 	return fds[1];
 }
 
 static void ready(int fd)
 {
-	int null;
-
 	if (fd < 0)
 		return;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int i = 0; null >= 0 && i < 3; i++)
-		dup2(null, i);
-	if (null > 2)
-		close(null);
+	dup2(0, 1);
+	dup2(0, 2);
 	if (write(fd, "r", 1) != 1)
 		_exit(1);
 	close(fd);

@@ -32,6 +32,16 @@ timeout 60 "$nbd" -L -k "$dir/s" >listing
 check "lists its own export" grep -qx " export: 'exp'" listing
 check "with its description" grep -qx '  description: a disk' listing
 check "with its contexts" grep -qx '   base:allocation' listing
+cp orig.raw bg.raw
+check "--fork returns when the server is there, which then goes on" sh -c "'$nbd' --fork -t -r -f raw -k '$dir/bg' --pid-file='$dir/bg.pid' bg.raw && kill -0 \$(cat bg.pid)"
+[ -s bg.pid ] && pids+=("$(cat bg.pid)")
+for aio in io_uring native; do
+    if ! has qemu-io; then skip "--fork with --aio=$aio reads" "qemu-utils is not installed"; continue; fi
+    cp orig.raw direct-$aio.raw
+    check "--fork with --aio=$aio reads" sh -c "'$nbd' --fork -t -f raw --cache=none --aio=$aio -k '$dir/$aio' --pid-file='$dir/$aio.pid' direct-$aio.raw &&
+        '$nbd' -L -k '$dir/$aio' && qemu-io -f raw -c 'write -P 7 4k 1M' -c 'read -P 7 4k 1M' '$(uri $aio)' | grep -c '1 MiB' | grep -qx 2"
+    [ -s $aio.pid ] && pids+=("$(cat $aio.pid)")
+done
 if has nbdinfo; then
     check "nbdinfo reads the size" test "$(nbdinfo --size "$(uri s exp)")" = 16777728
     check "nbdinfo maps the hole" sh -c "nbdinfo --map '$(uri s exp)' | grep -q 'hole,zero'"
