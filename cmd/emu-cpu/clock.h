@@ -45,5 +45,7 @@ void clock_source(struct machine *m, uint64_t (*fn)(void *opaque), void *opaque)
 void clock_own(struct machine *m);
 bool clock_owned(const struct machine *m);
 void clock_step(struct machine *m, uint64_t ns);
+/* From now on each look at the clock takes so long, as for a thread that has to wait for a processor of the host; 0: no time. */
+void clock_look(struct machine *m, uint64_t ns);
 uint64_t clock_step_next(struct machine *m); /* to the earliest virtual timer; returns the time now */
 #endif

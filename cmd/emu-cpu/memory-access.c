@@ -138,6 +138,21 @@ static bool is_memory(const struct range *g, bool write)
 	return r->kind == REGION_ROM && !write && (r->reads_ram || !r->ops);
 }
 
+/*
+ * To or from guest memory, which processors access meanwhile. What a doubleword or less is to them is one access here too: memcpy() of a length that it
+ * does not know moves bytes twice, so that an index of a ring could be read half before and half behind a carry.
+ */
+static void move(void *to, const void *from, uint64_t n)
+{
+	switch (n) {
+	case 1: memcpy(to, from, 1); break;
+	case 2: memcpy(to, from, 2); break;
+	case 4: memcpy(to, from, 4); break;
+	case 8: memcpy(to, from, 8); break;
+	default: memcpy(to, from, n);
+	}
+}
+
 static void note(enum mem_result *to, enum mem_result r)
 {
 	if (r > *to)
@@ -185,7 +200,7 @@ enum mem_result space_read(struct space *s, uint64_t addr, void *buf, uint64_t s
 			memset(to, 0xff, n);
 			note(&result, MEM_UNASSIGNED);
 		} else if (is_memory(&g, false)) {
-			memcpy(to, g.region->ram->host + offset, n);
+			move(to, g.region->ram->host + offset, n);
 		} else if (!g.region->ops) {
 			memset(to, 0xff, n);
 		} else {
@@ -223,7 +238,7 @@ enum mem_result space_write(struct space *s, uint64_t addr, const void *buf, uin
 		if (!g.region) {
 			note(&result, MEM_UNASSIGNED);
 		} else if (is_memory(&g, true)) {
-			memcpy(g.region->ram->host + offset, from, n);
+			move(g.region->ram->host + offset, from, n);
 			ram_written(g.region->ram, offset, n);
 		} else if (g.region->ops && !g.readonly) {
 			unsigned max = g.region->max;
@@ -312,7 +327,7 @@ void space_store(struct space *s, uint64_t addr, uint64_t value, unsigned size, 
 		if (!g.region) {
 			note(&result, MEM_UNASSIGNED);
 		} else if (is_memory(&g, true)) {
-			memcpy(g.region->ram->host + offset, &v, n);
+			move(g.region->ram->host + offset, &v, n);
 			ram_written(g.region->ram, offset, n);
 		} else if (g.region->ops && !g.readonly) {
 			enum mem_result one = MEM_OK;

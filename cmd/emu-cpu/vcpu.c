@@ -26,7 +26,7 @@
 #include "memory-internal.h"
 
 struct vcpu_core {
-	pthread_mutex_t lock;       /* of stop, quit, parked */
+	pthread_mutex_t lock;       /* of stop, quit, parked, and what INIT and STARTUP want */
 	pthread_cond_t changed;     /* somebody parked, or left */
 	_Atomic uint32_t stop;      /* all shall park */
 	bool quit;
@@ -218,6 +218,28 @@ static bool wait_for_work(struct vcpu *v)
 	return go;
 }
 
+/* INIT and STARTUP in the order in which they came: one STARTUP behind each INIT. What is held stays wanted, and a STARTUP behind it. */
+static void take_orders(struct vcpu *v)
+{
+	pthread_mutex_t *lock = &core(v->machine)->lock;
+
+	while (atomic_load(&v->init_wanted) || atomic_load(&v->sipi_wanted)) {
+		uint32_t sipi = 0;
+
+		pthread_mutex_lock(lock);
+		bool init = atomic_exchange(&v->init_wanted, 0);
+		if (!init)
+			sipi = atomic_exchange(&v->sipi_wanted, 0);
+		pthread_mutex_unlock(lock);
+		if (sipi)
+			v->ops->sipi(v, (uint8_t)sipi);
+		if (init && !v->ops->init(v)) {
+			atomic_store(&v->init_wanted, 1);
+			return;
+		}
+	}
+}
+
 static void *run(void *opaque)
 {
 	struct vcpu *v = opaque;
@@ -226,12 +248,7 @@ static void *run(void *opaque)
 	v->tid = gettid();
 	while (wait_for_work(v)) {
 		atomic_store(&v->kicked, 0);
-		/* What is held stays wanted, and a STARTUP behind it. */
-		if (atomic_exchange(&v->init_wanted, 0) && !v->ops->init(v))
-			atomic_store(&v->init_wanted, 1);
-		uint32_t sipi = atomic_load(&v->init_wanted) ? 0 : atomic_exchange(&v->sipi_wanted, 0);
-		if (sipi)
-			v->ops->sipi(v, (uint8_t)sipi);
+		take_orders(v);
 		vcpu_enter(v);
 		v->halted = v->ops->run(v);
 		vcpu_leave(v);
@@ -443,8 +460,10 @@ void vcpu_init(struct vcpu *v)
 	v->seen.init++;
 	if (!v->ops)
 		return;
+	pthread_mutex_lock(&core(v->machine)->lock);
 	atomic_store(&v->sipi_wanted, 0);
 	atomic_store(&v->init_wanted, 1);
+	pthread_mutex_unlock(&core(v->machine)->lock);
 	kick_out(v);
 	kick(v);
 }
@@ -455,7 +474,9 @@ void vcpu_sipi(struct vcpu *v, uint8_t vector)
 	v->seen.vector = vector;
 	if (!v->ops)
 		return;
+	pthread_mutex_lock(&core(v->machine)->lock);
 	atomic_store(&v->sipi_wanted, 0x100u | vector);
+	pthread_mutex_unlock(&core(v->machine)->lock);
 	kick_out(v);
 	kick(v);
 }

@@ -160,9 +160,7 @@ void virtq_notify(struct virtq *q)
 	/* The used index must be visible before the driver's wish is read: it writes its wish and then looks at the index. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	bool wanted;
-	if (virtio_has(v, VIRTIO_F_NOTIFY_ON_EMPTY) && !q->in_flight && virtq_empty(q)) {
-		wanted = true;
-	} else if (virtio_has(v, VIRTIO_F_EVENT_IDX)) {
+	if (virtio_has(v, VIRTIO_F_EVENT_IDX)) {
 		uint16_t event = space_le16(v->dma, q->avail + 4 + 2ull * q->size), now = q->used_index, before = q->signalled_used;
 		wanted = !q->signalled_valid || (uint16_t)(now - event - 1) < (uint16_t)(now - before);
 		q->signalled_used = now;
@@ -170,7 +168,7 @@ void virtq_notify(struct virtq *q)
 	} else {
 		wanted = !(space_le16(v->dma, q->avail) & AVAIL_NO_INTERRUPT);
 	}
-	if (wanted)
+	if (wanted || (virtio_has(v, VIRTIO_F_NOTIFY_ON_EMPTY) && !q->in_flight && virtq_empty(q)))
 		queue_interrupt(q);
 }
 

@@ -552,7 +552,7 @@ static enum trap_kind run(struct cpu *c)
 		if (__builtin_expect(c->jit->debug != NULL, 0) && debugged(c))
 			return TRAP_DEBUG;
 		if (c->pending) {
-			c->pending = 0;
+			ir_pending_take(c);
 			c->trap.kind = TRAP_NONE;
 			return TRAP_NONE;
 		}

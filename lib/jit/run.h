@@ -65,6 +65,15 @@ bool ir_host_fault(struct cpu *c, int sig, siginfo_t *si, void *ucontext);
 void ir_interrupt(struct cpu *c, void *ucontext);
 bool ir_store_fault(struct cpu *c, uint64_t addr, void *ucontext);
 
+/*
+ * The request to leave is taken; what it was about is looked at behind this. Whoever asks writes what he wants and then pending: so the
+ * store must be done before the look, which a plain store of x86 is not (SDM volume 3, 8.2.3.4), or the next request may vanish.
+ */
+static inline void ir_pending_take(struct cpu *c)
+{
+	__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST);
+}
+
 /* One instruction by T0. */
 enum trap_kind ir_step(struct cpu *c);
 

@@ -26,6 +26,7 @@
 
 struct request {
 	bool busy, done;
+	bool waits;     /* for `wake`: not while it is being sent */
 	unsigned epoch; /* the connection it was sent on; under link.send */
 	uint16_t flags, type;
 	uint32_t length;
@@ -395,7 +396,9 @@ static int transact(struct nbd_client *c, const struct request *in)
 	pthread_mutex_lock(&l->lock);
 	while (!q->done && !l->dead) {
 		if (l->reading) {
+			q->waits = true;
 			pthread_cond_wait(&q->wake, &l->lock);
+			q->waits = false;
 			continue;
 		}
 		l->reading = true;
@@ -413,10 +416,13 @@ static int transact(struct nbd_client *c, const struct request *in)
 	q->busy = false;
 	l->in_flight--;
 	pthread_cond_signal(&l->room);
-	/* The office of the reader passes to somebody who still waits. */
+	/*
+	 * The office of the reader passes to somebody who still waits. One who is sending may have to wait for the server, which may have to wait until its
+	 * answers are read; when he has sent he sees for himself that nobody reads.
+	 */
 	if (!l->reading)
 		for (i = 0; i < SLOTS; i++)
-			if (l->slot[i].busy && !l->slot[i].done) {
+			if (l->slot[i].waits && !l->slot[i].done) {
 				pthread_cond_signal(&l->slot[i].wake);
 				break;
 			}

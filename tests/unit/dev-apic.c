@@ -294,6 +294,47 @@ static void timers(void)
 	machine_free_test(m);
 }
 
+/* Time passes within a register access: the host had other work. */
+static void slow_host(void)
+{
+	begin();
+	wr(0x3e0, 0xb);
+	wr(0x320, 0x60);
+	clock_look(m, 1000000);
+	wr(0x380, 1000);
+	clock_look(m, 0);
+	clock_step(m, 1000);
+	ok(drain(0) == 0x60, "a count that is over before its register's write is done interrupts");
+	wr(0x380, 1000);
+	clock_look(m, 1500);
+	wr(0x320, 0x10060);
+	clock_look(m, 0);
+	clock_step(m, 10000);
+	ok(drain(0) == -1, "masked before it is over it does not");
+	wr(0x320, 0x60);
+	ok(drain(0) == -1 && (clock_step(m, 10000), drain(0)) == -1, "nor later");
+	const char *const what[] = {"divider", "vector", "count"};
+	const unsigned reg[] = {0x3e0, 0x320, 0x380};
+	const uint32_t value[] = {0xb, 0x60, 5000000};
+	for (int i = 0; i < 3; i++) {
+		wr(0x320, 0x60);
+		wr(0x380, 1000);
+		/* The time has come and the main loop has not. */
+		clock_look(m, 2000);
+		rd(0x390);
+		clock_look(m, 0);
+		wr(reg[i], value[i]);
+		ok(drain(0) == 0x60, "a count that was over is not lost by a write to the %s", what[i]);
+	}
+	wr(0x320, 0x40062);
+	clock_look(m, 3000);
+	apic_msr_write(a[0], 0x6e0, tsc(v[0]) + 4000);
+	clock_look(m, 0);
+	clock_step(m, 10000);
+	ok(drain(0) == 0x62, "a deadline that passes while it is set interrupts");
+	machine_free_test(m);
+}
+
 static void x2apic(void)
 {
 	uint64_t x = 0;
@@ -459,6 +500,7 @@ int main(void)
 	priorities();
 	destinations();
 	timers();
+	slow_host();
 	x2apic();
 	ioapic();
 	extint();

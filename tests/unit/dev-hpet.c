@@ -151,8 +151,30 @@ static void legacy(void)
 	machine_free_test(m);
 }
 
+/* The time of a match has come and the main loop has not, since the host had other work. */
+static void slow_host(void)
+{
+	const unsigned at[] = {0x100, 0x108, 0x10, 0x128};
+	const uint32_t value[] = {0x0404, 0x7fffffff, 1, 5};
+
+	begin(NULL);
+	wr(0x10, 1);
+	for (int i = 0; i < 4; i++) {
+		wr(0x100, 0x0404);
+		wrq(0x108, rdq(0xf0) + 100);
+		test_edges(m, PIN2);
+		clock_look(m, 5000);
+		rd(0xf0);
+		clock_look(m, 0);
+		wr(at[i], value[i]);
+		ok_eq(test_edges(m, PIN2), 1, "a match is not lost by a write to register 0x%x", at[i]);
+	}
+	machine_free_test(m);
+}
+
 int main(void)
 {
+	slow_host();
 	registers();
 	one_shot();
 	periodic();

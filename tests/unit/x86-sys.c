@@ -8,9 +8,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "tap.h"
 #include "isa/x86/system.h"
@@ -30,6 +34,9 @@ struct test {
 	int vector;         /* an interrupt that waits, -1: none */
 	uint8_t port[8];    /* scratch registers at port 500 */
 	uint8_t tpr;
+	/* another thread that raises interrupt 0x26 when it is asked (port 515) */
+	pthread_t raiser;
+	_Atomic int asked, raised;
 };
 
 static void page(void *opaque, struct cpu *c, uint64_t physical, struct mmu_page *p)
@@ -75,12 +82,14 @@ static uint64_t in(void *opaque, uint16_t port, unsigned size)
 
 	if (port == 0xe9)
 		return 0xe9;
+	if (port == 0x515)
+		return (uint64_t)atomic_load(&t->raised);
 	if (port >= 0x500 && port + size <= 0x508)
 		memcpy(&v, t->port + port - 0x500, size);
 	return v;
 }
 
-/* e9: text. f4: leave. 500..507: scratch. 510: an interrupt of this vector. 511: NMI. 512: SMI. 513: machine check. 514: A20. */
+/* e9: text. f4: leave. 500..507: scratch. 510: an interrupt of this vector. 511: NMI. 512: SMI. 513: machine check. 514: A20. 515: another thread's turn. */
 static void out(void *opaque, uint16_t port, uint64_t value, unsigned size)
 {
 	struct test *t = opaque;
@@ -102,6 +111,10 @@ static void out(void *opaque, uint16_t port, uint64_t value, unsigned size)
 	case 0x512: x86_line_smi(t->cpu); break;
 	case 0x513: x86_line_machine_check(t->cpu, 2, 1ull << 63 | 1ull << 61 | 1ull << 60 | 0x135, 5, 0x12345000, 0, false); break;
 	case 0x514: x86_line_a20(t->cpu, value & 1); break;
+	case 0x515:
+		atomic_store(&t->raised, 0);
+		atomic_store(&t->asked, 1);
+		break;
 	default:
 		if (port >= 0x500 && port + size <= 0x508)
 			memcpy(t->port + port - 0x500, &value, size);
@@ -174,6 +187,29 @@ static void ferr(void *opaque, bool level)
 		t->ferr = true;
 		x86_line_interrupt(t->cpu);
 	}
+}
+
+/* Raises the interrupt a little later each time, so that it meets every place of what the processor does meanwhile. */
+static void *raise_lines(void *opaque)
+{
+	struct test *t = opaque;
+
+	/* For a while, however busy the host is. */
+	time_t end = time(NULL) + 2;
+	for (unsigned turn = 0, spins = 0; atomic_load(&t->asked) >= 0;) {
+		int asked = 1;
+		if (!atomic_compare_exchange_strong(&t->asked, &asked, 0)) {
+			if (++spins % 10000 == 0)
+				sched_yield();
+			continue;
+		}
+		for (volatile unsigned delay = turn++ * 7 % 6000; delay; delay--)
+			;
+		t->vector = 0x26;
+		x86_line_interrupt(t->cpu);
+		atomic_store(&t->raised, turn < 20000 && time(NULL) < end ? 1 : 2);
+	}
+	return NULL;
 }
 
 static struct test *current;
@@ -254,6 +290,7 @@ static void run_kernel(const char *name, const char *model, enum jit_accel accel
 	x86_system_attach(t.cpu, &xm);
 	multiboot(&t, image, size);
 	current = &t;
+	bool threaded = !strcmp(name, "lines") && !pthread_create(&t.raiser, NULL, raise_lines, &t);
 	alarm(LIMIT);
 	while (t.status < 0) {
 		enum trap_kind k = t.cpu->isa->run(t.cpu);
@@ -264,6 +301,10 @@ static void run_kernel(const char *name, const char *model, enum jit_accel accel
 		}
 	}
 	alarm(0);
+	if (threaded) {
+		atomic_store(&t.asked, -1);
+		pthread_join(t.raiser, NULL);
+	}
 	unsigned good = 0, bad = 0;
 	for (char *line = t.out, *end; *line; line = end + 1) {
 		end = strchr(line, '\n');
@@ -293,6 +334,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name, *model; } kernels[] = {
 		{"smoke", "max"}, {"segments", "max"}, {"gates", "max"}, {"paging", "max"}, {"long", "max"}, {"debug", "max"}, {"vm86", "max"}, {"real", "max"},
 		{"control", "max"}, {"triple", "max"}, {"smm", "max"}, {"smm", "pentium3"}, /* each has a map of its own for the saved state */
+		{"lines", "max"},
 	};
 	const unsigned all = sizeof kernels / sizeof *kernels;
 	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};

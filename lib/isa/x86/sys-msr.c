@@ -83,9 +83,11 @@ static uint64_t *mc_bank(struct x86_cpu *c, uint32_t msr)
 	return &c->sys.mc[(msr - 0x400) / 4][msr & 3];
 }
 
+#define TSC_DEADLINE 0x6e0u
+
 static bool machine_msr(uint32_t msr)
 {
-	return msr == 0x1b || msr == 0x6e0 || (msr >= 0x800 && msr <= 0x8ff);
+	return msr == 0x1b || msr == TSC_DEADLINE || (msr >= 0x800 && msr <= 0x8ff);
 }
 
 static bool machine_read(struct x86_cpu *c, uint32_t msr, uint64_t *v)
@@ -93,11 +95,16 @@ static bool machine_read(struct x86_cpu *c, uint32_t msr, uint64_t *v)
 	const struct x86_machine *m = x86_leave_guest(c);
 	bool good = m->msr_read && !m->msr_read(m->opaque, msr, v);
 	x86_return_guest(c);
+	if (good && msr == TSC_DEADLINE && *v)
+		*v += c->sys.tsc_offset;
 	return good;
 }
 
 static bool machine_write(struct x86_cpu *c, uint32_t msr, uint64_t v)
 {
+	/* The machine's counter has no offset. Never at 0, which disarms. */
+	if (msr == TSC_DEADLINE && v)
+		v = v > c->sys.tsc_offset || (int64_t)c->sys.tsc_offset < 0 ? v - c->sys.tsc_offset : 1;
 	const struct x86_machine *m = x86_leave_guest(c);
 	bool good = m->msr_write && !m->msr_write(m->opaque, msr, v);
 	x86_return_guest(c);

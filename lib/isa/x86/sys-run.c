@@ -284,7 +284,7 @@ enum trap_kind x86_system_run(struct cpu *cc)
 	bool stepped = false;
 
 	for (;;) {
-		cc->pending = 0;
+		ir_pending_take(cc);
 		if (__builtin_expect(cc->jit->debug != NULL, 0) && jit_watch_met(cc))
 			return TRAP_DEBUG;
 		if (stepped)

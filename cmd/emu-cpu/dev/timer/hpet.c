@@ -50,11 +50,16 @@ struct hpet {
 	bool msi;
 };
 
-static uint64_t hpet_counter(const struct hpet *s)
+static uint64_t counter_at(const struct hpet *s, uint64_t ns)
 {
 	if (!(s->config & CFG_ENABLE))
 		return s->counter;
-	return s->counter + clock_ns(s->dev.machine, CLOCK_VIRT) / TICK_NS;
+	return s->counter + ns / TICK_NS;
+}
+
+static uint64_t hpet_counter(const struct hpet *s)
+{
+	return counter_at(s, clock_ns(s->dev.machine, CLOCK_VIRT));
 }
 
 /* ---- outputs -------------------------------------------------------------------------------------------------------------- */
@@ -133,10 +138,11 @@ static void timer_advance(struct hpet_timer *t, uint64_t now)
 	t->comparator = (t->comparator + (behind / (t->period & mask) + 1) * (t->period & mask)) & mask;
 }
 
-static void timer_arm(struct hpet_timer *t)
+/* At the time ns: whoever changes registers looks at the clock once, since a match that lies between two looks would be nobody's. */
+static void timer_arm(struct hpet_timer *t, uint64_t ns)
 {
 	struct hpet *s = t->hpet;
-	uint64_t now = hpet_counter(s), left, ns = clock_ns(s->dev.machine, CLOCK_VIRT);
+	uint64_t now = counter_at(s, ns), left;
 
 	if (!(s->config & CFG_ENABLE)) {
 		timer_stop(t->timer);
@@ -154,10 +160,21 @@ static void timer_arm(struct hpet_timer *t)
 static void timer_match(void *opaque)
 {
 	struct hpet_timer *t = opaque;
+	uint64_t ns = clock_ns(t->hpet->dev.machine, CLOCK_VIRT);
 
-	timer_advance(t, hpet_counter(t->hpet));
+	timer_advance(t, counter_at(t->hpet, ns));
 	timer_interrupt(t);
-	timer_arm(t);
+	timer_arm(t, ns);
+}
+
+/* What matched by the time ns has interrupted before anything changes, though the main loop has not come to it yet. */
+static void hpet_settle(struct hpet *s, uint64_t ns)
+{
+	for (unsigned i = 0; i < s->timers; i++)
+		if (timer_at(s->timer[i].timer) <= ns) {
+			timer_stop(s->timer[i].timer);
+			timer_match(&s->timer[i]);
+		}
 }
 
 /* ---- reset ---------------------------------------------------------------------------------------------------------------- */
@@ -214,9 +231,9 @@ static uint64_t register_read(struct hpet *s, unsigned at)
 	}
 }
 
-static void write_config(struct hpet *s, uint64_t v)
+static void write_config(struct hpet *s, uint64_t v, uint64_t ns)
 {
-	uint64_t old = s->config, now = hpet_counter(s), ticks = clock_ns(s->dev.machine, CLOCK_VIRT) / TICK_NS;
+	uint64_t old = s->config, now = counter_at(s, ns), ticks = ns / TICK_NS;
 
 	v &= CFG_ENABLE | CFG_LEGACY;
 	if ((old ^ v) & CFG_ENABLE)
@@ -229,10 +246,10 @@ static void write_config(struct hpet *s, uint64_t v)
 			output_update(s, timer_output(&s->timer[i]));
 		}
 	for (unsigned i = 0; i < s->timers; i++)
-		timer_arm(&s->timer[i]);
+		timer_arm(&s->timer[i], ns);
 }
 
-static void write_timer_config(struct hpet_timer *t, uint64_t v)
+static void write_timer_config(struct hpet_timer *t, uint64_t v, uint64_t ns)
 {
 	struct hpet *s = t->hpet;
 	unsigned before = timer_output(t);
@@ -251,10 +268,10 @@ static void write_timer_config(struct hpet_timer *t, uint64_t v)
 		if ((t->config & TN_LEVEL) && (t->config & TN_ENABLE))
 			output_update(s, timer_output(t));
 	}
-	timer_arm(t);
+	timer_arm(t, ns);
 }
 
-static void write_comparator(struct hpet_timer *t, uint64_t v, uint64_t mask)
+static void write_comparator(struct hpet_timer *t, uint64_t v, uint64_t mask, uint64_t ns)
 {
 	if (t->config & TN_32)
 		v &= mask &= UINT32_MAX;
@@ -263,18 +280,20 @@ static void write_comparator(struct hpet_timer *t, uint64_t v, uint64_t mask)
 	if (t->config & TN_PERIODIC)
 		t->period = (t->period & ~mask) | (v & mask);
 	t->config &= ~(uint64_t)TN_SET;
-	timer_arm(t);
+	timer_arm(t, ns);
 }
 
 /* Bits `mask` of the register become those of v. */
 static void register_write(struct hpet *s, unsigned at, uint64_t v, uint64_t mask)
 {
 	struct hpet_timer *t;
-	uint64_t merged = (register_read(s, at) & ~mask) | (v & mask), cleared;
+	uint64_t ns = clock_ns(s->dev.machine, CLOCK_VIRT), merged, cleared;
 
+	hpet_settle(s, ns);
+	merged = (register_read(s, at) & ~mask) | (v & mask);
 	switch (at) {
 	case 0x010:
-		write_config(s, merged);
+		write_config(s, merged, ns);
 		return;
 	case 0x020:
 		cleared = s->status & v & mask;
@@ -286,11 +305,11 @@ static void register_write(struct hpet *s, unsigned at, uint64_t v, uint64_t mas
 	case 0x0f0:
 		if (s->config & CFG_ENABLE) {
 			guest_error(&s->dev, "the main counter is written while it runs");
-			merged -= clock_ns(s->dev.machine, CLOCK_VIRT) / TICK_NS;
+			merged -= ns / TICK_NS;
 		}
 		s->counter = merged;
 		for (unsigned i = 0; i < s->timers; i++)
-			timer_arm(&s->timer[i]);
+			timer_arm(&s->timer[i], ns);
 		return;
 	}
 	if (at < 0x100 || (at - 0x100) / 0x20 >= s->timers)
@@ -298,10 +317,10 @@ static void register_write(struct hpet *s, unsigned at, uint64_t v, uint64_t mas
 	t = &s->timer[(at - 0x100) / 0x20];
 	switch (at & 0x18) {
 	case 0x00:
-		write_timer_config(t, merged);
+		write_timer_config(t, merged, ns);
 		break;
 	case 0x08:
-		write_comparator(t, v, mask);
+		write_comparator(t, v, mask, ns);
 		break;
 	case 0x10:
 		t->fsb = merged;

@@ -59,9 +59,14 @@ struct i8254 {
 	struct region *ports, *port61_ports;
 };
 
+static uint64_t clock_at(uint64_t ns)
+{
+	return muldiv(ns, PIT_HZ, NS_PER_S);
+}
+
 static uint64_t i8254_clock(struct i8254 *s)
 {
-	return muldiv(clock_ns(s->dev.machine, CLOCK_VIRT), PIT_HZ, NS_PER_S);
+	return clock_at(clock_ns(s->dev.machine, CLOCK_VIRT));
 }
 
 static unsigned counter_mode(const struct counter *c)
@@ -184,10 +189,13 @@ static uint64_t clock_to_ns(uint64_t t)
 	return muldiv(t, NS_PER_S, PIT_HZ) + 1;
 }
 
-/* Line and timer of counter 0. */
-static void i8254_update_irq(struct i8254 *s)
+/*
+ * Line and timer of counter 0. Whoever changes something looks at the clock once: between two looks a thread may lose its processor, and a pulse of
+ * mode 4 or 5 that is over would be nobody's.
+ */
+static void i8254_update_irq(struct i8254 *s, uint64_t now)
 {
-	uint64_t now = i8254_clock(s), next = counter_next_rise(&s->counter[0], now);
+	uint64_t next = counter_next_rise(&s->counter[0], now);
 	bool level = counter_out(&s->counter[0], now);
 
 	if (s->irq_level != level) {
@@ -210,7 +218,17 @@ static void i8254_rise(void *opaque)
 		if (!s->irq_disabled)
 			irq_lower(s->out);
 	}
-	i8254_update_irq(s);
+	i8254_update_irq(s, i8254_clock(s));
+}
+
+/* What is over at the time ns has risen before anything changes, though the main loop has not come to it yet. */
+static void i8254_settle(struct i8254 *s, uint64_t ns)
+{
+	/* one more, as in clock_to_ns() */
+	if (!timer_armed(s->timer) || timer_at(s->timer) > ns + 1)
+		return;
+	timer_stop(s->timer);
+	i8254_rise(s);
 }
 
 /* A complete count was written, or (modes 1 and 5) the gate rose. */
@@ -356,7 +374,7 @@ static void i8254_reset(struct device *d)
 		s->counter[i] = (struct counter){.count = 65536, .gate = i != 2, .control = RW_WORD << 4};
 	s->port61 = 0;
 	s->irq_disabled = false;
-	i8254_update_irq(s);
+	i8254_update_irq(s, i8254_clock(s));
 }
 
 static uint64_t i8254_read(void *opaque, uint64_t offset, unsigned size)
@@ -393,12 +411,13 @@ static void i8254_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 {
 	struct i8254 *s = opaque;
 	struct counter *c;
-	uint64_t now = i8254_clock(s);
+	uint64_t ns = clock_ns(s->dev.machine, CLOCK_VIRT), now = clock_at(ns);
 
 	(void)size;
+	i8254_settle(s, ns);
 	if (offset == 3) {
 		i8254_control(s, (uint8_t)value, now);
-		i8254_update_irq(s);
+		i8254_update_irq(s, now);
 		return;
 	}
 	c = &s->counter[offset];
@@ -422,7 +441,7 @@ static void i8254_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 			}
 		}
 	}
-	i8254_update_irq(s);
+	i8254_update_irq(s, now);
 }
 
 static uint64_t port61_read(void *opaque, uint64_t offset, unsigned size)
