@@ -18,6 +18,9 @@ struct gdb {
 	size_t out_len;            /* of the answer under construction */
 	size_t sent;               /* of the last one, for who asks for it again; 0: none */
 	bool no_ack;
+	bool heard;                /* an answer was acknowledged */
+	size_t first_len;          /* of the session's first packet, with its sum; 0: none yet */
+	unsigned first_sum;
 	/* the session */
 	bool running, command, extended;
 	long general, control;     /* Hg, Hc; GDB_ANY: the thread that stopped */

@@ -26,6 +26,21 @@ static void add(struct gdb *g, uint8_t c)
 		g->too_long = true;
 }
 
+/*
+ * A debugger that waits for a target that is still being started sends its first packet again and again, and expects one answer. Nothing else
+ * comes before it has acknowledged that.
+ */
+static bool again_first(struct gdb *g)
+{
+	if (g->no_ack || g->heard)
+		return false;
+	if (g->first_len && g->in_len == g->first_len && (g->sum & 0xffff) == g->first_sum)
+		return true;
+	g->first_len = g->in_len;
+	g->first_sum = g->sum & 0xffff;
+	return false;
+}
+
 static void complete(struct gdb *g)
 {
 	bool good = g->want == (g->sum & 0xff);
@@ -37,6 +52,8 @@ static void complete(struct gdb *g)
 	if (!good && !g->no_ack)
 		return;
 	g->in[g->in_len] = '\0';
+	if (again_first(g))
+		return;
 	if (g->too_long)
 		gdb_error(g, -EMSGSIZE);
 	else
@@ -65,6 +82,8 @@ static void one(struct gdb *g, uint8_t c)
 			gdb_ctrl_c(g);
 		else if (c == '-' && !g->no_ack)
 			again(g);
+		else if (c == '+' && g->sent)
+			g->heard = true;
 		break;
 	case GDB_DATA:
 		if (c == '#') {

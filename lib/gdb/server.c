@@ -29,7 +29,8 @@ void gdb_connected(struct gdb *g, bool running)
 {
 	g->state = GDB_IDLE;
 	g->sent = 0;
-	g->no_ack = g->command = g->extended = false;
+	g->no_ack = g->command = g->extended = g->heard = false;
+	g->first_len = 0;
 	g->general = g->control = GDB_ANY;
 	g->stop = (struct gdb_stop){.signal = GDB_SIGTRAP, .point = -1};
 	g->running = running;

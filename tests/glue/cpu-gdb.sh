@@ -317,6 +317,17 @@ def escape(data):
     for b in data:
         out += b'}' + bytes([b ^ 0x20]) if b in b'#$}*' else bytes([b])
     return out
+early = Gdb()
+early.s.sendall(b'+' + b'$qSupported#37' * 3 + b'$!#21')
+early.s.settimeout(1)
+heard = b''
+try:
+    while True:
+        heard += early.s.recv(4096)
+except socket.timeout:
+    pass
+ok(heard.count(b'PacketSize') == 1 and heard.count(b'+$') == 2, 'a first packet that was sent again while nobody listened has one answer')
+early.s.close()
 g = Gdb()
 ok(g.ask(b'?').startswith(b'T05thread:'), 'why it stands')
 ok(b'qXfer:features:read+' in g.ask(b'qSupported:xmlRegisters=i386'), 'what is supported')
@@ -376,7 +387,7 @@ while read -r line; do
     *) echo "# $line" ;;
     esac
 done <"$dir/tap"
-[ "$(grep -c ok "$dir/tap")" = 19 ]
+[ "$(grep -c ok "$dir/tap")" = 20 ]
 ok $? "packets: all of them came"
 end 0 "the machine has ended"
 

@@ -62,5 +62,8 @@ wait $pid
 pid=
 [ -z "$(ls "$dir/emu" 2>/dev/null)" ]
 ok $? "nothing is left behind"
+debug "| exec $bin/qemu-system-x86_64 -M pc -bios $dir/gdb.bin -net none -display none -monitor none -serial none -parallel none -S -gdb stdio 2>$dir/log" \
+    'break real_count' continue 'monitor info status' kill
+has "gdb starts the machine through a pipe" 'Breakpoint 1, 0x[0-9a-f]+ in real_count.*VM status: paused \(debug\)'
 echo "1..$n"
 exit $failed

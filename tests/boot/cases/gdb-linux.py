@@ -6,7 +6,7 @@ import os, shutil, subprocess
 
 def symbols(t, guest, names):
     """An ELF file with the symbols of the kernel that boots, made from what a first boot tells."""
-    m = t.machine('-m', '256', '-no-reboot', '-kernel', guest + '/vmlinuz', '-initrd', guest + '/initrd.gz', '-append', 'console=ttyS0 quiet nokaslr panic=-1')
+    m = t.machine('-m', '256', '-no-reboot', '-kernel', guest + '/vmlinuz', '-initrd', guest + '/initrd.gz', '-append', 'console=ttyS0 quiet nokaslr no_timer_check panic=-1')
     m.expect('Shell after', 240)
     m.expect('# ', 30)
     m.send("mount -t proc proc /proc 2>/dev/null; grep -E ' (_stext|%s)$' /proc/kallsyms; echo that is all\n" % '|'.join(names))
@@ -41,7 +41,7 @@ def run(t):
     sock = t.dir + '/gdb'
     place = ['-gdb', 'unix:%s,server=on,wait=off' % sock] if t.peer else ['-gdb', 'unix:' + sock]
     m = t.machine('-m', '256', '-smp', '2', '-no-reboot', '-S', '-kernel', guest + '/vmlinuz', '-initrd', guest + '/initrd.gz', '-append',
-                  'console=ttyS0 quiet nokaslr panic=-1', *place)
+                  'console=ttyS0 quiet nokaslr no_timer_check panic=-1', *place)
     while not os.path.exists(sock):
         m.pump(0.1)
     script = '''set pagination off
