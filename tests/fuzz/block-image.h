@@ -255,7 +255,7 @@ static int fuzz_run(const struct fuzz_format *f, const uint8_t *data, size_t siz
 		fuzz_begin(f);
 	if (f->bases && size < 1)
 		return 0;
-	for (size_t i = 0; i < size; i++)
+	for (size_t i = 0; i < size && i < 256; i++)
 		sum += data[i];
 	/* Repairs and writes take turns: half of the inputs are only looked at. */
 	for (unsigned round = 0; round < (f->writable ? 3 : 1); round++) {
