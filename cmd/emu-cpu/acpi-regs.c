@@ -238,6 +238,11 @@ void acpi_regs_reset(struct acpi_regs *a)
 	update(a);
 }
 
+void acpi_regs_saving(struct acpi_regs *a)
+{
+	timer_status(a);
+}
+
 void acpi_regs_loaded(struct acpi_regs *a)
 {
 	a->sci_level = false;

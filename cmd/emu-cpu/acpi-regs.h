@@ -28,6 +28,7 @@ enum { ACPI_SCI_EN = 1 };
 int acpi_regs_init(struct acpi_regs *a, struct device *owner, const struct irq *sci, unsigned gpe_bytes, struct err *e);
 void acpi_regs_free(struct acpi_regs *a);
 void acpi_regs_reset(struct acpi_regs *a);
+void acpi_regs_saving(struct acpi_regs *a);
 void acpi_regs_loaded(struct acpi_regs *a);
 void acpi_sci_enable(struct acpi_regs *a, bool on); /* what firmware's SMI command does */
 void acpi_power_button(struct acpi_regs *a);

@@ -698,6 +698,12 @@ void device_core_free(struct machine *m)
 			d = d->later;
 		device_free(d);
 	}
+	while (c->buses) {
+		struct bus *b = c->buses;
+		c->buses = b->next;
+		if (b->allocated)
+			free(b);
+	}
 	while (c->globals) {
 		struct global *g = c->globals;
 		c->globals = g->next;

@@ -100,6 +100,7 @@ struct bus {
 	/* device_del: asks the guest to let go; who hears that it has calls device_gone(). NULL: it is gone at once. */
 	int (*eject)(struct bus *b, struct device *d, struct err *e);
 	bool hotplug;         /* takes devices while the machine runs */
+	bool allocated;       /* a piece of memory of its own that begins here, without an owner: freed with the machine */
 };
 void bus_init(struct bus *b, const char *kind, const char *name, struct device *owner, struct machine *m);
 

@@ -21,6 +21,12 @@ proc device_option {at value} {
         virtio-9p* { fail "$at: $::no_9p" $::no_9p_hint }
         usb-* - *-uhci - *-ehci* - *-xhci - pci-ohci { fail "$at: $::no_usb" $::no_usb_hint }
         sb16 - ES1370 - AC97 - intel-hda - ich9-intel-hda - hda-* - adlib - gus - cs4231a { fail "$at: $::no_sound" }
+        ne2k_* - i825* - i82801 - rtl8139 - pcnet - vmxnet3 - e1000e - tulip - rocker - pvrdma { fail "$at: this network card is not built in" "-device e1000 and -device virtio-net-pci are" }
+        lsi53c8* - lsi - megasas* - mptsas1068 - am53c974 - dc390 - pvscsi { fail "$at: this SCSI adapter is not built in" "-device virtio-scsi-pci is, for -device scsi-hd and scsi-cd" }
+        nvme* - ich9-ahci - ahci - sdhci-pci - sd-card { fail "$at: this disk controller is not built in" "disks go with -drive if=ide or if=virtio, or -device virtio-scsi-pci" }
+        cirrus-vga - isa-cirrus-vga - qxl* - vmware-svga - virtio-vga* - virtio-gpu* - bochs-display { fail "$at: this graphics card is not built in" "-device VGA is" }
+        pc-dimm - nvdimm - virtio-pmem* - vmgenid - virtio-crypto* - virtio-mem* { fail "$at: this device is not built in" "-device help lists those that are" }
+        pcie-* - ioh3420 - i82801b11-bridge - x3130* - xio3130* - pxb* { fail "$at: PCI Express is not built in" "-device pci-bridge,chassis_nr=1 makes a further PCI bus" }
         vhost-* - vfio-* - ivshmem* { fail "$at: this device is not built in" "-device help lists those that are" }
     }
     item_add device $kv $at

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../../cmd/emu-cpu/drive.h"
+#include "../../cmd/emu-cpu/plugs.h"
 
 struct drive {
 	struct drive_info info;
@@ -28,6 +29,7 @@ int drive_attach(struct drive *d, struct device *by, struct err *e)
 	return 0;
 }
 void drive_detach(struct drive *d) { d->attached = false; }
+void drive_release(struct drive *d) { (void)d; }
 void drive_on_events(struct drive *d, const struct drive_events *ev, void *opaque) { d->events = ev; d->opaque = opaque; }
 void drive_tray(struct drive *d, bool open) { d->tray = open; }
 void drive_lock(struct drive *d, bool locked) { d->locked = locked; }

@@ -121,6 +121,11 @@ static void intel(void)
 	ok(a.data[0x3000] == 0 && a.data[0x3004] == 0, "a stop writes what is left");
 	wr(0x1100, 0xe8); wr(0x1100, 9); wr(0x1180, 1);
 	ok_str(test_round_trip(d, NULL), "", "the state goes round");
+	wr(0x2000, 0xe8);
+	wr(0x2000, 3);
+	ok_str(test_round_trip(d, NULL), "", "the state goes round before a buffer's first byte");
+	d->type->reset(d);
+	ok_str(test_round_trip(d, NULL), "", "the state goes round when a buffer was given up before its first byte");
 	wr(0x1100, 0xe8);
 	end();
 	begin("cfi.pflash01", "width=2", 0x20000);

@@ -180,17 +180,17 @@ static int cfi01_realize(struct device *d, struct err *e)
 static int cfi01_loaded(void *state, struct err *e)
 {
 	struct pflash *s = state;
+	bool nowhere = s->buffer_base == UINT64_MAX; /* the buffer's place is not known before its first byte */
+	int r;
 
-	/* the buffer's place is not known before its first byte */
-	if (s->step == DATA && s->buffer_base == UINT64_MAX && s->left && s->left <= PFLASH_BUFFER && s->block < s->size) {
-		pflash_read_array(s, s->array_mode);
-		return 0;
-	}
 	if ((s->step == DATA && !s->left) || s->step > CONFIRMING)
 		return err_set(e, 22, "cfi.pflash01: step %u with %u to come: impossible", s->step, s->left);
-	if (s->buffer_base == UINT64_MAX)
+	if (nowhere)
 		s->buffer_base = 0;
-	return pflash_loaded(state, e);
+	r = pflash_loaded(state, e);
+	if (nowhere && s->step != CONFIRMING)
+		s->buffer_base = UINT64_MAX;
+	return r;
 }
 
 static const struct prop cfi01_props[] = {

@@ -230,11 +230,10 @@ struct i440fx *i440fx_new(struct machine *m, struct region *system, struct regio
 		return NULL;
 	}
 	pci_bus_init(bus, "pci.0", NULL, m, memory, ports, m->memory);
+	bus->bus.allocated = true;
 	struct device *d = device_new(m, "i440FX", &bus->bus, e);
-	if (!d) {
-		free(bus);
+	if (!d)
 		return NULL;
-	}
 	struct i440fx *h = (struct i440fx *)d;
 	h->bus = bus;
 	h->pci.addr = 0;
@@ -242,10 +241,14 @@ struct i440fx *i440fx_new(struct machine *m, struct region *system, struct regio
 	if (wire(h, &w, e) || device_realize(d, e)) {
 		unwire(h);
 		device_free(d);
-		free(bus);
 		return NULL;
 	}
 	return h;
+}
+
+static void unrealize(struct pci_device *d)
+{
+	unwire((struct i440fx *)d);
 }
 
 static const struct prop props[] = {PCI_PROPS, {.name = NULL}};
@@ -257,6 +260,7 @@ static const struct state_table state = {.name = "i440FX", .version = 1, .oldest
 static const struct pci_class class = {
 	.info = {.vendor = 0x8086, .device = 0x1237, .revision = 2, .class_code = 0x060000},
 	.realize = realize,
+	.unrealize = unrealize,
 	.reset = reset,
 	.config_written = config_written,
 };

@@ -304,7 +304,12 @@ static const struct field fields[] = {
 	F_END,
 };
 
-static const struct state_table state = {.name = "PIIX4_PM", .version = 2, .oldest = 1, .fields = fields, .loaded = loaded};
+static void saving(void *state)
+{
+	acpi_regs_saving(&((struct piix4_pm *)state)->acpi);
+}
+
+static const struct state_table state = {.name = "PIIX4_PM", .saving = saving, .version = 2, .oldest = 1, .fields = fields, .loaded = loaded};
 
 static const struct pci_class class = {
 	.info = {.vendor = 0x8086, .device = 0x7113, .revision = 3, .class_code = 0x068000},
