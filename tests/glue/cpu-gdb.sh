@@ -218,6 +218,22 @@ has "flags change by a step over cli" '\[ .*IF.*\]' '= \[ [A-HJ-Z ]*\]'
 has "physical memory mode" '0xfffffff0.*0xea' 'received: "1"' 'Cannot access memory at address 0x3000000' '= 77~' '= 77~'
 end 0 "kill ends the machine"
 
+label=timers shown=
+ours
+debug <<'END'
+hbreak interrupt_poll
+continue
+delete
+stepi 200
+info symbol $pc
+maintenance packet Qqemu.sstep=0x3
+stepi 400
+p $pc >= (long)&interrupt_waits
+kill
+END
+has "time stands still in steps without timers, and goes on in others" 'interrupt_poll in section' '\$1 = 1~'
+end 0 "kill ends the machine"
+
 # ---- processors as threads -------------------------------------------------------------------------------------------------------------------
 label=processors shown=
 ours -smp 2

@@ -157,6 +157,7 @@ FUNCTION interrupts
 	outb %al, $0x40
 	xor %al, %al
 	outb %al, $0x40
+FUNCTION interrupt_poll
 1:	mov $0x0a, %al /* IRR */
 	outb %al, $0x20
 	inb $0x20, %al
