@@ -44,7 +44,7 @@ static void device_state(struct listing *l)
 
 static void help(struct listing *l)
 {
-	device_help(l->of, l->f);
+	device_help(l->of && strcmp(l->of, "help") && strcmp(l->of, "?") ? l->of : NULL, l->f);
 }
 
 static void each_of(struct listing *l, const char *type)

@@ -282,6 +282,7 @@ void machine_request(struct machine *m, enum request what, const char *cause)
 
 void machine_exit(struct machine *m, int status)
 {
+	machine_event(m, "X_EXIT", json_pack("{s:i}", "status", status));
 	vcpus_park(m);
 	loop_stop(m->loop, status);
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "base/size.h"
 #include "base/sock.h"
 #include "core.h"
+#include "ctl-server.h"
 #include "plugs.h"
 
 #define CHUNK 4096
@@ -42,6 +44,7 @@ struct serial {
 	bool pumping;         /* a posted call is on its way */
 	const struct serial_ops *ops;
 	void *opaque;
+	struct serial_line line; /* baud 0: the guest has not said */
 	struct serial *next;
 };
 
@@ -262,6 +265,36 @@ static int connect_fds(struct serial *s, int in, int out, bool borrowed, struct 
 	event(s, SERIAL_OPENED);
 	return 0;
 }
+
+static json_t *line_json(const struct serial *s)
+{
+	const char parity[2] = {s->line.parity, 0};
+
+	return json_pack("{s:s, s:I, s:i, s:s, s:i}", "id", s->id, "baud", (json_int_t)s->line.baud, "data-bits", (int)s->line.data_bits, "parity", parity,
+			 "stop-bits", (int)s->line.stop_bits);
+}
+
+void serial_set_line(struct serial *s, const struct serial_line *l)
+{
+	if (!s || (s->line.baud == l->baud && s->line.data_bits == l->data_bits && s->line.parity == l->parity && s->line.stop_bits == l->stop_bits))
+		return;
+	s->line = *l;
+	machine_event(s->machine, "X_SERIAL_LINE", line_json(s));
+}
+
+/* For a monitor that was started again. */
+static json_t *query_lines(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	json_t *list = json_array();
+
+	(void)call, (void)args, (void)e;
+	for (const struct serial *s = core(opaque)->list; s; s = s->next)
+		if (s->line.baud)
+			json_array_append_new(list, line_json(s));
+	return list;
+}
+static const struct ctl_command lines_row = {.name = "x-query-serial-lines", .run = query_lines};
+CTL_COMMAND(lines_row);
 
 int serial_reconnect(struct machine *m, const char *id, int fd, struct err *e)
 {

@@ -32,6 +32,9 @@ struct monitors {
 	struct front *fronts;
 	struct loop_timer *later;
 	bool go;           /* before that, commands would find no machine */
+	struct monitors_config config;
+	struct listener listener;
+	struct task_context context;
 };
 
 static void look_later(struct front *f)
@@ -197,6 +200,41 @@ static void event(void *opaque, enum char_event what)
 
 static const struct char_ops ops = {.can_receive = can_receive, .receive = receive, .writable = writable, .event = event};
 
+static void take_line(const struct monitors *ms, const json_t *o)
+{
+	const char *parity = json_string_value(json_object_get(o, "parity")), *id = json_string_value(json_object_get(o, "id"));
+	const struct char_line line = {(unsigned)json_integer_value(json_object_get(o, "baud")), (unsigned)json_integer_value(json_object_get(o, "data-bits")),
+				       (unsigned)json_integer_value(json_object_get(o, "stop-bits")), parity && *parity ? *parity : 'N'};
+
+	if (id && ms->config.serial_line)
+		ms->config.serial_line(ms->config.opaque, id, &line);
+}
+
+static void on_event(void *opaque, const struct part *from, const json_t *event)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	if (part_kind(from) == PART_CPU && name && !strcmp(name, "X_SERIAL_LINE"))
+		take_line(opaque, json_object_get(event, "data"));
+}
+
+/* A monitor that was started again has missed what the guest set before. */
+static json_t *ask_lines(struct task *t, void *opaque, struct err *e)
+{
+	(void)opaque;
+	return part_call(t, PART_CPU, NULL, "x-query-serial-lines", NULL, e);
+}
+
+static void take_lines(void *opaque, const char *text, bool failed, json_t *result, const char *class_name, const struct err *e)
+{
+	const json_t *o;
+	size_t n;
+
+	(void)text, (void)failed, (void)class_name, (void)e;
+	json_array_foreach(result, n, o)
+		take_line(opaque, o);
+}
+
 struct monitors *monitors_new(struct loop *l, const struct monitors_config *config, struct err *e)
 {
 	struct monitors *ms = calloc(1, sizeof *ms);
@@ -206,6 +244,8 @@ struct monitors *monitors_new(struct loop *l, const struct monitors_config *conf
 		return NULL;
 	}
 	ms->loop = l;
+	ms->config = *config;
+	task_context_init(&ms->context);
 	ms->later = loop_add_timer(l, on_later, ms);
 	ms->monitor = ms->later ? monitor_new(l, config->run_dir, e) : NULL;
 	if (!ms->monitor) {
@@ -215,6 +255,8 @@ struct monitors *monitors_new(struct loop *l, const struct monitors_config *conf
 		free(ms);
 		return NULL;
 	}
+	ms->listener = (struct listener){.event = on_event, .opaque = ms};
+	monitor_listen(ms->monitor, &ms->listener);
 	return ms;
 }
 
@@ -227,6 +269,7 @@ void monitors_go(struct monitors *ms)
 {
 	monitor_look(ms->monitor);
 	ms->go = true;
+	task_start(ms->monitor, &ms->context, NULL, 0, ask_lines, take_lines, ms);
 	for (struct front *f = ms->fronts; f; f = f->next)
 		idle(f);
 }
@@ -273,6 +316,22 @@ int monitors_add(struct monitors *ms, struct chardev *c, const char *id, enum mo
 		open_session(f);
 	char_accept(f->user);
 	return 0;
+}
+
+void monitors_load(struct monitors *ms, const char *tag, void (*done)(void *opaque, const char *words, bool failed), void *opaque)
+{
+	char line[2100] = "loadvm \"";
+	size_t n = strlen(line);
+
+	for (; *tag && n < sizeof line - 4; tag++) {
+		if (*tag == '"' || *tag == '\\')
+			line[n++] = '\\';
+		line[n++] = *tag;
+	}
+	line[n++] = '"';
+	line[n] = '\0';
+	monitor_look(ms->monitor);
+	hmp_run(ms->monitor, line, done, opaque);
 }
 
 static char commit_name[] = "commit", quit_name[] = "quit";

@@ -35,8 +35,14 @@ static void add(struct task *t, const struct hmp_args *a)
 static void change(struct task *t, const struct hmp_args *a)
 {
 	struct err e = ERR_INIT;
-	json_t *r = part_call(t, PART_SUPER, NULL, "chardev-change", json_pack("{s:s, s:s}", "id", arg_str(a, "id"), "backend", arg_str(a, "args")), &e);
+	char *text = NULL;
+	json_t *r;
 
+	/* A description has an id; here it is the one that is given before it. */
+	if (asprintf(&text, "%s,id=%s", arg_str(a, "args"), arg_str(a, "id")) < 0)
+		return;
+	r = part_call(t, PART_SUPER, NULL, "chardev-change", json_pack("{s:s, s:s}", "id", arg_str(a, "id"), "backend", text), &e);
+	free(text);
 	if (!r)
 		hmp_error(t, &e);
 	json_decref(r);

@@ -98,11 +98,6 @@ static void object_del(struct task *t, const struct hmp_args *a)
 	hmp_call(t, "object-del", json_pack("{s:s}", "id", arg_str(a, "id")), NULL);
 }
 
-static void cpu_add(struct task *t, const struct hmp_args *a)
-{
-	hmp_call(t, "cpu-add", json_pack("{s:I}", "id", (json_int_t)arg_int(a, "id", 0)), NULL);
-}
-
 static void balloon(struct task *t, const struct hmp_args *a)
 {
 	hmp_call(t, "balloon", json_pack("{s:I}", "value", (json_int_t)arg_int(a, "value", 0)), NULL);
@@ -333,7 +328,8 @@ const struct hmp_row hmp_device_rows[] = {
 	{.name = "object_add", .args = "object:s", .params = "[qom-type=]type,id=str[,prop=value][,...]", .help = "make an object, as -object does",
 	 .run = object_add},
 	{.name = "object_del", .args = "id:s", .params = "id", .help = "remove an object", .run = object_del},
-	{.name = "cpu-add", .args = "id:i", .params = "id", .help = "add a processor", .run = cpu_add},
+	{.name = "cpu-add", .args = "id:i", .params = "id", .help = "add a processor", .needs = "processors that come while the machine runs, which are not built in",
+	 .from = "-smp makes as many as the machine is to have."},
 	{.name = "qom-list", .args = "path:s?", .params = "path", .help = "list an object's properties", .run = qom_list},
 	{.name = "qom-get", .args = "path:s,property:s", .params = "path property", .help = "show a property", .run = qom_get},
 	{.name = "qom-set", .args = "path:s,property:s,value:s", .params = "path property value", .help = "set a property", .run = qom_set},

@@ -119,9 +119,12 @@ static json_t *forward(struct task *t, const struct hmp_args *a, const char *com
 			*e = (struct err)ERR_INIT;
 			break;
 		}
-		/* Another network may have it. */
-		if (n + 1 == json_array_size(list) || !strstr(now.msg, "id"))
+		/* Another network may have it; the one that does has the word. */
+		if (strncmp(now.msg, "there is no network", 19)) {
 			*e = now;
+			if (id)
+				break;
+		}
 	}
 	json_decref(list);
 	return r;

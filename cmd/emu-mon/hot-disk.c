@@ -122,12 +122,8 @@ json_t *hot_image(const struct sup_part *p)
 
 void hot_disk_event(struct sup *s, const json_t *event)
 {
-	const char *name = json_string_value(json_object_get(event, "event"));
-	struct sup_part *p;
+	struct sup_part *p = part_of_disk(s, json_string_value(json_object_get(json_object_get(event, "data"), "id")));
 
-	if (!name || strcmp(name, "X_DRIVE_DELETED"))
-		return;
-	p = part_of_disk(s, json_string_value(json_object_get(json_object_get(event, "data"), "id")));
 	if (p && !s->ending)
 		hot_leave(p);
 }

@@ -17,6 +17,8 @@ enum monitor_mode { MONITOR_HMP, MONITOR_QMP, MONITOR_QMP_PRETTY };
 
 struct monitors_config {
 	const char *run_dir;     /* where the parts' *.ctl sockets are; they may appear later */
+	void (*serial_line)(void *opaque, const char *id, const struct char_line *line); /* the machine's port was set so; may be NULL */
+	void *opaque;
 };
 
 /* One monitor (session.h) for all sessions. */
@@ -26,6 +28,9 @@ struct monitor;
 struct monitor *monitors_monitor(struct monitors *ms); /* session.h */
 /* Every part of the machine is ready: what was typed up to now, and what comes, is carried out. */
 void monitors_go(struct monitors *ms);
+
+/* The snapshot of the whole machine; done: its complaint, if it failed. */
+void monitors_load(struct monitors *ms, const char *tag, void (*done)(void *opaque, const char *words, bool failed), void *opaque);
 
 /*
  * A session at c: attaches itself as a front end, greets (HMP: banner and prompt when it first gets the keyboard; QMP: the greeting)

@@ -27,6 +27,27 @@ const char *part_label(const struct sup_part *p, char *buf, size_t size)
 	return buf;
 }
 
+/* Without names, so that nothing is left behind however it ends. */
+static int open_temporaries(struct sup_part *p, struct err *e)
+{
+	const char *dir = getenv("TMPDIR");
+
+	dir = dir && *dir ? dir : "/var/tmp";
+	p->temporary = malloc((p->plan->temporaries + 1) * sizeof *p->temporary);
+	if (!p->temporary)
+		return err_set(e, ENOMEM, "out of memory");
+	for (unsigned i = 0; i < p->plan->temporaries; i++)
+		p->temporary[i] = -1;
+	for (unsigned i = 0; i < p->plan->temporaries; i++) {
+		p->temporary[i] = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (p->temporary[i] < 0) {
+			err_errno(e, errno, "part %s: cannot make a temporary file in %s", p->plan->id, dir);
+			return err_hint(e, "TMPDIR names another directory.");
+		}
+	}
+	return 0;
+}
+
 int part_init(struct sup *s, unsigned n, struct err *e)
 {
 	struct sup_part *p = &s->part[n];
@@ -39,6 +60,8 @@ int part_init(struct sup *s, unsigned n, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	for (unsigned i = 0; i <= p->plan->listens; i++)
 		p->listen[i] = -1;
+	if (open_temporaries(p, e) < 0)
+		return -e->code;
 	for (unsigned i = 0; i < p->plan->listens; i++) {
 		const struct plan_socket *k = &p->plan->listen[i];
 		char path[PATH_MAX];
@@ -179,6 +202,9 @@ static int fd_of(void *opaque, const char *name)
 	for (unsigned i = 0; fd < 0 && i < p->plan->listens; i++)
 		if (!strcmp(p->plan->listen[i].name, name))
 			fd = p->listen[i];
+	for (unsigned i = 0; fd < 0 && i < p->plan->temporaries; i++)
+		if (!strcmp(p->plan->temporary[i], name))
+			fd = p->temporary[i];
 	for (unsigned i = 0; fd < 0 && i < plan->fds; i++)
 		if (!strcmp(plan->fd[i].name, name))
 			fd = plan->fd[i].fd;
@@ -278,7 +304,13 @@ static int environment(const struct sup_part *p, struct args *a, struct err *e)
 
 static void on_machine_event(void *opaque, const json_t *event)
 {
-	hot_disk_event(((struct sup_part *)opaque)->sup, event);
+	struct sup_part *p = opaque;
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	if (name && !strcmp(name, "X_EXIT"))
+		p->chose = true;
+	else if (name && !strcmp(name, "X_DRIVE_DELETED"))
+		hot_disk_event(p->sup, event);
 }
 
 /* The pairs and pipes between it and us. */
@@ -350,6 +382,7 @@ int part_launch(struct sup_part *p, struct err *e)
 	p->used_count = 0;
 	p->last_count = 0;
 	p->line_size = 0;
+	p->chose = false;
 	r = links_prepare(s, p, e);
 	if (r == 0)
 		r = make_ends(p, out, e);
@@ -384,6 +417,7 @@ void part_reaped(struct sup_part *p, int status)
 
 	(void)status;
 	part_drain(p);
+	ctl_client_drain(p->ctl);
 	/* What it had started, too. */
 	if (!terminal)
 		kill(-p->pid, SIGKILL);
@@ -407,6 +441,11 @@ void part_free(struct sup_part *p)
 	}
 	free(p->listen);
 	p->listen = NULL;
+	for (unsigned i = 0; p->temporary && i < p->plan->temporaries; i++)
+		if (p->temporary[i] >= 0)
+			close(p->temporary[i]);
+	free(p->temporary);
+	p->temporary = NULL;
 }
 
 /* ---- setup and cleanup ---- */

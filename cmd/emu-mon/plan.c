@@ -284,6 +284,7 @@ static const struct field part_fields[] = {
 	{.name = "listen", .type = F_CALL, .call = part_listen},
 	{.name = "after", .type = F_STRINGS, .offset = PART(after), .count = PART(afters)},
 	{.name = "env", .type = F_CALL, .call = part_env},
+	{.name = "temporary", .type = F_STRINGS, .offset = PART(temporary), .count = PART(temporaries)},
 	{.name = "setup", .type = F_CALL, .call = part_setup},
 	{.name = "cleanup", .type = F_CALL, .call = part_cleanup},
 	{.name = "ctl", .type = F_BOOL, .offset = PART(ctl)},
@@ -441,6 +442,7 @@ static const struct field plan_fields[] = {
 	{.name = "runas", .type = F_STRING, .offset = PLAN(run_as)},
 	{.name = "chroot", .type = F_STRING, .offset = PLAN(chroot)},
 	{.name = "go", .type = F_BOOL, .offset = PLAN(go)},
+	{.name = "loadvm", .type = F_STRING, .offset = PLAN(loadvm)},
 	{.name = "escape", .type = F_INT, .offset = PLAN(escape), .min = 0, .max = 255},
 	{.name = "fds", .type = F_CALL, .call = plan_fds},
 	{.name = "parts", .type = F_CALL, .call = plan_parts, .required = true},
@@ -498,6 +500,8 @@ static int check_words(const struct plan *p, const struct plan_part *part, struc
 				known = !strcmp(l->end[0], part->id) || !strcmp(l->end[1], part->id);
 			for (unsigned n = 0; n < part->listens; n++)
 				known |= !strcmp(part->listen[n].name, piece->text);
+			for (unsigned n = 0; n < part->temporaries; n++)
+				known |= !strcmp(part->temporary[n], piece->text);
 			known |= has_fd(p, piece->text) || (part->ctl && !strcmp(piece->text, "ctl")) || (part->ready && !strcmp(piece->text, "ready"));
 			if (!known)
 				return err_set(e, EINVAL, "part %s: it has no descriptor '%s'", part->id, piece->text);
@@ -535,6 +539,8 @@ static int check_parts(const struct plan *p, struct err *e)
 		return err_set(e, EINVAL, "parts: the list is empty");
 	if (machines > 1 || monitors > 1)
 		return err_set(e, EINVAL, "parts: there is more than one %s", machines > 1 ? "machine" : "monitor");
+	if (p->loadvm && (!monitors || !machines))
+		return err_set(e, EINVAL, "loadvm: it needs a machine and a monitor");
 	return p->fronts && !monitors ? err_set(e, EINVAL, "fronts: no part is the monitor") : 0;
 }
 
@@ -740,6 +746,7 @@ void plan_part_done(struct plan_part *p)
 {
 	free(p->id);
 	free(p->program);
+	free_strings(p->temporary, p->temporaries);
 	free(p->argv0);
 	free(p->disk);
 	free_command(&p->args);
@@ -826,6 +833,7 @@ void plan_free(struct plan *p)
 	free(p->pid_file);
 	free(p->run_as);
 	free(p->chroot);
+	free(p->loadvm);
 	free(p->program);
 	json_decref(p->json);
 	free(p);

@@ -51,6 +51,8 @@ struct plan_part {
 	unsigned envs;
 	struct plan_command *setup, *cleanup; /* run and waited for before its start and after its end */
 	unsigned setups, cleanups;
+	char **temporary;        /* names of files without names, which the supervisor keeps for it */
+	unsigned temporaries;
 	bool ctl, ready, machine, restart, monitor, terminal;
 };
 
@@ -78,7 +80,7 @@ struct plan_fd {
 };
 
 struct plan {
-	char *name, *run_dir, *pid_file, *run_as, *chroot, *program;
+	char *name, *run_dir, *pid_file, *run_as, *chroot, *program, *loadvm;
 	bool add_pid, daemonize, go;
 	int escape;
 	struct plan_part *part;

@@ -2,6 +2,12 @@
 /* QMP: what emu-cpu answers. */
 #include "qmp.h"
 
+/* A type that is no device has no properties that a program could ask for. */
+static json_t *list_properties(struct task *t, const json_t *args, struct err *e)
+{
+	return part_call(t, PART_CPU, NULL, "device-list-properties", json_deep_copy(args), e);
+}
+
 #define CPU(name_, args_, ret_) {.name = name_, .args = args_, .ret = ret_, .kinds = PART_CPU}
 
 const struct qmp_row qmp_machine_rows[] = {
@@ -30,11 +36,6 @@ const struct qmp_row qmp_machine_rows[] = {
 	CPU("query-balloon", NULL, "BalloonInfo"),
 	CPU("balloon", "value:int", NULL),
 	CPU("query-mice", NULL, "[MouseInfo]"),
-	CPU("query-vm-generation-id", NULL, "GuidInfo"),
-	CPU("query-acpi-ospm-status", NULL, "[ACPIOSTInfo]"),
-	CPU("rtc-reset-reinjection", NULL, NULL),
-	CPU("query-rx-filter", "*name:str", "[RxFilterInfo]"),
-	CPU("cpu-add", "id:int", NULL),
 	CPU("trace-event-get-state", "name:str,*vcpu:int", "[TraceEventInfo]"),
 	CPU("trace-event-set-state", "name:str,enable:bool,*ignore-unavailable:bool,*vcpu:int", NULL),
 	{0}};
@@ -43,7 +44,7 @@ const struct qmp_row qmp_device_rows[] = {
 	{.name = "device_add", .args = "driver:str,*bus:str,*id:str", .kinds = PART_CPU, .any_args = true},
 	CPU("device_del", "id:str", NULL),
 	CPU("device-list-properties", "typename:str", "[ObjectPropertyInfo]"),
-	CPU("qom-list-properties", "typename:str", "[ObjectPropertyInfo]"),
+	{.name = "qom-list-properties", .args = "typename:str", .ret = "[ObjectPropertyInfo]", .run = list_properties},
 	CPU("qom-list-types", "*implements:str,*abstract:bool", "[ObjectTypeInfo]"),
 	CPU("qom-list", "path:str", "[ObjectPropertyInfo]"),
 	CPU("qom-get", "path:str,property:str", "any"),

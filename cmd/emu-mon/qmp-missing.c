@@ -13,6 +13,7 @@
 #define ROCKER "a rocker switch, which is not built in"
 #define VNC "a VNC server (emu-vnc), which is not built in"
 #define SPICE "a SPICE server, which is not built in"
+#define LATE "processors and memory that come while the machine runs, which are not built in"
 #define CREATE "blockdev-create, which is not built in: emu-img create makes images"
 #define GRAPH "changes of quorum children and of I/O threads, which are not built in"
 #define BITMAP "a digest of dirty bitmaps, which is not built in"
@@ -23,6 +24,12 @@ const struct qmp_row qmp_missing_rows[] = {
 	{.name = "x-blockdev-create", .needs = CREATE},
 	{.name = "x-blockdev-change", .needs = GRAPH},
 	{.name = "x-blockdev-set-iothread", .needs = GRAPH},
+	{.name = "cpu-add", .needs = LATE},
+	{.name = "query-acpi-ospm-status", .needs = LATE},
+	{.name = "query-vm-generation-id", .needs = "a VM Generation ID device, which is not built in"},
+	{.name = "rtc-reset-reinjection", .needs = "a backlog of clock interrupts, which the clock does not keep"},
+	{.name = "query-rx-filter", .needs = "a host's interface that filters for a card (macvtap), which no network is"},
+	{.name = "add_client", .needs = VNC},
 	{.name = "query-migrate", .needs = MIGRATION},
 	{.name = "migrate-set-capabilities", .needs = MIGRATION},
 	{.name = "query-migrate-capabilities", .needs = MIGRATION},

@@ -47,5 +47,4 @@ const struct qmp_row qmp_char_rows[] = {
 	SUPER("chardev-change", "id:str,backend:any", "ChardevReturn"),
 	SUPER("chardev-remove", "id:str", NULL),
 	SUPER("chardev-send-break", "id:str", NULL),
-	SUPER("add_client", "protocol:str,fdname:str,*skipauth:bool,*tls:bool", NULL),
 	{0}};

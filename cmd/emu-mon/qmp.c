@@ -49,10 +49,11 @@ static json_t *to_owner(struct task *t, const struct qmp_row *row, json_t *args,
 {
 	const char *what = named(row->by, args);
 	json_t *list = part_list(t, row->kinds), *p, *r = NULL;
+	char class_name[64];
 	size_t n;
 
 	err_set(e, ENODEV, what ? "Device '%.200s' not found" : "there is no part for %s", what ? what : row->name);
-	snprintf(t->class_name, sizeof t->class_name, "%s", what ? "DeviceNotFound" : "GenericError");
+	snprintf(class_name, sizeof class_name, "%s", what ? "DeviceNotFound" : "GenericError");
 	for (int exact = 1; exact >= 0 && !r; exact--)
 		json_array_foreach(list, n, p) {
 			const char *name = json_string_value(json_object_get(p, "name"));
@@ -62,8 +63,12 @@ static json_t *to_owner(struct task *t, const struct qmp_row *row, json_t *args,
 			r = part_call(t, row->kinds, name, row->name, json_deep_copy(args), &now);
 			if (r)
 				break;
-			*e = now;
-			if (!qmp_not_here(t->class_name, &now)) {
+			/* A part of another kind that does not know the command says nothing about the thing. */
+			if (strcmp(t->class_name, "CommandNotFound")) {
+				*e = now;
+				snprintf(class_name, sizeof class_name, "%s", t->class_name);
+			}
+			if (exact || !qmp_not_here(class_name, e)) {
 				exact = 0;
 				break;
 			}
@@ -71,6 +76,8 @@ static json_t *to_owner(struct task *t, const struct qmp_row *row, json_t *args,
 	json_decref(list);
 	if (r)
 		*e = (struct err)ERR_INIT;
+	else
+		memcpy(t->class_name, class_name, sizeof class_name);
 	return r;
 }
 

@@ -16,6 +16,7 @@ struct serve_ctl {
 	struct chardevs *chars;
 	void (*stop)(void *opaque);
 	void (*go)(void *opaque);
+	void (*load)(void *opaque, const char *tag, void (*done)(void *call, const char *words, bool failed), void *call);
 	void *opaque;
 };
 
@@ -263,7 +264,31 @@ static json_t *gdb_device(void *opaque, struct ctl_call *call, const json_t *arg
 static const struct ctl_arg gdb_args[] = {{.name = "device", .type = 's'}, {0}};
 static const struct ctl_command gdb_row = {.name = "x-gdb-device", .args = gdb_args, .run = gdb_device};
 
-static const struct ctl_command *const rows[] = {&go_row, &gdb_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
+/* From the supervisor: -loadvm, before anything else may touch the machine. */
+static void state_loaded(void *opaque, const char *words, bool failed)
+{
+	struct err e = ERR_INIT;
+	size_t n = strcspn(words, "\n");
+
+	if (failed) {
+		bool prefixed = n > 7 && !memcmp(words, "Error: ", 7);
+		err_set(&e, EIO, "%.*s", (int)(prefixed ? n - 7 : n), prefixed ? words + 7 : words);
+	}
+	ctl_reply(opaque, NULL, failed ? &e : NULL);
+}
+
+static json_t *loadvm(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct serve_ctl *s = opaque;
+
+	(void)e;
+	s->load(s->opaque, text(args, "name"), state_loaded, call);
+	return CTL_LATER;
+}
+static const struct ctl_arg name_args[] = {{.name = "name", .type = 's'}, {0}};
+static const struct ctl_command loadvm_row = {.name = "x-loadvm", .args = name_args, .run = loadvm};
+
+static const struct ctl_command *const rows[] = {&go_row, &loadvm_row, &gdb_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
 
 static void closed(void *opaque)
 {
@@ -271,13 +296,12 @@ static void closed(void *opaque)
 	s->stop(s->opaque);
 }
 
-struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void (*go_on)(void *opaque), void *opaque,
-				 struct err *e)
+struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, const struct serve_hooks *hooks, void *opaque, struct err *e)
 {
 	static struct serve_ctl own;
 	struct ctl_config config = {.package = "emu-mon 1.0", .commands = rows, .count = sizeof rows / sizeof *rows, .control_closed = closed, .opaque = &own};
 
-	own = (struct serve_ctl){chars, stop, go_on, opaque};
+	own = (struct serve_ctl){chars, hooks->stop, hooks->go, hooks->load, opaque};
 	return ctl_new(l, &config, e);
 }
 

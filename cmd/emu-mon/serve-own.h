@@ -5,9 +5,13 @@
 #include "base/ctl.h"
 #include "char/char.h"
 
-/* stop: the control connection has ended; go: the supervisor says that every part is ready. */
-struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, void (*stop)(void *opaque), void (*go)(void *opaque), void *opaque,
-				 struct err *e);
+struct serve_hooks {
+	void (*stop)(void *opaque); /* the control connection has ended */
+	void (*go)(void *opaque);   /* the supervisor says that every part is ready */
+	/* It wants a snapshot of the whole machine back; done is called once, with the complaint if it failed. */
+	void (*load)(void *opaque, const char *tag, void (*done)(void *call, const char *words, bool failed), void *call);
+};
+struct ctl_server *serve_ctl_new(struct loop *l, struct chardevs *chars, const struct serve_hooks *hooks, void *opaque, struct err *e);
 /* serve.c: the back end is another one now (NULL: it was removed), also for a monitor that is started again. opaque: serve_ctl_new()'s. */
 void serve_note(void *opaque, const char *id, const struct char_spec *spec);
 /* serve.c: gdbserver of the monitor; "none": nobody is let in any more. opaque: the same. 0 or -errno with the sentence. */

@@ -311,6 +311,13 @@ static void go(void *opaque)
 	monitors_go(s->monitors);
 }
 
+static void load(void *opaque, const char *tag, void (*done)(void *call, const char *words, bool failed), void *call)
+{
+	struct serve *s = opaque;
+
+	monitors_load(s->monitors, tag, done, call);
+}
+
 static void on_signal(void *opaque, int sig)
 {
 	struct serve *s = opaque;
@@ -322,11 +329,20 @@ static void on_signal(void *opaque, int sig)
 	/* SIGINT, SIGQUIT, SIGHUP of the terminal are the supervisor's to judge. */
 }
 
+static void serial_line(void *opaque, const char *id, const struct char_line *line)
+{
+	const struct serve *s = opaque;
+
+	for (unsigned i = 0; i < s->relays; i++)
+		if (!strcmp(relay_id(s->relay[i]), id))
+			relay_set_line(s->relay[i], line);
+}
+
 static int set_up(struct serve *s, struct err *e)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCONT};
 	const struct chardevs_hooks hooks = {.quit = quit, .commit = commit, .keep = keep, .take = take, .opaque = s};
-	const struct monitors_config config = {.run_dir = s->set->run_dir};
+	const struct monitors_config config = {.run_dir = s->set->run_dir, .serial_line = serial_line, .opaque = s};
 	const char *waiting;
 
 	signal(SIGTTOU, SIG_IGN);
@@ -338,7 +354,7 @@ static int set_up(struct serve *s, struct err *e)
 	if (!s->monitors)
 		return -e->code;
 	chardevs_set_escape(s->chars, s->plan->escape);
-	s->ctl = serve_ctl_new(s->loop, s->chars, stop, go, s, e);
+	s->ctl = serve_ctl_new(s->loop, s->chars, &(struct serve_hooks){stop, go, load}, s, e);
 	if (!s->ctl || ctl_add_client(s->ctl, (int)s->set->ctl_fd, true, e) < 0)
 		return -e->code;
 	read_state(s);

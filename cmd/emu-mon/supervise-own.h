@@ -31,6 +31,7 @@ struct sup_part {
 	enum sup_state state;
 	pid_t pid;                    /* 0: none */
 	int *listen;                  /* sockets that stay */
+	int *temporary;               /* files that stay */
 	int ctl_end, ready_end;       /* what the next process inherits; -1 */
 	struct ctl_client *ctl;
 	int ready_fd, out_fd;
@@ -46,6 +47,7 @@ struct sup_part {
 	bool was_ready;               /* once in its life */
 	bool hot;                     /* it came while the machine ran (hot.c) */
 	bool leaving;                 /* and is to go: not started again */
+	bool chose;                   /* the machine: its guest chose the status with which it ends */
 	struct ctl_call *call;        /* whose answer waits for it; NULL: nobody's */
 	int used[PLAN_LINKS];         /* descriptors that its arguments name */
 	unsigned used_count;

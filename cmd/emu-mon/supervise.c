@@ -135,11 +135,10 @@ static void open_monitors(struct sup_part *p)
 		ctl_client_call(p->ctl, "x-go", NULL, NULL, 0, NULL, NULL);
 }
 
-static void go(struct sup *s)
+static void machine_goes(struct sup *s)
 {
 	struct sup_part *m = sup_machine(s);
 
-	s->running = true;
 	for (unsigned i = 0; i < s->plan->parts; i++)
 		open_monitors(&s->part[i]);
 	if (s->plan->go && m && m->ctl)
@@ -149,6 +148,37 @@ static void go(struct sup *s)
 		background_done(s->tell);
 		s->tell = -2; /* done: there is no terminal any more */
 	}
+}
+
+static void loaded(void *opaque, const struct ctl_answer *a)
+{
+	struct sup *s = opaque;
+
+	if (s->ending)
+		return;
+	if (a->result) {
+		machine_goes(s);
+		return;
+	}
+	sup_say("-loadvm %s: %s", s->plan->loadvm, a->e->msg);
+	if (*a->e->hint)
+		words_line(a->e->hint);
+	end_all(s, 1);
+}
+
+/* Every part is ready. */
+static void go(struct sup *s)
+{
+	struct sup_part *mon = NULL;
+
+	s->running = true;
+	for (unsigned i = 0; i < s->plan->parts; i++)
+		if (s->part[i].plan->monitor)
+			mon = &s->part[i];
+	if (s->plan->loadvm && mon && mon->ctl)
+		ctl_client_call(mon->ctl, "x-loadvm", json_pack("{s:s}", "name", s->plan->loadvm), NULL, 0, loaded, s);
+	else
+		machine_goes(s);
 }
 
 static bool may_start(const struct sup *s, const struct sup_part *p)
@@ -299,7 +329,7 @@ static void died(struct sup_part *p, int status)
 		return;
 	}
 	if (p->plan->machine) {
-		if (WIFSIGNALED(status) || (status && !said))
+		if (WIFSIGNALED(status) || (status && !said && !p->chose))
 			say_end(p, status, "");
 		p->state = SUP_DEAD;
 		links_abandon(s, p);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/keyval.h"
 #include "base/sock.h"
@@ -61,39 +62,67 @@ static int load_snapshot(struct blk *b, const char *text, struct err *e)
 	return r < 0 ? err_prefix(e, "Failed to load snapshot") : 0;
 }
 
-/* -s: an overlay whose file loses its name at once, so that nothing is left in any case. */
-static int make_overlay(struct blk_graph *g, struct image *i, unsigned flags, struct err *e)
+static int fill_overlay(struct blk_graph *g, const struct blk_format *qcow2, const struct image *i, struct err *e)
 {
-	const struct blk_format *qcow2 = blk_format_find("qcow2");
-	const char *tmp = getenv("TMPDIR");
-	struct blk_opts *o;
-	struct blk *top = NULL;
-	json_t *options;
-	int fd, r;
+	struct blk_opts *o = blk_opts_new(qcow2->create_options);
+	int r = o ? blk_create_image(g, qcow2, i->overlay, i->blk->size, o, NULL, 0, e) : err_set(e, ENOMEM, "out of memory");
 
-	if (!qcow2 || !qcow2->create)
-		return err_set(e, ENOTSUP, "-s needs the qcow2 format");
-	if (asprintf(&i->overlay, "%s/emu-nbd.XXXXXX", tmp ? tmp : "/var/tmp") < 0)
-		return err_set(e, ENOMEM, "out of memory");
-	fd = mkstemp(i->overlay);
-	if (fd < 0)
-		return err_errno(e, errno, "cannot make a temporary file %s", i->overlay);
-	close(fd);
-	o = blk_opts_new(qcow2->create_options);
-	r = o ? blk_create_image(g, qcow2, i->overlay, i->blk->size, o, NULL, 0, e) : err_set(e, ENOMEM, "out of memory");
 	blk_opts_free(o);
-	if (r == 0) {
-		options = json_pack("{s:n}", "backing");
-		r = blk_open(g, i->overlay, "qcow2", options, flags | BLK_RDWR | BLK_NO_FLUSH, &top, e);
-		json_decref(options);
-	}
-	unlink(i->overlay);
+	return r;
+}
+
+static int use_overlay(struct blk_graph *g, struct image *i, unsigned flags, struct err *e)
+{
+	json_t *options = json_pack("{s:n}", "backing");
+	struct blk *top = NULL;
+	int r = blk_open(g, i->overlay, "qcow2", options, flags | BLK_RDWR | BLK_NO_FLUSH, &top, e);
+
+	json_decref(options);
 	if (r < 0)
 		return r;
 	blk_set_backing(top, i->blk);
 	i->blk = top;
 	i->temporary = true;
 	return 0;
+}
+
+/* The file is the supervisor's: a server before this one has written to it, or nobody has. What it lost is what was under way: see DESIGN.md, 5. */
+static int kept_overlay(struct blk_graph *g, const struct blk_format *qcow2, struct image *i, int fd, unsigned flags, struct err *e)
+{
+	struct stat st;
+	int r = 0;
+
+	if (asprintf(&i->overlay, "/dev/fd/%d", fd) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, errno, "--overlay-fd %d", fd);
+	if (st.st_size == 0)
+		r = fill_overlay(g, qcow2, i, e);
+	return r < 0 ? r : use_overlay(g, i, flags, e);
+}
+
+/* -s: an overlay whose file loses its name at once, so that nothing is left in any case. */
+static int make_overlay(const struct settings *s, struct blk_graph *g, struct image *i, unsigned flags, struct err *e)
+{
+	const struct blk_format *qcow2 = blk_format_find("qcow2");
+	const char *tmp = getenv("TMPDIR");
+	int fd, r;
+
+	if (!qcow2 || !qcow2->create)
+		return err_set(e, ENOTSUP, "-s needs the qcow2 format");
+	if (s->overlay_fd >= 0)
+		return kept_overlay(g, qcow2, i, (int)s->overlay_fd, flags, e);
+	if (asprintf(&i->overlay, "%s/emu-nbd.XXXXXX", tmp ? tmp : "/var/tmp") < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	fd = mkstemp(i->overlay);
+	if (fd < 0)
+		return err_errno(e, errno, "cannot make a temporary file %s", i->overlay);
+	close(fd);
+	r = fill_overlay(g, qcow2, i, e);
+	if (r == 0)
+		r = use_overlay(g, i, flags, e);
+	unlink(i->overlay);
+	return r;
 }
 
 /* A supervisor that starts this server for the first time: nothing of an earlier one can be under way. */
@@ -148,7 +177,7 @@ int image_open(const struct settings *s, struct blk_graph *g, const char *file, 
 	if (s->load_snapshot)
 		r = load_snapshot(i->blk, s->load_snapshot, e);
 	if (r == 0 && s->snapshot)
-		r = make_overlay(g, i, flags, e);
+		r = make_overlay(s, g, i, flags, e);
 	i->offset = s->offset;
 	i->size = UINT64_MAX;
 	if (r == 0 && s->partition) {

@@ -191,6 +191,8 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 		return err_set(e, ENOMEM, "out of memory");
 	if (set->ctl || set->ctl_fd >= 0)
 		blk_graph_live(d.graph);
+	if (set->id)
+		blk_graph_name(d.graph, set->id);
 	if (set->tls_creds) {
 		tls = objects_tls_creds(objects, set->tls_creds, e);
 		r = tls ? tls_creds_check_endpoint(tls, true, e) : -EINVAL;

@@ -100,6 +100,8 @@ static const struct opt options[] = {
 	{'f', "format", OPT_STRING, "FORMAT", "image format", F(format), .def = "probed"},
 	{'r', "read-only", OPT_FLAG, NULL, "no writes", F(read_only)},
 	{'s', "snapshot", OPT_FLAG, NULL, "writes go to a temporary overlay", F(snapshot)},
+	{0, "overlay-fd", OPT_INT, "FD", "with -s: the file that the overlay is in", F(overlay_fd), .min = 0, .max = 1048576,
+	 .man = "An empty file that is open for reading and writing; who starts the server again with it finds what was written."},
 	{'l', "load-snapshot", OPT_STRING, "SNAPSHOT", "exports an internal snapshot, read-only: ID or name, or snapshot.id=ID,snapshot.name=NAME", F(load_snapshot)},
 	{'n', "nocache", OPT_FLAG, NULL, "the host's cache is passed by (cache=none)", F(nocache)},
 	{0, "cache", OPT_STRING, "MODE", "none, writeback, writethrough, directsync or unsafe", F(cache), .def = "writeback"},
@@ -132,8 +134,10 @@ int settings_check(const struct settings *s, int words, struct err *e)
 			return err_set(e, EINVAL, "List mode is incompatible with forking");
 		return 0;
 	}
-	if (s->state && (s->snapshot || s->load_snapshot || s->partition || s->offset))
-		return err_set(e, EINVAL, "--state excludes -s, -l, -P and -o: what they make cannot be made again");
+	if (s->overlay_fd >= 0 && !s->snapshot)
+		return err_set(e, EINVAL, "--overlay-fd goes with -s");
+	if (s->state && ((s->snapshot && s->overlay_fd < 0) || s->load_snapshot || s->partition || s->offset))
+		return err_set(e, EINVAL, "--state excludes -s without --overlay-fd, -l, -P and -o: what they make cannot be made again");
 	if (s->state && !s->ctl && s->ctl_fd < 0)
 		return err_set(e, EINVAL, "--state needs --ctl or --ctl-fd: without them nothing changes");
 	if (words == 0 && (s->ctl || s->ctl_fd >= 0) && !s->snapshot && !s->load_snapshot && !s->partition && !s->offset)

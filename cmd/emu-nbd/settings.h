@@ -8,13 +8,13 @@
 struct settings {
 	const char *bind, *port, *socket, *export_name, *description, *format, *load_snapshot, *cache, *tls_creds, *tls_hostname,
 		*pid_file, *ctl, *state, *id, *vhost, *throttle, *connect, *disconnect;
-	int64_t shared, partition, listen_fd, ctl_fd, ready_fd, lock_wait, vhost_queues;
+	int64_t shared, partition, listen_fd, overlay_fd, ctl_fd, ready_fd, lock_wait, vhost_queues;
 	uint64_t offset;
 	bool persistent, verbose, list, fork, read_only, snapshot, nocache, image_opts, depth, removable;
 	int discard, detect_zeroes, aio, sandbox;
 	struct opt_list objects;
 };
-#define SETTINGS_INIT {.shared = 1, .sandbox = 1, .listen_fd = -1, .ctl_fd = -1, .ready_fd = -1, .lock_wait = -1, .vhost_queues = 1}
+#define SETTINGS_INIT {.shared = 1, .sandbox = 1, .listen_fd = -1, .overlay_fd = -1, .ctl_fd = -1, .ready_fd = -1, .lock_wait = -1, .vhost_queues = 1}
 
 extern const struct opt_table settings_table;
 /* What options exclude each other; words: how many were given beside them. */
@@ -24,7 +24,7 @@ struct image {
 	struct blk *blk;
 	uint64_t offset, size;
 	bool remote;    /* something below is not a local file */
-	bool temporary; /* -s: writes go to an overlay that is gone already */
+	bool temporary; /* -s: writes go to an overlay that has no name any more */
 	char *overlay;
 };
 int image_open(const struct settings *s, struct blk_graph *g, const char *file, struct image *i, struct err *e);

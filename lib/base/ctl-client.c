@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -422,6 +423,14 @@ void ctl_client_free(struct ctl_client *c)
 	free(c);
 }
 
+void ctl_client_drain(struct ctl_client *c)
+{
+	struct pollfd p = {.fd = c ? c->fd : -1, .events = POLLIN};
+
+	while (p.fd >= 0 && c->fd == p.fd && poll(&p, 1, 0) > 0)
+		on_fd(c, LOOP_READ);
+}
+
 enum ctl_state ctl_client_state(const struct ctl_client *c)
 {
 	return c->state;
@@ -451,7 +460,8 @@ void ctl_client_call(struct ctl_client *c, const char *command, json_t *args, co
 		free(r);
 		free(text);
 		err_set(&e, ENOMEM, "out of memory");
-		done(opaque, &(struct ctl_answer){.e = &e, .class_name = "GenericError"});
+		if (done)
+			done(opaque, &(struct ctl_answer){.e = &e, .class_name = "GenericError"});
 		return;
 	}
 	r->id = c->ids;

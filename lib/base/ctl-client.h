@@ -34,6 +34,8 @@ struct ctl_client_config {
 struct ctl_client *ctl_client_new(struct loop *l, const struct ctl_client_config *config, struct err *e);
 /* Requests that are under way get their answer (an error) from within. NULL is allowed; not from within a callback of its own. */
 void ctl_client_free(struct ctl_client *c);
+/* What the other end has sent up to now is handed out, before it is freed perhaps. NULL is allowed; from the loop, not from a callback of its own. */
+void ctl_client_drain(struct ctl_client *c);
 enum ctl_state ctl_client_state(const struct ctl_client *c);
 /* "emu-cpu 1.0" of the greeting, "" as long as there was none. */
 const char *ctl_client_package(const struct ctl_client *c);

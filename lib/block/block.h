@@ -292,6 +292,8 @@ int blk_path_fd_add(struct blk_graph *g, const char *path, int fd);
 int blk_path_fd_remove(struct blk_graph *g, const char *path); /* -ENOENT */
 /* The graph will change while it is used: files are opened for writing too where that is allowed, so that a read-only image can become writable. */
 void blk_graph_live(struct blk_graph *g);
+/* What generated names of nodes end with ("#block012.ide0"), so that those of several processes differ. At most 32 characters count. */
+void blk_graph_name(struct blk_graph *g, const char *name);
 /* While on, options may give nodes names like "#block012": a graph is made again as it was. */
 void blk_graph_restoring(struct blk_graph *g, bool on);
 /*

@@ -27,6 +27,7 @@ struct blk_graph {
 	struct objects *objects;
 	struct blk *nodes;
 	unsigned serial;
+	char name[33]; /* behind generated names; "": nothing */
 	struct { unsigned id; int fd; } fdset[64];
 	unsigned fdset_count;
 	struct { char *path; int fd; } *passed; /* blk_path_fd_add() */

@@ -58,6 +58,11 @@ void blk_graph_live(struct blk_graph *g)
 	g->live = true;
 }
 
+void blk_graph_name(struct blk_graph *g, const char *name)
+{
+	snprintf(g->name, sizeof g->name, "%s", name);
+}
+
 void blk_graph_restoring(struct blk_graph *g, bool on)
 {
 	g->restoring = on;
@@ -395,7 +400,7 @@ static struct blk *node_new(struct blk_graph *g, const struct blk_format *f, con
 		const struct blk *other;
 		do { /* a restored graph has names of that kind already */
 			free(b->node_name);
-			if (asprintf(&b->node_name, "#block%03u", g->serial++) < 0)
+			if (asprintf(&b->node_name, *g->name ? "#block%03u.%s" : "#block%03u", g->serial++, g->name) < 0)
 				b->node_name = NULL;
 			for (other = g->nodes; other && b->node_name && strcmp(other->node_name, b->node_name); other = other->core->next)
 				;
@@ -781,7 +786,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 			r = err_set(e, EEXIST, "Duplicate node name '%s'", node_name);
 			goto out;
 		}
-		if (!*node_name || strlen(node_name) > 31 || (*node_name == '#' && !a->graph->restoring)) {
+		if (!*node_name || strlen(node_name) > (a->graph->restoring ? 63 : 31) || (*node_name == '#' && !a->graph->restoring)) {
 			r = err_set(e, EINVAL, "Invalid node-name: '%s'", node_name);
 			goto out;
 		}

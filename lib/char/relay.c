@@ -174,3 +174,13 @@ bool relay_busy(const struct relay *r)
 		return true;
 	return r->fd >= 0 && ioctl(r->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
+
+void relay_set_line(struct relay *r, const struct char_line *line)
+{
+	char_set_line(r->user, line);
+}
+
+const char *relay_id(const struct relay *r)
+{
+	return r->id;
+}

@@ -15,6 +15,9 @@ struct relay_config {
 
 /* The fd (a stream socket, or a terminal) becomes the relay's in any case. */
 struct relay *relay_new(struct loop *l, struct chardev *c, int fd, const struct relay_config *config, struct err *e);
+/* The device at the descriptor's other end has set its line so. */
+void relay_set_line(struct relay *r, const struct char_line *line);
+const char *relay_id(const struct relay *r);
 void relay_free(struct relay *r); /* NULL is allowed; not from within its callbacks */
 /* Bytes from the descriptor that the back end has not taken, or that were never read. */
 bool relay_busy(const struct relay *r);

@@ -67,7 +67,7 @@ proc stream_for_device {at id} {
 # What the manual gives a machine that nobody asked about its ports.
 proc ports_default {} {
     if {$::nographic} {
-        if {$::daemonize} { fail "-nographic cannot be used with -daemonize" "-display none -daemonize leaves the terminal alone" }
+        if {$::daemonize && ($::default_parallel || $::default_serial || $::default_monitor)} { fail "-nographic cannot be used with -daemonize" "-display none -daemonize leaves the terminal alone" }
         if {$::default_parallel} { set ::ports(parallel) {"-parallel null" null} }
         if {$::default_serial && $::default_monitor} {
             set ::ports(serial) {"-nographic" mon:stdio}

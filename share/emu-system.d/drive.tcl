@@ -281,9 +281,13 @@ proc disk_part {id args image used} {
     foreach text [objects_for $used] { lappend args --object $text }
     set own [list -t -e 0 -k [token run $part.nbd] --id $id --ctl [token run $part.ctl] --ctl-fd [token fd ctl] --ready-fd [token fd ready]]
     if {$::sandbox ne ""} { lappend own --sandbox $::sandbox }
-    # What was written to -s is gone with its server: another one would show the guest an older disk, so none is started.
-    set keep [expr {"-s" in $args ? {restart {b 0}} : ""}]
-    if {$keep eq ""} { lappend own --state [token run $part.state] }
+    # The supervisor keeps what is written to -s for a server that is started again.
+    set keep {}
+    if {"-s" in $args} {
+        lappend own --overlay-fd [token fd overlay]
+        set keep {temporary {a {{s overlay}}}}
+    }
+    lappend own --state [token run $part.state]
     part_add $part emu-nbd [concat $own $args [expr {$image ne "" ? [list -- [fdset_names $image]] : {}}]] disk [list s $id] {*}$keep
 }
 

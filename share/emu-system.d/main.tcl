@@ -10,7 +10,7 @@ foreach file {base options} { source $here/$file.tcl }
 foreach name {cpu_args cpu_disks cpu_devices late_devices cpu_objects cpu_chardevs cpu_nets accels firmware_dirs node_order monitors
     plan_parts plan_commands plan_links plan_fronts plan_chardevs plan_objects} { set $name {} }
 foreach name {snapshot nographic mem_prealloc start_stopped daemonize nodefaults print_plan device_vga monitor_count timestamps} { set $name 0 }
-foreach name {mem_path pid_file run_as chroot_dir display sandbox tb_size} { set $name "" }
+foreach name {loadvm mem_path pid_file run_as chroot_dir display sandbox tb_size} { set $name "" }
 foreach name {serial parallel monitor floppy cdrom net vga} { set default_$name 1 }
 foreach name {serial parallel virtcon} { set ports($name) {} }
 set escape 1

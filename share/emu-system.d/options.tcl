@@ -258,7 +258,7 @@ option xen-attach "" none {refuse $no_xen ""} {attaches to a Xen domain (refused
 option xen-domid-restrict "" none {refuse $no_xen ""} {limits Xen operations to that domain (refused)}
 option no-reboot "" cpu {to_cpu no-reboot} {ends instead of rebooting}
 option no-shutdown "" cpu {to_cpu no-shutdown} {stops instead of ending at power-off}
-option loadvm TAG none {refuse "saved states in images are not built in yet" "-incoming fd:N starts from a state that is in a file"} {starts from a saved state (refused: not built in yet)}
+option loadvm TAG all {set_value loadvm} {starts from a snapshot of the whole machine, as savevm made it}
 option daemonize "" all {set_flag daemonize} {goes to the background once devices accept connections}
 option option-rom {FILE[,bootindex=N]} cpu {to_cpu option-rom} {loads an option ROM}
 option rtc {[base=utc|localtime|DATE][,clock=host|rt|vm][,driftfix=none|slew]} cpu {to_group rtc base} {the clock's base, what drives it, and lost ticks}

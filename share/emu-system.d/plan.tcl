@@ -47,6 +47,7 @@ proc plan_make {} {
     foreach {member variable} {pidfile pid_file runas run_as chroot chroot_dir} {
         if {[set ::$variable] ne ""} { lappend plan $member [list s [set ::$variable]] }
     }
+    if {$::loadvm ne ""} { lappend plan loadvm [list s $::loadvm] }
     if {$::start_stopped} { lappend plan go {b 0} }
     if {$::escape != 1} { lappend plan escape [list n $::escape] }
     if {[dict size $::plan_fds]} {

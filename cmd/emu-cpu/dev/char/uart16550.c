@@ -24,7 +24,7 @@
 enum { IER_RDA = 1, IER_THRE = 2, IER_RLS = 4, IER_MS = 8 };
 enum { IIR_NONE = 1, IIR_MS = 0, IIR_THRE = 2, IIR_RDA = 4, IIR_RLS = 6, IIR_TIMEOUT = 12, IIR_FIFO = 0xc0 };
 enum { FCR_ENABLE = 1, FCR_RESET_RX = 2, FCR_RESET_TX = 4 };
-enum { LCR_WLS = 3, LCR_STB = 4, LCR_PEN = 8, LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
+enum { LCR_WLS = 3, LCR_STB = 4, LCR_PEN = 8, LCR_EPS = 0x10, LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10 };
 enum { LSR_DR = 1, LSR_OE = 2, LSR_PE = 4, LSR_FE = 8, LSR_BI = 0x10, LSR_THRE = 0x20, LSR_TEMT = 0x40, LSR_ERR = 0x80 };
 enum { MSR_DCTS = 1, MSR_DDSR = 2, MSR_TERI = 4, MSR_DDCD = 8, MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80 };
@@ -47,6 +47,18 @@ static uint64_t uart_character_ns(const struct uart16550 *u)
 	unsigned bits = 1 + 5 + (u->lcr & LCR_WLS) + !!(u->lcr & LCR_PEN) + 1 + !!(u->lcr & LCR_STB);
 
 	return muldiv((uint64_t)bits * 16 * (u->divisor ? u->divisor : 65536), NS_PER_S, u->clock);
+}
+
+static void tell_line(const struct uart16550 *u)
+{
+	const struct serial_line l = {
+		.baud = u->clock / 16 / (u->divisor ? u->divisor : 65536),
+		.data_bits = (uint8_t)(5 + (u->lcr & LCR_WLS)),
+		.stop_bits = u->lcr & LCR_STB ? 2 : 1,
+		.parity = u->lcr & LCR_PEN ? u->lcr & LCR_EPS ? 'E' : 'O' : 'N',
+	};
+
+	serial_set_line(u->chr, &l);
 }
 
 static uint8_t uart_lsr(const struct uart16550 *u)
@@ -334,6 +346,8 @@ void uart16550_write(struct uart16550 *u, unsigned reg, uint8_t value)
 		break;
 	case 3:
 		u->lcr = value; /* the break that bit 6 sends is seen by nobody: the stream has bytes only */
+		if (!(value & LCR_DLAB))
+			tell_line(u);
 		break;
 	case 4:
 		rose = u->mcr;
@@ -383,6 +397,7 @@ int uart16550_loaded(struct uart16550 *u, struct err *e)
 	if (u->head >= UART_FIFO || u->count > UART_FIFO || u->tx_head >= UART_FIFO || u->tx_count > UART_FIFO)
 		return err_set(e, EINVAL, "16550A: FIFO positions %u+%u, %u+%u lie beyond its 16 bytes", u->head, u->count, u->tx_head,
 			       u->tx_count);
+	tell_line(u);
 	return 0;
 }
 
