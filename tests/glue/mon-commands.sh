@@ -101,7 +101,7 @@ try:
     ok(p.wait(60) == 0, "quit")
 finally:
     if p.poll() is None: p.kill()
-    if failed: print("# " + "\n# ".join(open(tmp + "/err", errors="replace").read()[-2000:].splitlines()))
+    if failed or sys.exc_info()[0]: print("# " + "\n# ".join(open(tmp + "/err", errors="replace").read()[-2000:].splitlines()))
     shutil.rmtree(tmp, ignore_errors=True)
 print("1..%d" % count)
 sys.exit(failed > 0)
