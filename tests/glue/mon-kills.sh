@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A helper is killed with -9 right after a medium was changed, a limit or a forward was set, a cable pulled out, a disk added: what was set still
-# holds, the user is told, the machine goes on. KILLS: of each kind.
+# holds, the user is told, the machine goes on. KILLS: of each kind (eleven seconds a round).
 cd "$(dirname "$0")/../.." || exit 1
-export BUILD=${BUILD:-build} KILLS=${KILLS:-2}
+export BUILD=${BUILD:-build} KILLS=${KILLS:-1}
 for p in emu-mon emu-cpu emu-nbd emu-net emu-img qemu-system-x86_64; do [ -x "$BUILD/bin/$p" ] || { echo "1..0 # SKIP $p is not built"; exit 0; }; done
 exec python3 - "$PWD/$BUILD/bin/" <<'PY'
 import glob, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
@@ -55,8 +55,8 @@ def hmp(line):
 
 last = {}
 def kill(name):
-    """The part's process, and waits for the next one; deaths of one part keep four seconds apart, or the third would be its last."""
-    wait = last.get(name, 0) + 4 - time.time()
+    """The part's process, and waits for the next one; deaths of one part keep five seconds apart, or the third would be its last."""
+    wait = last.get(name, 0) + 5.2 - time.time()
     if wait > 0: time.sleep(wait)
     sup = Control(run_dir() + "/sup.ctl")
     pid = {x["id"]: x for x in sup("query-parts")}[name]["pid"]
