@@ -61,88 +61,94 @@ static json_t *on_disk(struct task *t, const char *command, const char *device, 
 	return r;
 }
 
+/* A machine that stands still, its disks, and a file without a name for its state. */
+struct snapshot {
+	json_t *names;
+	bool ran;   /* it is to go on afterwards */
+	int fd;
+	struct err e;
+};
+
+static bool begin(struct task *t, struct snapshot *s)
+{
+	*s = (struct snapshot){.fd = -1};
+	if (!disks(t, &s->names))
+		return false;
+	if (!hold(t, &s->ran)) {
+		json_decref(s->names);
+		return false;
+	}
+	s->fd = memfd_create("vmstate", MFD_CLOEXEC);
+	if (s->fd < 0)
+		err_errno(&s->e, errno, "no room for the machine's state");
+	return true;
+}
+
+static void end(struct task *t, struct snapshot *s, bool go)
+{
+	file_close(s->fd);
+	json_decref(s->names);
+	if (s->e.code)
+		hmp_error(t, &s->e);
+	if (s->ran && go)
+		hmp_call(t, "cont", NULL, NULL);
+}
+
+/* The state through emu-cpu, which writes or reads the file from its beginning. */
+static void through_machine(struct task *t, struct snapshot *s, const char *command)
+{
+	if (!s->e.code && lseek(s->fd, 0, SEEK_SET) == 0)
+		json_decref(part_call_fds(t, PART_CPU, NULL, command, NULL, &s->fd, 1, NULL, &s->e));
+}
+
 static void save(struct task *t, const struct hmp_args *a)
 {
 	char made[40];
 	const char *name = arg_str(a, "name");
-	struct err e = ERR_INIT;
-	json_t *names, *v, *r;
+	struct snapshot s;
 	time_t now = time(NULL);
 	struct tm tm;
-	bool ran;
+	json_t *v;
 	size_t n;
-	int fd;
 
 	if (!name) { /* as the classic makes one up */
 		localtime_r(&now, &tm);
 		strftime(made, sizeof made, "vm-%Y%m%d%H%M%S", &tm);
 		name = made;
 	}
-	if (!disks(t, &names))
+	if (!begin(t, &s))
 		return;
-	if (!hold(t, &ran)) {
-		json_decref(names);
-		return;
-	}
-	fd = memfd_create("vmstate", MFD_CLOEXEC);
-	if (fd < 0)
-		err_errno(&e, errno, "no room for the machine's state");
-	r = fd < 0 ? NULL : part_call_fds(t, PART_CPU, NULL, "x-save", NULL, &fd, 1, NULL, &e);
-	if (r && lseek(fd, 0, SEEK_SET) < 0)
-		err_errno(&e, errno, "cannot read the machine's state");
-	json_decref(r);
-	json_array_foreach(names, n, v) {
-		if (e.code)
-			break;
-		json_decref(on_disk(t, "x-snapshot-save", json_string_value(v), name, n ? -1 : fd, &e));
-	}
-	file_close(fd);
-	json_decref(names);
-	if (e.code)
-		hmp_error(t, &e);
-	if (ran)
-		hmp_call(t, "cont", NULL, NULL);
+	through_machine(t, &s, "x-save");
+	if (!s.e.code && lseek(s.fd, 0, SEEK_SET) < 0)
+		err_errno(&s.e, errno, "cannot read the machine's state");
+	json_array_foreach(s.names, n, v)
+		if (!s.e.code)
+			json_decref(on_disk(t, "x-snapshot-save", json_string_value(v), name, n ? -1 : s.fd, &s.e));
+	end(t, &s, true);
 }
 
 static void load(struct task *t, const struct hmp_args *a)
 {
 	const char *name = arg_str(a, "name");
-	struct err e = ERR_INIT;
-	json_t *names, *v, *r;
-	bool ran, whole = false, touched = false;
+	struct snapshot s;
+	bool touched = false;
+	json_t *v, *r;
 	size_t n;
-	int fd;
 
-	if (!disks(t, &names))
+	if (!begin(t, &s))
 		return;
-	if (!hold(t, &ran)) {
-		json_decref(names);
-		return;
-	}
-	fd = memfd_create("vmstate", MFD_CLOEXEC);
-	if (fd < 0)
-		err_errno(&e, errno, "no room for the machine's state");
-	json_array_foreach(names, n, v) {
-		if (e.code)
+	json_array_foreach(s.names, n, v) {
+		if (s.e.code)
 			break;
-		r = on_disk(t, "x-snapshot-load", json_string_value(v), name, n ? -1 : fd, &e);
+		r = on_disk(t, "x-snapshot-load", json_string_value(v), name, n ? -1 : s.fd, &s.e);
 		touched |= r != NULL;
-		if (r && !n) {
-			whole = int_of(r, "vm-state-size") > 0;
-			if (!whole)
-				err_set(&e, EINVAL, "This is a disk-only snapshot. Revert to it offline using qemu-img.");
-		}
+		if (r && !n && int_of(r, "vm-state-size") <= 0)
+			err_set(&s.e, EINVAL, "This is a disk-only snapshot. Revert to it offline using qemu-img.");
 		json_decref(r);
 	}
-	if (whole && !e.code && lseek(fd, 0, SEEK_SET) == 0)
-		json_decref(part_call_fds(t, PART_CPU, NULL, "x-load", NULL, &fd, 1, NULL, &e));
-	file_close(fd);
-	json_decref(names);
-	if (e.code)
-		hmp_error(t, &e);
+	through_machine(t, &s, "x-load");
 	/* With disks of another time than its memory it must not go on. */
-	if (ran && (!e.code || !touched))
-		hmp_call(t, "cont", NULL, NULL);
+	end(t, &s, !s.e.code || !touched);
 }
 
 static void del(struct task *t, const struct hmp_args *a)
