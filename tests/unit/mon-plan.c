@@ -105,7 +105,7 @@ int main(void)
 	bad("{\"version\":1,\"parts\":[{\"id\":\"a\",\"program\":\"a\"}],\"fds\":[{\"name\":\"t\",\"fd\":1}]}", "from 3");
 	bad("{\"version\":1,\"parts\":[{\"id\":\"a\",\"program\":\"a\"}],\"fds\":[{\"name\":\"t\",\"fd\":3},{\"name\":\"t\",\"fd\":4}]}", "two are named");
 	bad("{\"version\":1,\"parts\":[{\"id\":\"a\",\"program\":\"a\"}],\"fronts\":[{\"monitor\":\"hmp\",\"device\":\"null\"}]}", "no part is the monitor");
-	bad(WHOLE(",\"fronts\":[{\"monitor\":\"hmp\",\"link\":\"serial0\",\"device\":\"null\"}]"), "either a link or a monitor");
+	bad(WHOLE(",\"fronts\":[{\"monitor\":\"hmp\",\"link\":\"serial0\",\"device\":\"null\"}]"), "either a link, a monitor or a debugger");
 	bad(WHOLE(",\"fronts\":[{\"link\":\"serial1\",\"device\":\"null\"}]"), "no link of the monitor");
 	bad(WHOLE(",\"fronts\":[{\"link\":\"serial0\",\"device\":\"null\"},{\"link\":\"serial0\",\"device\":\"null\"}]"), "has a front already");
 	bad(WHOLE(",\"escape\":300"), "from 0 to 255");
