@@ -202,6 +202,7 @@ UNITFLAGS_dev-every := -Wl,-z,muldefs
 UNITFLAGS_dev-kin := -Wl,-z,muldefs
 UNITFLAGS_dev-all := -Wl,-z,muldefs
 $(foreach u,$(filter dev-%,$(FUZZERS)),$(eval UNITPROG_$(u) := emu-cpu))
+$(foreach u,$(filter vhost-%,$(FUZZERS)),$(eval UNITPROG_$(u) := emu-nbd))
 ALLARCHIVES := $(foreach l,block nbd char crypto isa jit fpu gdb base,$(if $(filter $(l),$(LIVELIBS)),$(l)))
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(ALLARCHIVES),$(call archive,$(l))) $(foreach p,$(PROGLIBS),$(BUILD)/lib/lib$(p).a)
 	$(call say,UNIT,$*)
@@ -217,8 +218,8 @@ FUZZOPT := -O2 -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,indire
 build-fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='$(FUZZOPT)' $(FUZZERS:%=build/san/clang/fuzz/%)
 # The image formats need no more than their own part, which makes their build four times shorter.
-fuzzlibs = $(if $(filter gdb-%,$(1)),gdb base,$(if $(filter block-%,$(1)),block nbd crypto base,$(if $(filter mon-%,$(1)),char crypto base,$(if $(filter base-%,$(1)),base,$(if $(filter dev-%,$(1)),$(USES_emu-cpu),$(ALLARCHIVES))))))
-fuzzprogs = $(if $(filter block-% base-% gdb-%,$(1)),,$(if $(filter mon-%,$(1)),emu-mon,$(if $(filter dev-%,$(1)),emu-cpu,$(PROGLIBS))))
+fuzzlibs = $(if $(filter gdb-%,$(1)),gdb base,$(if $(filter block-% nbd-% vhost-%,$(1)),block nbd crypto base,$(if $(filter mon-%,$(1)),char crypto base,$(if $(filter base-%,$(1)),base,$(if $(filter dev-%,$(1)),$(USES_emu-cpu),$(ALLARCHIVES))))))
+fuzzprogs = $(if $(filter block-% nbd-% base-% gdb-%,$(1)),,$(if $(filter mon-%,$(1)),emu-mon,$(if $(filter dev-%,$(1)),emu-cpu,$(if $(filter vhost-%,$(1)),emu-nbd,$(PROGLIBS)))))
 .SECONDEXPANSION:
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archive,$$l)) \
 		$$(foreach p,$$(call fuzzprogs,$$*),$$(call archive,$$(p)))

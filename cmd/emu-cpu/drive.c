@@ -25,53 +25,14 @@
 #include "base/sock.h"
 #include "core.h"
 #include "drive-dial.h"
+#include "drive-internal.h"
+#include "drive-vhost.h"
 #include "nbd/client.h"
 #include "plugs.h"
 #include "proto/nbd.h"
 
-#define THREADS_MAX 16
 #define TRANSFER_MAX (4u << 20)    /* one request to the server */
-#define RECONNECT_S 86400          /* a server that is restarted keeps the guest waiting, not failing */
-
-struct queue {
-	struct drive_req *first, **last;
-};
-
-struct drive {
-	struct machine *machine;
-	struct drive *next;
-	char *id;
-	struct device *user;
-	const struct drive_events *events;
-	void *events_opaque;
-	/* how it was asked for */
-	char *path, *export_name;
-	unsigned connections, reconnect_s;
-	unsigned dial_index;               /* of path, for the process that connects */
-	const char *dial_name;             /* in path, where it came later: a name in the run directory */
-	bool with_device, released;        /* it goes with its device; that is gone */
-	_Atomic bool deleted;              /* its server has ended */
-	enum drive_action on_write, on_read;
-	struct drive_info info;            /* under the machine lock */
-	struct nbd_client *client;         /* NULL: no medium */
-	/* the rest under `lock` */
-	pthread_mutex_t lock;
-	pthread_cond_t work, finished;
-	struct queue todo, done;
-	struct drive_req *held;            /* failed with action stop: again at cont */
-	unsigned threads, idle, in_flight; /* in flight: on todo, with a thread, or on done */
-	pthread_t thread[THREADS_MAX];
-	bool quit, posted;
-	int passed_fd;                     /* a connection that was made for us: the next; -1: none */
-};
-
-struct drive_core {
-	struct drive *list;
-	struct dialer *dialer;
-	bool sealed;           /* this process may not connect any more */
-	unsigned paths;
-	char *run_dir;
-};
+#define REOPEN_TRIES 250           /* of 20 ms */
 
 static struct drive_core *core(const struct machine *m)
 {
@@ -164,66 +125,18 @@ void drive_tray(struct drive *d, bool open)
 
 /* ---- one request, on a thread of the drive ---- */
 
-/* A piece of at most TRANSFER_MAX bytes at `done` bytes into the request, as one buffer: the guest's own memory where it is in one piece. */
-static uint8_t *piece(const struct drive_req *r, uint64_t done, size_t n, bool gather, uint8_t **bounce)
-{
-	uint64_t at = done;
-	unsigned i = 0;
-
-	while (i < r->iovs && at >= r->iov[i].iov_len)
-		at -= r->iov[i++].iov_len;
-	if (i < r->iovs && r->iov[i].iov_len - at >= n)
-		return (uint8_t *)r->iov[i].iov_base + at;
-	if (!*bounce && !(*bounce = malloc(TRANSFER_MAX)))
-		return NULL;
-	for (size_t got = 0; gather && got < n && i < r->iovs; i++, at = 0) {
-		size_t k = r->iov[i].iov_len - at;
-		if (k > n - got)
-			k = n - got;
-		memcpy(*bounce + got, (uint8_t *)r->iov[i].iov_base + at, k);
-		got += k;
-	}
-	return *bounce;
-}
-
-static void scatter(const struct drive_req *r, uint64_t done, const uint8_t *from, size_t n)
-{
-	uint64_t at = done;
-	unsigned i = 0;
-
-	while (i < r->iovs && at >= r->iov[i].iov_len)
-		at -= r->iov[i++].iov_len;
-	for (size_t put = 0; put < n && i < r->iovs; i++, at = 0) {
-		size_t k = r->iov[i].iov_len - at;
-		if (k > n - put)
-			k = n - put;
-		memcpy((uint8_t *)r->iov[i].iov_base + at, from + put, k);
-		put += k;
-	}
-}
-
 static int transfer(struct nbd_client *c, const struct drive_req *r)
 {
-	bool write = r->op == DRIVE_WRITE;
-	uint8_t *bounce = NULL;
 	int e = 0;
 
 	for (uint64_t done = 0; done < r->size && !e;) {
-		size_t n = r->size - done < TRANSFER_MAX ? (size_t)(r->size - done) : TRANSFER_MAX;
-		uint8_t *p = piece(r, done, n, write, &bounce);
-		if (!p) {
-			e = -ENOMEM;
-			break;
-		}
-		if (write)
-			e = nbd_client_write(c, r->offset + done, (uint32_t)n, p, r->fua);
+		uint32_t n = r->size - done < TRANSFER_MAX ? (uint32_t)(r->size - done) : TRANSFER_MAX;
+		if (r->op == DRIVE_WRITE)
+			e = nbd_client_writev(c, r->offset + done, n, r->iov, r->iovs, done, r->fua);
 		else
-			e = nbd_client_read(c, r->offset + done, (uint32_t)n, p);
-		if (!e && !write && p == bounce)
-			scatter(r, done, p, n);
+			e = nbd_client_readv(c, r->offset + done, n, r->iov, r->iovs, done);
 		done += n;
 	}
-	free(bounce);
 	return e;
 }
 
@@ -313,6 +226,22 @@ static void complete_posted(void *opaque)
 	machine_unlock(d->machine);
 }
 
+/* Its last user says good-bye to the server. */
+static void client_put(struct drive *d, struct client *c)
+{
+	bool last;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&d->lock);
+	last = !--c->users;
+	pthread_mutex_unlock(&d->lock);
+	if (!last)
+		return;
+	nbd_client_close(c->nbd);
+	free(c);
+}
+
 static void *worker(void *opaque)
 {
 	struct drive *d = opaque;
@@ -329,9 +258,12 @@ static void *worker(void *opaque)
 			d->idle--;
 			continue;
 		}
-		struct nbd_client *c = d->client;
+		struct client *c = d->client;
+		if (c)
+			c->users++;
 		pthread_mutex_unlock(&d->lock);
-		r->error = carry_out(c, r);
+		r->error = carry_out(c ? c->nbd : NULL, r);
+		client_put(d, c);
 		pthread_mutex_lock(&d->lock);
 		push(&d->done, r);
 		pthread_cond_broadcast(&d->finished);
@@ -346,10 +278,41 @@ static void *worker(void *opaque)
 
 /* ---- requests ---- */
 
+/* From any thread: r is over. */
+static void request_done(void *opaque, struct drive_req *r, int error)
+{
+	struct drive *d = opaque;
+
+	pthread_mutex_lock(&d->lock);
+	r->error = error;
+	push(&d->done, r);
+	pthread_cond_broadcast(&d->finished);
+	if (!d->posted) {
+		d->posted = true;
+		loop_post(d->machine->loop, complete_posted, d);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void submit_vhost(struct drive *d, struct drive_req *r)
+{
+	pthread_mutex_lock(&d->lock);
+	d->in_flight++;
+	pthread_mutex_unlock(&d->lock);
+	if (d->front && !d->deleted)
+		vhost_front_submit(d->front, r);
+	else
+		request_done(d, r, d->front ? -EIO : -ENOMEDIUM);
+}
+
 void drive_submit(struct drive *d, struct drive_req *r)
 {
 	r->drive = d;
 	r->error = 0;
+	if (d->vhost) {
+		submit_vhost(d, r);
+		return;
+	}
 	pthread_mutex_lock(&d->lock);
 	d->in_flight++;
 	push(&d->todo, r);
@@ -390,7 +353,7 @@ void drive_drain(struct drive *d)
 	}
 }
 
-static void running(void *opaque, bool on)
+void drive_running(void *opaque, bool on)
 {
 	struct drive *d = opaque;
 	struct drive_req *r = d->held;
@@ -405,12 +368,61 @@ static void running(void *opaque, bool on)
 	}
 }
 
+struct wait { /* for a request that somebody sits out */
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;
+};
+
+static void waited_for(void *opaque, struct drive_req *r, int error)
+{
+	struct wait *w = r->opaque;
+
+	(void)opaque;
+	pthread_mutex_lock(&w->lock);
+	r->error = error;
+	w->done = true;
+	pthread_cond_signal(&w->over);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Whole sectors through a buffer, whatever is asked for. */
+static int sit_out(struct drive *d, bool write, uint64_t offset, void *buf, uint64_t size)
+{
+	uint64_t skip = offset % 512, whole = (skip + size + 511) / 512 * 512;
+	struct wait w = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+	uint8_t *sectors = d->front ? malloc(whole) : NULL;
+	struct iovec iov = {sectors, whole};
+	struct drive_req r = {.offset = offset - skip, .size = whole, .iov = &iov, .iovs = 1, .opaque = &w, .drive = d};
+	int e = !d->front ? -ENOMEDIUM : sectors ? 0 : -ENOMEM;
+
+	for (unsigned step = write && skip + size == whole && !skip ? 1 : 0; step <= write && !e; step++) {
+		r.op = step ? DRIVE_WRITE : DRIVE_READ;
+		if (step)
+			memcpy(sectors + skip, buf, size);
+		w.done = false;
+		r.waiting = true;
+		vhost_front_submit(d->front, &r);
+		pthread_mutex_lock(&w.lock);
+		while (!w.done)
+			pthread_cond_wait(&w.over, &w.lock);
+		pthread_mutex_unlock(&w.lock);
+		e = r.error;
+	}
+	if (!e && !write)
+		memcpy(buf, sectors + skip, size);
+	free(sectors);
+	return e;
+}
+
 int drive_pread(struct drive *d, uint64_t offset, void *buf, uint64_t size)
 {
 	struct iovec iov = {buf, size};
 	struct drive_req r = {.op = DRIVE_READ, .offset = offset, .size = size, .iov = &iov, .iovs = 1};
 
-	return carry_out(d->client, &r);
+	if (d->vhost)
+		return sit_out(d, false, offset, buf, size);
+	return carry_out(d->client ? d->client->nbd : NULL, &r);
 }
 
 int drive_pwrite(struct drive *d, uint64_t offset, const void *buf, uint64_t size)
@@ -418,7 +430,9 @@ int drive_pwrite(struct drive *d, uint64_t offset, const void *buf, uint64_t siz
 	struct iovec iov = {(void *)(uintptr_t)buf, size};
 	struct drive_req r = {.op = DRIVE_WRITE, .offset = offset, .size = size, .iov = &iov, .iovs = 1};
 
-	return carry_out(d->client, &r);
+	if (d->vhost)
+		return sit_out(d, true, offset, iov.iov_base, size);
+	return carry_out(d->client ? d->client->nbd : NULL, &r);
 }
 
 /* ---- media ---- */
@@ -454,19 +468,76 @@ static int dial(void *opaque, struct err *e)
 	return err_set(e, ENOTCONN, "disk '%s' waits for a connection", d->id);
 }
 
-static int medium_open(struct drive *d, struct err *e)
+static void resized_posted(void *opaque)
 {
+	struct drive *d = opaque;
+	uint64_t size;
+
+	machine_lock(d->machine);
+	pthread_mutex_lock(&d->lock);
+	size = d->new_size;
+	pthread_mutex_unlock(&d->lock);
+	if (d->front && d->info.size != size)
+		drive_resized(d, size);
+	machine_unlock(d->machine);
+}
+
+static void front_resized(void *opaque, uint64_t size)
+{
+	struct drive *d = opaque;
+
+	pthread_mutex_lock(&d->lock);
+	d->new_size = size;
+	pthread_mutex_unlock(&d->lock);
+	loop_post(d->machine->loop, resized_posted, d);
+}
+
+static void front_done(void *opaque, struct drive_req *r, int error)
+{
+	(r->waiting ? waited_for : request_done)(opaque, r, error);
+}
+
+static int front_open(struct drive *d, struct err *e)
+{
+	struct vhost_target t = {.dial = dial, .done = front_done, .resized = front_resized, .opaque = d, .reconnect_ms = d->reconnect_s * 1000u};
+	struct vhost_info info;
+	int r = vhost_front_open(&t, &d->front, &info, e);
+
+	if (r)
+		return err_prefix(e, "disk '%s'", d->id);
+	d->info.size = info.size;
+	d->info.present = true;
+	d->info.readonly |= info.readonly;
+	d->info.discard = info.discard;
+	d->info.zeroes = info.zeroes;
+	return 0;
+}
+
+int drive_medium_open(struct drive *d, struct err *e)
+{
+	if (d->vhost)
+		return front_open(d, e);
 	struct nbd_target t = {
 		.export_name = d->export_name, .connections = d->connections, .reconnect_ms = d->reconnect_s * 1000u, .dial = dial, .dial_opaque = d,
 	};
 	struct nbd_export_info info;
-	int r = nbd_client_open(&t, &d->client, e);
+	struct client *c = calloc(1, sizeof *c), *old;
+	int r = c ? nbd_client_open(&t, &c->nbd, e) : err_set(e, ENOMEM, "out of memory");
 
-	if (r)
+	if (r) {
+		free(c);
 		return err_prefix(e, "disk '%s'", d->id);
-	nbd_client_info(d->client, &info);
+	}
+	c->users = 1;
+	pthread_mutex_lock(&d->lock);
+	old = d->client;
+	d->client = c;
+	pthread_mutex_unlock(&d->lock);
+	client_put(d, old);
+	nbd_client_info(c->nbd, &info);
 	d->info.size = info.size & ~511ull;
 	d->info.present = true;
+	d->shared = info.flags & NBD_FLAG_CAN_MULTI_CONN;
 	if (info.flags & NBD_FLAG_READ_ONLY)
 		d->info.readonly = true;
 	d->info.discard = info.flags & NBD_FLAG_SEND_TRIM;
@@ -477,9 +548,10 @@ static int medium_open(struct drive *d, struct err *e)
 static void medium_close(struct drive *d)
 {
 	drive_drain(d);
-	if (d->client)
-		nbd_client_close(d->client);
+	client_put(d, d->client);
 	d->client = NULL;
+	vhost_front_close(d->front);
+	d->front = NULL;
 	d->info.present = false;
 	d->info.size = 0;
 }
@@ -503,7 +575,7 @@ int drive_eject(struct drive *d, bool force, struct err *e)
 
 static int insert(struct drive *d, struct err *e)
 {
-	int r = medium_open(d, e);
+	int r = drive_medium_open(d, e);
 
 	drive_tray(d, false);
 	if (!r && d->events && d->events->changed)
@@ -560,12 +632,27 @@ void drive_reconnect(struct drive *d, int fd)
 		close(old);
 }
 
+/*
+ * The server says that its export has another size: a second connection asks for it and takes the first one's place, which ends with its last request. A
+ * server that was killed at this moment comes back soon; until then the disk is what it was.
+ */
 int drive_reopen(struct drive *d, struct err *e)
 {
 	int r;
 
-	medium_close(d);
-	r = medium_open(d, e);
+	if (d->front) {
+		vhost_front_refresh(d->front);
+		return 0;
+	}
+	/* Who serves one client at a time lets the second one wait for the first one's end. */
+	if (!d->shared)
+		medium_close(d);
+	r = drive_medium_open(d, e);
+	for (unsigned i = 0; r && i < REOPEN_TRIES; i++) {
+		*e = (struct err)ERR_INIT;
+		usleep(20000);
+		r = drive_medium_open(d, e);
+	}
 	if (!r && d->events && d->events->resized)
 		d->events->resized(d->events_opaque);
 	return r;
@@ -578,156 +665,7 @@ void drive_resized(struct drive *d, uint64_t size)
 		d->events->resized(d->events_opaque);
 }
 
-/* ---- -disk ---- */
-
-static const char *const interfaces[] = {"none", "ide", "scsi", "floppy", "pflash", "virtio", "sd", "mtd", NULL};
-static const char *const actions[] = {"report", "ignore", "stop", "enospc", NULL};
-static const char *const translations[] = {"auto", "none", "lba", "large", "rechs", NULL};
-
-static int choose(const char *const *list, const char *what, const char *value, struct err *e)
-{
-	char known[128] = "";
-
-	for (int i = 0; list[i]; i++) {
-		if (!strcmp(list[i], value))
-			return i;
-		size_t n = strlen(known);
-		snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", list[i]);
-	}
-	return err_set(e, EINVAL, "%s=%s: one of %s", what, value, known);
-}
-
-static int number(const char *what, const char *value, unsigned long most, uint32_t *to, struct err *e)
-{
-	char *end;
-	errno = 0;
-	unsigned long n = strtoul(value, &end, 0);
-
-	if (errno || end == value || *end || *value == '-' || n > most)
-		return err_set(e, EINVAL, "%s=%s: a number from 0 to %lu", what, value, most);
-	*to = (uint32_t)n;
-	return 0;
-}
-
-static int on_off(const char *what, const char *value, bool *to, struct err *e)
-{
-	*to = !strcmp(value, "on");
-	return *to || !strcmp(value, "off") ? 0 : err_set(e, EINVAL, "%s=%s: on or off", what, value);
-}
-
-/* The next free place of an interface: IDE has two disks a bus, the others any number. */
-static void place(struct machine *m, struct drive *d, int bus, int unit, int index)
-{
-	unsigned per_bus = d->info.interface == DRIVE_IDE ? 2 : d->info.interface == DRIVE_SCSI ? 7 : UINT32_MAX;
-
-	if (index >= 0) {
-		d->info.bus = per_bus == UINT32_MAX ? 0 : (unsigned)index / per_bus;
-		d->info.unit = (unsigned)index % per_bus;
-		return;
-	}
-	d->info.bus = bus >= 0 ? (unsigned)bus : 0;
-	d->info.unit = unit >= 0 ? (unsigned)unit : 0;
-	if (unit >= 0 || d->info.interface == DRIVE_NONE)
-		return;
-	while (drive_at(m, d->info.interface, d->info.bus, d->info.unit))
-		if (++d->info.unit == per_bus) {
-			d->info.unit = 0;
-			d->info.bus++;
-		}
-}
-
-static int option(struct drive *d, const char *key, const char *v, int place_of[3], bool *cdrom, bool *empty, struct err *e)
-{
-	static const char *const names[] = {"bus", "unit", "index"};
-	uint32_t n;
-	bool b;
-	int r;
-
-	for (unsigned i = 0; i < 3; i++)
-		if (!strcmp(key, names[i])) {
-			r = number(key, v, 255, &n, e);
-			place_of[i] = (int)n;
-			return r;
-		}
-	if (!strcmp(key, "id") || !strcmp(key, "if"))
-		return 0;
-	if (!strcmp(key, "nbd")) {
-		if (!strcmp(v, "none"))
-			return 0;
-		if (!strncmp(v, "fd:", 3)) {
-			r = number(key, v + 3, INT_MAX, &n, e);
-			if (!r && fcntl((int)n, F_GETFD) < 0)
-				return err_errno(e, errno, "nbd=fd:%u", n);
-			if (!r) {
-				fcntl((int)n, F_SETFD, FD_CLOEXEC);
-				d->passed_fd = (int)n;
-			}
-			return r;
-		}
-		if (strncmp(v, "unix:", 5) || !v[5])
-			return err_set(e, EINVAL, "nbd=%s: unix:PATH of a server's socket, fd:N of a connection, or none", v);
-		free(d->path);
-		d->path = strdup(v + 5);
-		return d->path ? 0 : err_set(e, ENOMEM, "out of memory");
-	}
-	if (!strcmp(key, "export")) {
-		d->export_name = strdup(v);
-		return d->export_name ? 0 : err_set(e, ENOMEM, "out of memory");
-	}
-	if (!strcmp(key, "media")) {
-		*cdrom = !strcmp(v, "cdrom");
-		return *cdrom || !strcmp(v, "disk") ? 0 : err_set(e, EINVAL, "media=%s: disk or cdrom", v);
-	}
-	if (!strcmp(key, "empty"))
-		return on_off(key, v, empty, e);
-	if (!strcmp(key, "with-device"))
-		return on_off(key, v, &d->with_device, e);
-	if (!strcmp(key, "readonly") || !strcmp(key, "read-only")) {
-		r = on_off(key, v, &b, e);
-		d->info.readonly = b;
-		return r;
-	}
-	if (!strcmp(key, "werror") || !strcmp(key, "rerror")) {
-		r = choose(actions, key, v, e);
-		if (r == DRIVE_ENOSPC && *key == 'r')
-			return err_set(e, EINVAL, "rerror=enospc: one of report, ignore, stop");
-		if (r < 0)
-			return r;
-		*(*key == 'w' ? &d->on_write : &d->on_read) = (enum drive_action)r;
-		return 0;
-	}
-	if (!strcmp(key, "serial")) {
-		if (strlen(v) >= sizeof d->info.serial)
-			return err_set(e, EINVAL, "serial=%s: at most %zu characters", v, sizeof d->info.serial - 1);
-		strcpy(d->info.serial, v);
-		return 0;
-	}
-	if (!strcmp(key, "cyls"))
-		return number(key, v, 65535, &d->info.cylinders, e);
-	if (!strcmp(key, "heads"))
-		return number(key, v, 255, &d->info.heads, e);
-	if (!strcmp(key, "secs"))
-		return number(key, v, 255, &d->info.sectors, e);
-	if (!strcmp(key, "trans")) {
-		r = choose(translations, key, v, e);
-		d->info.translation = r < 0 ? 0 : (uint32_t)r;
-		return r < 0 ? r : 0;
-	}
-	if (!strcmp(key, "connections")) {
-		r = number(key, v, 16, &n, e);
-		d->connections = n;
-		return r;
-	}
-	if (!strcmp(key, "reconnect")) {
-		r = number(key, v, 1000000, &n, e);
-		d->reconnect_s = n;
-		return r;
-	}
-	return err_set(e, EINVAL, "there is no '%s' (id, nbd, export, empty, with-device, if, bus, unit, index, media, readonly, werror, rerror, serial, "
-		       "cyls, heads, secs, trans, connections, reconnect)", key);
-}
-
-static void drive_free(struct drive *d)
+void drive_free(struct drive *d)
 {
 	pthread_mutex_lock(&d->lock);
 	d->quit = true;
@@ -735,8 +673,8 @@ static void drive_free(struct drive *d)
 	pthread_mutex_unlock(&d->lock);
 	for (unsigned i = 0; i < d->threads; i++)
 		pthread_join(d->thread[i], NULL);
-	if (d->client)
-		nbd_client_close(d->client);
+	client_put(d, d->client);
+	vhost_front_close(d->front);
 	if (d->passed_fd >= 0)
 		close(d->passed_fd);
 	pthread_mutex_destroy(&d->lock);
@@ -746,112 +684,6 @@ static void drive_free(struct drive *d)
 	free(d->export_name);
 	free(d->id);
 	free(d);
-}
-
-/* A drive of a machine that runs: for a device that follows, over a socket in the run directory. */
-static int comes_late(struct drive *d, struct err *e)
-{
-	const char *dir = core(d->machine)->run_dir;
-	size_t n = dir ? strlen(dir) : 0;
-
-	if (d->info.interface != DRIVE_NONE)
-		return err_set(e, EINVAL, "disk '%s': when the machine runs only if=none can be added; device_add plugs it in", d->id);
-	if (!d->path)
-		return 0;
-	if (!n || strncmp(d->path, dir, n) || d->path[n] != '/' || strchr(d->path + n + 1, '/'))
-		return err_set(e, EACCES, "disk '%s': %s is no socket of the machine's run directory", d->id, d->path);
-	d->dial_name = d->path + n + 1;
-	return 0;
-}
-
-int drive_add(struct machine *m, const char *text, struct err *e)
-{
-	struct keyval kv = {0};
-	int place_of[3] = {-1, -1, -1}, r = keyval_parse(text, NULL, &kv, e), interface = DRIVE_NONE;
-	bool cdrom = false, empty = false;
-	struct drive *d = NULL;
-
-	if (r)
-		return r;
-	const char *id = keyval_get(&kv, "id"), *type = keyval_get(&kv, "if");
-	if (!id || !*id) {
-		r = err_set(e, EINVAL, "id= is needed");
-		goto out;
-	}
-	if (drive_find(m, id)) {
-		r = err_set(e, EEXIST, "there is a disk '%s' already", id);
-		goto out;
-	}
-	if (type && (interface = choose(interfaces, "if", type, e)) < 0) {
-		r = interface;
-		goto out;
-	}
-	d = calloc(1, sizeof *d);
-	if (!d || !(d->id = strdup(id))) {
-		free(d);
-		d = NULL;
-		r = err_set(e, ENOMEM, "out of memory");
-		goto out;
-	}
-	pthread_mutex_init(&d->lock, NULL);
-	pthread_cond_init(&d->work, NULL);
-	pthread_cond_init(&d->finished, NULL);
-	d->machine = m;
-	d->on_write = DRIVE_ENOSPC;
-	d->reconnect_s = RECONNECT_S;
-	d->connections = 4;
-	d->passed_fd = -1;
-	d->dial_index = UINT_MAX;
-	d->info.interface = (enum drive_if)interface;
-	for (unsigned i = 0; !r && i < kv.count; i++)
-		r = option(d, kv.key[i], kv.value[i], place_of, &cdrom, &empty, e);
-	const char *value, *arg;
-	for (unsigned n = 0; !r && (value = device_set_option_get(m, "drive", id, n, &arg)); n++)
-		r = option(d, arg, value, place_of, &cdrom, &empty, e);
-	if (!r && place_of[2] >= 0 && (place_of[0] >= 0 || place_of[1] >= 0))
-		r = err_set(e, EINVAL, "index= stands for bus= and unit=: give one or the other");
-	if (!r && !d->info.cylinders != !d->info.heads)
-		r = err_set(e, EINVAL, "a geometry is cyls=, heads= and secs=, all three");
-	if (r)
-		goto out;
-	d->info.cdrom = cdrom;
-	d->info.removable = cdrom || interface == DRIVE_FLOPPY;
-	if (cdrom)
-		d->info.readonly = true;
-	if (cdrom && place_of[0] < 0 && place_of[1] < 0 && place_of[2] < 0 && interface == DRIVE_IDE)
-		place_of[2] = 2; /* where the classic machine has its CD-ROM */
-	place(m, d, place_of[0], place_of[1], place_of[2]);
-	if (interface != DRIVE_NONE && drive_at(m, d->info.interface, d->info.bus, d->info.unit)) {
-		r = err_set(e, EBUSY, "if=%s, bus %u, unit %u is taken by disk '%s'", interfaces[interface], d->info.bus, d->info.unit,
-			    drive_at(m, d->info.interface, d->info.bus, d->info.unit)->id);
-		goto out;
-	}
-	if (core(m)->sealed)
-		r = comes_late(d, e);
-	else if (d->path)
-		d->dial_index = core(m)->paths++;
-	if (r)
-		goto out;
-	if (empty && !d->info.removable)
-		r = err_set(e, EINVAL, "empty=on: only a CD-ROM or floppy drive can be empty");
-	else if (empty)
-		; /* its server has no medium yet */
-	else if (d->path || d->passed_fd >= 0)
-		r = medium_open(d, e);
-	else if (!d->info.removable)
-		r = err_set(e, EINVAL, "nbd=unix:PATH is needed: only a CD-ROM or floppy drive can be empty");
-out:
-	keyval_free(&kv);
-	if (r && d) {
-		drive_free(d);
-	} else if (!r) {
-		struct drive **at = &core(m)->list;
-		while (*at)
-			at = &(*at)->next;
-		*at = d;
-		machine_on_state(m, running, d);
-	}
-	return r;
 }
 
 /* ---- going ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Disks. emu-cpu knows no image format: a drive is an export that an NBD server offers on a UNIX socket (`id=hd0,nbd=unix:PATH`),
- * or a vhost-user-blk server. Requests are asynchronous: they run on the drive's threads, the completion is called in the main loop
+ * or what a vhost-user-blk server has (`vhost=unix:PATH`). Requests are asynchronous: they run on the drive's threads, the completion is called in the main loop
  * under the machine lock.
  */
 #ifndef EMU_CPU_DRIVE_H
@@ -51,7 +51,7 @@ struct drive_req {
 	struct drive_req *next;
 	struct drive *drive;
 	int error;
-	bool cancelled;
+	bool cancelled, waiting;  /* waiting: somebody blocks on it */
 };
 /*
  * Never blocks, never calls done() before it returns. With an action of `stop`, a failed request is kept, the machine stops, and it

@@ -88,9 +88,9 @@ static const struct opt options[] = {
 	{.name = "watchdog-action", .type = OPT_CHOICE, .arg = "ACTION", .offset = CONFIG(watchdog_action), .choices = watchdog_actions,
 	 .help = "what a watchdog does when it fires", .def = "reset"},
 	/* plugs */
-	LIST("disk", "id=ID,nbd=unix:PATH[,if=TYPE][,PROP=VALUE]...", AT(disk), .help = "a disk that an NBD server offers",
+	LIST("disk", "id=ID,nbd=unix:PATH[,if=TYPE][,PROP=VALUE]...", AT(disk), .help = "a disk that an NBD or vhost-user-blk server offers",
 	     .man = "if=ide|virtio|scsi|floppy|pflash|none says where the board puts it, bus=N and unit=N (or index=N) which place. nbd=unix:PATH is the "
-		    "server's socket, nbd=fd:N a connection that was made already, nbd=none an empty drive, empty=on one whose server has no medium yet; export=NAME. Also: media=disk|cdrom, readonly=on|off, werror=report|ignore|stop|enospc, "
+		    "server's socket, nbd=fd:N a connection that was made already, nbd=none an empty drive; vhost=unix:PATH is a vhost-user-blk server's instead, which sees a shared buffer and nothing of the guest; empty=on one whose server has no medium yet; export=NAME. Also: media=disk|cdrom, readonly=on|off, werror=report|ignore|stop|enospc, "
 		    "rerror=report|ignore|stop, serial=TEXT, cyls=, heads=, secs=, trans=none|lba|auto, connections=N, reconnect=SECONDS, with-device=on: the disk goes when the guest "
 		    "lets go of its device."),
 	LIST("serial", "fd=N|unix=PATH|stdio|file,path=PATH|null|none", AT(serial), .help = "a serial port's byte stream; id=ID names it"),

@@ -8,8 +8,6 @@
 #include "base/sandbox.h"
 #include "base/sock.h"
 #include "block/core.h"
-#include "crypto/object.h"
-#include "crypto/tls.h"
 #include "daemon.h"
 #include "vhost.h"
 
@@ -102,52 +100,54 @@ static struct export *find(struct daemon *d, const char *name)
 	return x;
 }
 
+int daemon_extra_server(struct daemon *d, const json_t *args, int fd, struct err *e)
+{
+	const json_t *addr = json_object_get(args, "addr"), *data = json_object_get(addr, "data") ? json_object_get(addr, "data") : addr;
+	const char *type = ctl_string(addr, "type"), *path = ctl_string(data, "path"), *host = ctl_string(data, "host"), *port = ctl_string(data, "port");
+	bool is_unix = type && !strcmp(type, "unix") && path, inet = type && !strcmp(type, "inet") && host && port;
+	bool made = fd < 0;
+
+	if (made && !is_unix && !inet)
+		return err_set(e, EINVAL, "addr: accepted are type unix with path, and inet with host and port");
+	if (made)
+		fd = is_unix ? sock_listen_unix(path, SOCK_STREAM, 0700, e) : sock_listen_tcp(host, port, false, false, e);
+	if (fd < 0)
+		return fd;
+	if (listener_server(d, &d->extra, ctl_string(args, "tls-creds"), ctl_string(args, "tls-authz"), 0, e) < 0) {
+		listener_stop(&d->extra);
+		close(fd);
+		return -e->code;
+	}
+	d->extra.fd = fd;
+	d->extra.again = json_deep_copy(args);
+	if (made && is_unix)
+		d->extra.path = strdup(path);
+	return 0;
+}
+
 static json_t *server_start(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
 	struct daemon *d = opaque;
-	const json_t *addr = json_object_get(args, "addr"), *data = json_object_get(addr, "data") ? json_object_get(addr, "data") : addr;
-	const char *type = ctl_string(addr, "type"), *creds = ctl_string(args, "tls-creds"), *path = ctl_string(data, "path");
-	struct tls_creds *tls = NULL;
 	int fd = ctl_take_fd(call, 0), listening = 0;
 	socklen_t size = sizeof listening;
 
-	if (d->extra.server) {
+	if (d->extra.server)
 		err_set(e, EBUSY, "NBD server already running");
-		goto out;
-	}
-	if (creds) {
-		tls = objects_tls_creds(d->objects, creds, e);
-		if (!tls || tls_creds_check_endpoint(tls, true, e) < 0)
-			goto out;
-	}
-	if (fd >= 0 && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)) {
+	else if (fd >= 0 && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening))
 		err_set(e, EINVAL, "the descriptor is no listening socket");
-		goto out;
+	else if (fd < 0 && !sandbox_allows(SANDBOX_CONNECT))
+		err_set(e, EPERM, "The server's filter lets it make no socket"), err_hint(e, "Pass a listening one along with the command.");
+	if (e->code) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
 	}
-	if (fd < 0 && !sandbox_allows(SANDBOX_CONNECT)) {
-		err_set(e, EPERM, "The server's filter lets it make no socket");
-		err_hint(e, "Pass a listening one along with the command.");
-		goto out;
-	}
-	if (fd < 0 && type && !strcmp(type, "unix") && path)
-		fd = sock_listen_unix(path, SOCK_STREAM, 0700, e);
-	else if (fd < 0 && type && !strcmp(type, "inet") && ctl_string(data, "host") && ctl_string(data, "port"))
-		fd = sock_listen_tcp(ctl_string(data, "host"), ctl_string(data, "port"), false, false, e);
-	else if (fd < 0)
-		err_set(e, EINVAL, "addr: accepted are type unix with path, and inet with host and port");
-	if (fd < 0)
-		goto out;
-	if (listener_server(d, &d->extra, tls, 0, e) == 0 && listener_start(d, &d->extra, fd, e) < 0)
+	/* (The descriptor is the listener's from here on.) */
+	if (daemon_extra_server(d, args, fd, e) == 0 && (listen_watch(d, &d->extra, e) < 0 || daemon_commit(d, e) < 0))
 		listener_stop(&d->extra);
-	else
-		fd = -1;
-out:
-	if (fd >= 0)
-		close(fd);
-	tls_creds_unref(tls);
 	return NULL;
 }
-static const struct ctl_arg start_args[] = {{"addr", 'o', false}, {"tls-creds", 's', true}, {NULL, 0, false}};
+static const struct ctl_arg start_args[] = {{"addr", 'o', false}, {"tls-creds", 's', true}, {"tls-authz", 's', true}, {NULL, 0, false}};
 static const struct ctl_command start_row = {.name = "nbd-server-start", .args = start_args, .run = server_start};
 NBD_COMMAND(start_row);
 

@@ -21,6 +21,8 @@ struct listener { /* a listening socket and the NBD server behind it */
 	struct loop_fd *watch;
 	int fd;
 	char *path; /* to be removed at the end; NULL: none */
+	struct authz *authz; /* who may come with a certificate; NULL: everyone */
+	json_t *again; /* of nbd-server-start: its arguments, for the state file; NULL */
 };
 
 struct export { /* made at run time, or the one of the command line */
@@ -70,12 +72,12 @@ struct daemon {
 	static const struct ctl_command *const ident##_record __attribute__((used, section("ctl_commands"))) = &(ident)
 
 /* ---- listen.c ---- */
-int listener_start(struct daemon *d, struct listener *l, int fd, struct err *e); /* takes over fd; l->server is made already */
 void listener_stop(struct listener *l); /* with every client */
 int listen_command_line(struct daemon *d, struct err *e); /* the socket that the options name, as d->own; not watched yet */
 int listen_kernel(struct daemon *d, struct err *e); /* -c: the kernel becomes a client */
 int listen_watch(struct daemon *d, struct listener *l, struct err *e);
-int listener_server(struct daemon *d, struct listener *l, struct tls_creds *tls, unsigned max_clients, struct err *e);
+/* tls and authz (NULL: none) are ids of objects. */
+int listener_server(struct daemon *d, struct listener *l, const char *tls, const char *authz, unsigned max_clients, struct err *e);
 
 /* ---- ctl.c ---- */
 int daemon_ctl_start(struct daemon *d, struct err *e);
@@ -106,6 +108,8 @@ int limits_take_over(struct daemon *d, struct disk *k, struct err *e);
 struct limit_group *limit_group(struct daemon *d, const char *name, struct blk_limits *limits);
 
 /* ---- ctl-export.c ---- */
+/* What nbd-server-start does, from its arguments; fd: a socket that listens, taken over; -1: it is made. Not watched yet. */
+int daemon_extra_server(struct daemon *d, const json_t *args, int fd, struct err *e);
 int daemon_export(struct daemon *d, struct listener *where, struct disk *disk, const char *name, const char *description, uint64_t offset,
 		  uint64_t size, bool depth, bool writable, struct blk *bitmap_node, const char *bitmap, struct err *e);
 int daemon_unexport(struct daemon *d, struct export *x, bool hard, struct err *e);

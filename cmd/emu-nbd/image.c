@@ -188,6 +188,45 @@ int image_open(const struct settings *s, struct blk_graph *g, const char *file, 
 	return r;
 }
 
+int image_open_named(const struct settings *s, struct blk_graph *g, const char *text, struct image *i, char **name, char **description, bool *writable, struct err *e)
+{
+	static const char *const known[] = {"name", "file", "format", "description", "read-only"};
+	struct settings own = *s;
+	struct keyval kv = {0};
+	const char *file, *called, *about, *ro;
+	int r = keyval_parse(text, NULL, &kv, e);
+
+	for (unsigned n = 0; !r && n < kv.count; n++) {
+		unsigned k = 0;
+		while (k < 5 && strcmp(kv.key[n], known[k]))
+			k++;
+		if (k == 5)
+			r = err_set(e, EINVAL, "--export: there is no '%s'; there are name, file, format, description, read-only", kv.key[n]);
+	}
+	file = keyval_get(&kv, "file");
+	called = keyval_get(&kv, "name");
+	about = keyval_get(&kv, "description");
+	ro = keyval_get(&kv, "read-only");
+	if (!r && (!file || !called || !*called))
+		r = err_set(e, EINVAL, "--export needs name=NAME and file=FILE");
+	if (!r && ro && strcmp(ro, "on") && strcmp(ro, "off"))
+		r = err_set(e, EINVAL, "--export: read-only=%s: on or off", ro);
+	if (!r) {
+		own.format = keyval_get(&kv, "format");
+		own.read_only |= ro && !strcmp(ro, "on");
+		own.image_opts = own.snapshot = false;
+		own.load_snapshot = NULL;
+		own.offset = 0;
+		own.partition = 0;
+		*writable = !own.read_only;
+		*name = strdup(called);
+		*description = about ? strdup(about) : NULL;
+		r = *name && (!about || *description) ? image_open(&own, g, file, i, e) : err_set(e, ENOMEM, "out of memory");
+	}
+	keyval_free(&kv);
+	return r;
+}
+
 int image_close(struct image *i, struct err *e)
 {
 	int r = i->blk ? blk_close(i->blk, e) : 0;

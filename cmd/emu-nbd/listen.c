@@ -2,11 +2,15 @@
 /* Listening sockets, and what becomes of who connects. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/sock.h"
+#include "crypto/authz.h"
+#include "crypto/object.h"
+#include "crypto/tls.h"
 #include "daemon.h"
 #include "nbd/kernel.h"
 #include "proto/nbd.h"
@@ -18,6 +22,9 @@ static void on_gone(void *opaque)
 
 	if (!l->server)
 		return;
+	/* What many clients needed at once is not kept for ever. */
+	if (nbd_server_clients(l->server) == 0)
+		malloc_trim(0);
 	/* Without -t the last client's end is the server's. */
 	if (l == &d->own && !d->set->persistent && !d->ctl && d->seen_client && nbd_server_clients(l->server) == 0)
 		loop_stop(d->loop, 0);
@@ -103,12 +110,28 @@ int listen_command_line(struct daemon *d, struct err *e)
 	return 0;
 }
 
-int listener_server(struct daemon *d, struct listener *l, struct tls_creds *tls, unsigned max_clients, struct err *e)
+static bool authorize(void *opaque, const char *peer_name)
 {
-	struct nbd_server_config config = {.client_gone = client_gone, .log = log_client, .opaque = l, .max_clients = max_clients, .tls = tls};
+	return authz_allows(((struct listener *)opaque)->authz, peer_name);
+}
 
+int listener_server(struct daemon *d, struct listener *l, const char *tls, const char *authz, unsigned max_clients, struct err *e)
+{
+	struct nbd_server_config config = {.client_gone = client_gone, .log = log_client, .opaque = l, .max_clients = max_clients};
+
+	if (authz && !tls)
+		return err_set(e, EINVAL, "an access list looks at certificates: TLS credentials are needed too");
+	if (tls && (!(config.tls = objects_tls_creds(d->objects, tls, e)) || tls_creds_check_endpoint(config.tls, true, e) < 0)) {
+		tls_creds_unref(config.tls);
+		return -e->code;
+	}
+	if (authz) {
+		l->authz = objects_authz(d->objects, authz, e);
+		config.authorize = authorize;
+	}
 	l->daemon = d;
-	l->server = nbd_server_new(&config, e);
+	l->server = authz && !l->authz ? NULL : nbd_server_new(&config, e);
+	tls_creds_unref(config.tls);
 	return l->server ? 0 : -e->code;
 }
 
@@ -151,12 +174,6 @@ int listen_watch(struct daemon *d, struct listener *l, struct err *e)
 	return l->watch ? 0 : -e->code;
 }
 
-int listener_start(struct daemon *d, struct listener *l, int fd, struct err *e)
-{
-	l->fd = fd;
-	return listen_watch(d, l, e);
-}
-
 void listener_stop(struct listener *l)
 {
 	if (l->watch)
@@ -164,6 +181,10 @@ void listener_stop(struct listener *l)
 	l->watch = NULL;
 	nbd_server_free(l->server);
 	l->server = NULL;
+	authz_unref(l->authz);
+	l->authz = NULL;
+	json_decref(l->again);
+	l->again = NULL;
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;

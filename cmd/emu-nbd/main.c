@@ -110,6 +110,7 @@ int main(int argc, char **argv)
 		err_report(&e);
 	tls_creds_unref(tls);
 	opt_list_free(&set.objects);
+	opt_list_free(&set.exports);
 	objects_free(objects);
 	return r < 0 ? 1 : 0;
 }

@@ -13,7 +13,6 @@
 #include "base/sandbox.h"
 #include "base/sock.h"
 #include "crypto/object.h"
-#include "crypto/tls.h"
 #include "ctl-job.h"
 #include "daemon.h"
 #include "nbd/kernel.h"
@@ -175,10 +174,39 @@ static int open_disk(struct daemon *d, const char *file, struct image *image, st
 	return r;
 }
 
+/* --export: each is a disk of its own. */
+static int open_more(struct daemon *d, struct image *main_image, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned n = 0; !r && n < d->set->exports.count; n++) {
+		struct image image = {.size = UINT64_MAX};
+		char *name = NULL, *description = NULL;
+		bool writable = false;
+		struct disk *k = NULL;
+		r = image_open_named(d->set, d->graph, d->set->exports.item[n], &image, &name, &description, &writable, e);
+		if (!r && daemon_disk(d, name))
+			r = err_set(e, EEXIST, "--export: there is a disk '%s' already", name);
+		if (!r && !(k = disk_new(name, image.blk, e)))
+			r = -e->code;
+		if (k) {
+			k->next = d->disks; /* the command line's stays the last (vhost.c) */
+			d->disks = k;
+			r = daemon_export(d, &d->own, k, name, description, 0, UINT64_MAX, d->set->depth, writable, NULL, NULL, e);
+		}
+		if (!r)
+			d->exports->x.nbd.multi_conn = d->set->shared != 1;
+		main_image->remote |= image.remote;
+		blk_unref(image.blk);
+		free(name);
+		free(description);
+	}
+	return r;
+}
+
 int serve(const struct settings *set, struct objects *objects, const char *file, struct err *e)
 {
 	struct daemon d = {.set = set, .objects = objects, .own = {.fd = -1}, .extra = {.fd = -1}, .kernel_nl = -1};
-	struct tls_creds *tls = NULL;
 	struct image image = {.size = UINT64_MAX};
 	bool remote, temporary;
 	int say = -1, r;
@@ -193,18 +221,14 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 		blk_graph_live(d.graph);
 	if (set->id)
 		blk_graph_name(d.graph, set->id);
-	if (set->tls_creds) {
-		tls = objects_tls_creds(objects, set->tls_creds, e);
-		r = tls ? tls_creds_check_endpoint(tls, true, e) : -EINVAL;
-		if (r < 0)
-			goto out;
-	}
 	d.own.daemon = d.extra.daemon = &d;
 	r = state_open(&d, e);
 	if (r == 0)
-		r = listener_server(&d, &d.own, tls, (unsigned)set->shared, e);
+		r = listener_server(&d, &d.own, set->tls_creds, set->tls_authz, (unsigned)set->shared, e);
 	if (r == 0)
 		r = open_disk(&d, file, &image, e);
+	if (r == 0 && !state_has_graph(&d))
+		r = open_more(&d, &image, e);
 	remote = image.remote;
 	temporary = image.temporary;
 	if (r == 0)
@@ -221,6 +245,8 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 	if (r == 0) {
 		d.loop = loop_new(e);
 		r = d.loop ? listen_watch(&d, &d.own, e) : -e->code;
+		if (r == 0)
+			r = listen_watch(&d, &d.extra, e);
 	}
 	if (r == 0)
 		r = daemon_ctl_start(&d, e);
@@ -254,6 +280,5 @@ out:
 		image_close(&image, &(struct err)ERR_INIT);
 	free(image.overlay);
 	r = shut_down(&d, r, e);
-	tls_creds_unref(tls);
 	return r;
 }

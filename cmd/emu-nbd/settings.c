@@ -73,6 +73,13 @@ static const struct opt options[] = {
 	{'L', "list", OPT_FLAG, NULL, "lists the exports of another server", F(list)},
 	{0, "object", OPT_LIST, "TYPE,id=ID,...", "an object: a secret, TLS credentials", F(objects)},
 	{0, "tls-creds", OPT_STRING, "ID", "TLS is required, with these credentials", F(tls_creds)},
+	{0, "tls-authz", OPT_STRING, "ID", "who may come: an access list of the names in client certificates", F(tls_authz),
+	 .man = "ID is an object authz-simple (identity=NAME), authz-list (rules.0.match=NAME,rules.0.policy=allow,rules.0.format=glob,...,policy=deny) or "
+		"authz-list-file (filename=FILE, the same as JSON). A name is the certificate's distinguished name, CN=client,O=there; without a rule that "
+		"matches the policy decides, which is deny. The credentials must verify clients."},
+	{0, "export", OPT_LIST, "name=NAME,file=FILE,...", "a further export: format=FORMAT, description=TEXT, read-only=on", F(exports),
+	 .man = "May be given several times. The image becomes a disk of its own, called NAME on the control socket, with the caches and locks of the main image. "
+		"A comma inside a value is doubled."},
 	{0, "tls-hostname", OPT_STRING, "NAME", "with -L: the name the server's certificate must have", F(tls_hostname)},
 	{'T', "trace", OPT_CALL, "SPEC", "trace points: [enable=]PATTERN[,events=FILE][,file=FILE]", .handler = trace},
 	{0, "fork", OPT_FLAG, NULL, "returns when the server runs", F(fork)},
@@ -123,12 +130,14 @@ int settings_check(const struct settings *s, int words, struct err *e)
 {
 	if (s->disconnect)
 		return words ? err_set(e, EINVAL, "-d takes no image") : 0;
-	if (s->connect && (s->ctl || s->state || s->tls_creds))
-		return err_set(e, EINVAL, "-c serves the kernel alone: --ctl, --state and --tls-creds make no sense with it");
+	if (s->tls_authz && !s->tls_creds)
+		return err_set(e, EINVAL, "--tls-authz looks at client certificates: --tls-creds is needed too");
+	if (s->connect && (s->ctl || s->state || s->tls_creds || s->exports.count))
+		return err_set(e, EINVAL, "-c serves the kernel alone: --ctl, --state, --export and --tls-creds make no sense with it");
 	if (s->list) {
 		if (words)
 			return err_set(e, EINVAL, "List mode is incompatible with a file name");
-		if (s->export_name || s->description || s->offset || s->partition)
+		if (s->export_name || s->description || s->offset || s->partition || s->exports.count || s->tls_authz)
 			return err_set(e, EINVAL, "List mode is incompatible with per-device settings");
 		if (s->fork)
 			return err_set(e, EINVAL, "List mode is incompatible with forking");

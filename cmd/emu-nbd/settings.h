@@ -6,13 +6,13 @@
 #include "block/block.h"
 
 struct settings {
-	const char *bind, *port, *socket, *export_name, *description, *format, *load_snapshot, *cache, *tls_creds, *tls_hostname,
+	const char *bind, *port, *socket, *export_name, *description, *format, *load_snapshot, *cache, *tls_creds, *tls_authz, *tls_hostname,
 		*pid_file, *ctl, *state, *id, *vhost, *throttle, *connect, *disconnect;
 	int64_t shared, partition, listen_fd, overlay_fd, ctl_fd, ready_fd, lock_wait, vhost_queues;
 	uint64_t offset;
 	bool persistent, verbose, list, fork, read_only, snapshot, nocache, image_opts, depth, removable;
 	int discard, detect_zeroes, aio, sandbox;
-	struct opt_list objects;
+	struct opt_list objects, exports;
 };
 #define SETTINGS_INIT {.shared = 1, .sandbox = 1, .listen_fd = -1, .overlay_fd = -1, .ctl_fd = -1, .ready_fd = -1, .lock_wait = -1, .vhost_queues = 1}
 
@@ -28,6 +28,8 @@ struct image {
 	char *overlay;
 };
 int image_open(const struct settings *s, struct blk_graph *g, const char *file, struct image *i, struct err *e);
+/* --export: file and its options; name and description are new strings. */
+int image_open_named(const struct settings *s, struct blk_graph *g, const char *text, struct image *i, char **name, char **description, bool *writable, struct err *e);
 /* blk_open() that waits for the locks of a process that is on its way out, as long as settings say. */
 int open_locked(const struct settings *s, struct blk_graph *g, const char *file, const char *format, json_t *options, unsigned flags,
 		struct blk **b, struct err *e);

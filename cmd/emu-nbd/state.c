@@ -164,11 +164,10 @@ static json_t *build(struct daemon *d)
 		json_array_append_new(jobs, job_state(j));
 	}
 	for (struct export *x = d->exports; x; x = x->next)
-		if (x->where == &d->own)
-			json_array_append_new(exports, json_pack("{s:s, s:s?, s:s, s:b, s:b, s:b, s:s?, s:s?}", "name", x->x.nbd.name, "description",
-								 x->x.nbd.description, "disk", x->disk->name, "writable", x->writable, "depth",
-								 x->x.depth, "multi-conn", x->x.nbd.multi_conn, "bitmap", x->bitmap, "bitmap-node",
-								 x->bitmap_node ? x->bitmap_node->node_name : NULL));
+		json_array_append_new(exports, json_pack("{s:s, s:b, s:s?, s:s, s:b, s:b, s:b, s:s?, s:s?}", "name", x->x.nbd.name, "extra",
+							 x->where == &d->extra, "description", x->x.nbd.description, "disk", x->disk->name, "writable",
+							 x->writable, "depth", x->x.depth, "multi-conn", x->x.nbd.multi_conn, "bitmap", x->bitmap,
+							 "bitmap-node", x->bitmap_node ? x->bitmap_node->node_name : NULL));
 	for (struct blk *b = d->graph->nodes; b; b = b->core->next)
 		for (struct blk_dirty *m = blk_dirty_list(b); m; m = m->next)
 			json_array_append_new(dirty, json_pack("{s:s, s:s, s:I, s:b, s:b, s:b}", "node", b->node_name, "name", m->name, "granularity",
@@ -178,8 +177,9 @@ static json_t *build(struct daemon *d)
 		if (b->flags & BLK_PROBED)
 			json_array_append_new(probed, json_string(b->node_name));
 	json_decref(seen);
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "emu-nbd", VERSION, "boot", s->boot, "nodes", nodes, "owned", owned, "disks",
-			 disks, "groups", groups, "exports", exports, "jobs", jobs, "dirty", dirty, "probed", probed, "bits", s->bits);
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:O?}", "emu-nbd", VERSION, "boot", s->boot, "nodes", nodes, "owned", owned,
+			 "disks", disks, "groups", groups, "exports", exports, "jobs", jobs, "dirty", dirty, "probed", probed, "bits", s->bits, "server",
+			 d->extra.again);
 }
 
 int daemon_commit(struct daemon *d, struct err *e)
@@ -359,16 +359,26 @@ static int restore_dirty(struct daemon *d, struct err *e)
 
 static int restore_exports(struct daemon *d, struct err *e)
 {
-	const json_t *list = json_object_get(d->state->old, "exports"), *o;
+	const json_t *list = json_object_get(d->state->old, "exports"), *again = json_object_get(d->state->old, "server"), *o;
+	struct err bad = ERR_INIT;
 	size_t i;
 
+	/* A machine's disk does not depend on whether others may still look at it. */
+	if (json_is_object(again) && daemon_extra_server(d, again, -1, &bad) < 0) {
+		err_prefix(&bad, "nbd-server-start cannot be done again");
+		err_report(&bad);
+	}
 	/* The newest is first, there and here. */
 	for (i = json_array_size(list); i-- > 0;) {
 		o = json_array_get(list, i);
 		const char *disk = ctl_string(o, "disk"), *bitmap_node = ctl_string(o, "bitmap-node");
 		struct disk *k = disk ? daemon_disk(d, disk) : NULL;
-		int r = !k || !ctl_string(o, "name") ? wrong(d, "exports", e)
-						     : daemon_export(d, &d->own, k, ctl_string(o, "name"), ctl_string(o, "description"), 0, UINT64_MAX,
+		bool extra = json_is_true(json_object_get(o, "extra"));
+		int r;
+		if (extra && !d->extra.server)
+			continue;
+		r = !k || !ctl_string(o, "name") ? wrong(d, "exports", e)
+						     : daemon_export(d, extra ? &d->extra : &d->own, k, ctl_string(o, "name"), ctl_string(o, "description"), 0, UINT64_MAX,
 								     json_is_true(json_object_get(o, "depth")), json_is_true(json_object_get(o, "writable")),
 								     bitmap_node ? blk_find(d->graph, bitmap_node) : NULL, ctl_string(o, "bitmap"), e);
 		if (r < 0)

@@ -69,8 +69,10 @@ static void config_of(const struct vhost *v, struct virtio_blk_config *c)
 
 static void unmap(struct vhost_map *m)
 {
-	if (m->base)
+	if (m->base) {
+		vhost_guard_remove(m->base);
 		munmap(m->base, m->mapped);
+	}
 	m->base = NULL;
 }
 
@@ -93,6 +95,7 @@ static int map_region(struct vhost *v, const struct vhu_region *r, int fd, struc
 		m->base = NULL;
 		return err_errno(e, errno, "cannot map a memory region");
 	}
+	vhost_guard_add(m->base, m->mapped, v->fd);
 	m->r = *r;
 	m->start = m->base;
 	v->memory.count++;
@@ -172,8 +175,10 @@ static void use_inflight(struct vhost *v, unsigned queues, uint16_t size)
 
 static void drop_inflight(struct vhost *v)
 {
-	if (v->inflight)
+	if (v->inflight) {
+		vhost_guard_remove(v->inflight);
 		munmap(v->inflight, v->inflight_size);
+	}
 	v->inflight = NULL;
 	for (unsigned i = 0; i < v->queues; i++)
 		v->queue[i].inflight = NULL;
@@ -211,6 +216,7 @@ static int inflight(struct vhost *v, struct message *m, bool get, int *fd, struc
 			close(file);
 		return err_errno(e, errno, "cannot map the record of requests in flight");
 	}
+	vhost_guard_add(v->inflight, v->inflight_size, v->fd);
 	f->size = size;
 	use_inflight(v, f->queues, f->queue_size);
 	*fd = get ? file : -1;
@@ -520,11 +526,22 @@ int vhost_start(struct daemon *d, struct err *e)
 		v->queue[i].kick = v->queue[i].call = -1;
 	pthread_mutex_init(&v->lock, NULL);
 	d->vhost = v;
+	vhost_guard_start();
 	v->listen_fd = sock_listen_unix(d->set->vhost, SOCK_STREAM, 0700, e);
 	if (v->listen_fd < 0)
 		return v->listen_fd;
 	v->watch = loop_add_fd(d->loop, v->listen_fd, LOOP_READ, on_connection, v, e);
 	return v->watch ? 0 : -e->code;
+}
+
+bool vhost_connected(struct daemon *d)
+{
+	bool yes;
+
+	pthread_mutex_lock(&d->vhost->lock);
+	yes = d->vhost->connected;
+	pthread_mutex_unlock(&d->vhost->lock);
+	return yes;
 }
 
 void vhost_stop(struct daemon *d)

@@ -12,7 +12,13 @@
 
 int vhost_start(struct daemon *d, struct err *e); /* does nothing without the option */
 void vhost_stop(struct daemon *d);
+bool vhost_connected(struct daemon *d); /* a front end is there */
 void vhost_changed(struct daemon *d, struct disk *k); /* another size: the front end is told, where it listens */
+
+/* ---- vhost-guard.c: memory of others that may go away; sock: the connection that is ended then ---- */
+void vhost_guard_start(void); /* before the filter */
+void vhost_guard_add(void *start, size_t size, int sock); /* the connection's own thread */
+void vhost_guard_remove(void *start);
 
 /* ---- vhost-queue.c: the rings ---- */
 #define VHOST_QUEUES 64u

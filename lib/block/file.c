@@ -511,7 +511,7 @@ static int file_truncate(struct blk *b, uint64_t size, enum blk_prealloc preallo
 	}
 	if ((r = resize_fd(f->fd, b->size, size, prealloc, e)))
 		return r;
-	b->size = size;
+	__atomic_store_n(&b->size, size, __ATOMIC_RELAXED); /* requests look at it without a lock */
 	return 0;
 }
 

@@ -19,7 +19,7 @@ static int check_range(struct blk *b, uint64_t offset, uint64_t length, bool wri
 		return -EACCES;
 	if (write && (b->fmt->flags & BLK_F_GROWS))
 		return 0;
-	return offset + length > b->size ? -EIO : 0;
+	return offset + length > __atomic_load_n(&b->size, __ATOMIC_RELAXED) ? -EIO : 0; /* another write may make the file longer meanwhile */
 }
 
 static void *aligned_buffer(size_t size)

@@ -13,6 +13,9 @@
 #include "block/bitmap.h"
 #include "block/job.h"
 
+/* Bytes that a mirror which shall end may still lack: they are copied while the guest waits, who would otherwise dirty them for ever. */
+#define REST (2u << 20)
+
 struct mirror {
 	struct blk *source, *target;
 	enum job_sync sync;
@@ -115,6 +118,8 @@ static int mirror_run(struct blk_job *j, struct err *e)
 	progress(j);
 	while (!r) {
 		struct disk_range range;
+		if (j->ready && __atomic_load_n(&j->complete, __ATOMIC_RELAXED) && bitmap_bytes(&s->map) <= REST)
+			break;
 		uint64_t next = bitmap_next(&s->map, at), copied = 0;
 		bool source = true, ending;
 		if (next == UINT64_MAX && at) {

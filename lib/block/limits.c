@@ -159,6 +159,16 @@ static double pour(struct blk_limits *l, const struct timespec *now, uint64_t le
 	return wait;
 }
 
+double blk_limits_due(struct blk_limits *l, const struct timespec *now, uint64_t length, bool write)
+{
+	double wait;
+
+	pthread_mutex_lock(&l->lock);
+	wait = pour(l, now, length, write);
+	pthread_mutex_unlock(&l->lock);
+	return wait;
+}
+
 void blk_limits_pay(struct blk_limits *l, uint64_t length, bool write)
 {
 	struct timespec until;

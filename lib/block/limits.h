@@ -7,6 +7,7 @@
 #define BLOCK_LIMITS_H
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 #include "base/err.h"
 
 enum { LIMIT_BPS, LIMIT_BPS_READ, LIMIT_BPS_WRITE, LIMIT_IOPS, LIMIT_IOPS_READ, LIMIT_IOPS_WRITE, LIMIT_COUNT };
@@ -29,6 +30,8 @@ void blk_limits_unref(struct blk_limits *l); /* NULL is allowed; nobody may be w
 void blk_limits_set(struct blk_limits *l, const struct blk_limit_values *v); /* checked; who waits goes on at once */
 void blk_limits_get(struct blk_limits *l, struct blk_limit_values *v);
 /* Counts a request and waits until its turn. */
+/* The same for who has a clock of his own: counts a request that comes at `now` (CLOCK_MONOTONIC, never back) and returns the seconds it has to wait. */
+double blk_limits_due(struct blk_limits *l, const struct timespec *now, uint64_t length, bool write);
 void blk_limits_pay(struct blk_limits *l, uint64_t length, bool write);
 /* on: nobody waits any more, whoever does goes on (the server ends). */
 void blk_limits_suspend(struct blk_limits *l, bool on);

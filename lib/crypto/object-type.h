@@ -9,6 +9,7 @@
 
 struct objects;
 struct tls_creds;
+struct authz;
 
 /* *value stays as it is (bool) or becomes NULL (string) when the property is absent. */
 int prop_string(const json_t *props, const char *key, const char **value, struct err *e);
@@ -18,4 +19,6 @@ int prop_check(const json_t *props, const char *type, const char *const *allowed
 
 int secret_make(struct objects *o, const json_t *props, uint8_t **data, size_t *len, struct err *e);
 int tls_creds_make(struct objects *o, const char *type, const json_t *props, struct tls_creds **c, struct err *e);
+int authz_make(const char *type, const json_t *props, struct authz **a, struct err *e);
+struct authz *authz_ref(struct authz *a);
 #endif

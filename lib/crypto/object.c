@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/keyval.h"
+#include "crypto/authz.h"
 #include "crypto/object-type.h"
 #include "crypto/tls.h"
 
@@ -16,6 +17,7 @@ struct object {
 	const char *type;
 	uint8_t *secret; /* type "secret" */
 	size_t len;
+	struct authz *authz; /* authz-... */
 	struct tls_creds *tls; /* the others */
 };
 
@@ -24,7 +26,7 @@ struct objects {
 	struct object *first;
 };
 
-static const char *const types[] = {"secret", "tls-creds-anon", "tls-creds-psk", "tls-creds-x509"};
+static const char *const types[] = {"secret", "tls-creds-anon", "tls-creds-psk", "tls-creds-x509", "authz-simple", "authz-list", "authz-list-file"};
 
 struct objects *objects_new(void)
 {
@@ -41,6 +43,7 @@ static void object_free(struct object *ob)
 		return;
 	secret_free(ob->secret, ob->len);
 	tls_creds_unref(ob->tls);
+	authz_unref(ob->authz);
 	free(ob->id);
 	free(ob);
 }
@@ -154,7 +157,7 @@ int objects_add(struct objects *o, const json_t *props, struct err *e)
 	if (!objects_known_type(type))
 		return err_set(e, EINVAL,
 			       "unknown object type '%s': use one of secret, tls-creds-anon, tls-creds-psk, "
-			       "tls-creds-x509",
+			       "tls-creds-x509, authz-simple, authz-list, authz-list-file",
 			       type);
 	if (!id)
 		return err_set(e, EINVAL, "Parameter 'id' is missing");
@@ -168,6 +171,8 @@ int objects_add(struct objects *o, const json_t *props, struct err *e)
 	}
 	if (!strcmp(type, "secret"))
 		r = secret_make(o, props, &ob->secret, &ob->len, e);
+	else if (!strncmp(type, "authz-", 6))
+		r = authz_make(type, props, &ob->authz, e);
 	else
 		r = tls_creds_make(o, type, props, &ob->tls, e);
 	if (r < 0)
@@ -259,4 +264,21 @@ struct tls_creds *objects_tls_creds(struct objects *o, const char *id, struct er
 	if (o)
 		pthread_mutex_unlock(&o->lock);
 	return c;
+}
+
+struct authz *objects_authz(struct objects *o, const char *id, struct err *e)
+{
+	struct authz *a = NULL;
+	struct object *ob;
+
+	pthread_mutex_lock(&o->lock);
+	ob = find(o, id);
+	if (!ob)
+		err_set(e, ENOENT, "No access list with id '%s'", id);
+	else if (!ob->authz)
+		err_set(e, EINVAL, "Object with id '%s' is no access list", id);
+	else
+		a = authz_ref(ob->authz);
+	pthread_mutex_unlock(&o->lock);
+	return a;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * User objects (--object TYPE,id=ID,...): secrets and TLS credentials, in a registry that the program owns.
+ * User objects (--object TYPE,id=ID,...): secrets, TLS credentials and access lists, in a registry that the program owns.
  *
  * A program that knows further types (iothread, throttle-group) looks at "qom-type" first and hands the rest here.
  * The registry has a lock of its own: any thread may look up, add and remove. Look-ups return copies or counted
@@ -20,7 +20,7 @@ struct tls_creds;
 struct objects *objects_new(void); /* NULL: no memory */
 void objects_free(struct objects *o);
 
-/* True when this library makes objects of the type: "secret", "tls-creds-anon", "tls-creds-psk", "tls-creds-x509". */
+/* True when this library makes objects of the type: "secret", "tls-creds-..." and "authz-...". */
 bool objects_known_type(const char *type);
 
 /*

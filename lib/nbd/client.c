@@ -31,8 +31,9 @@ struct request {
 	uint16_t flags, type;
 	uint32_t length;
 	uint64_t offset, cookie;
-	char *read_to;
-	const char *write_from;
+	const struct iovec *iov; /* data of a read or write, from `skip` bytes into it */
+	unsigned iovs;
+	uint64_t skip;
 	int error;
 	/* block status */
 	uint32_t *state, *run, context_id;
@@ -52,6 +53,8 @@ struct link {
 	unsigned in_flight;
 	uint32_t generation;
 	bool reading, dead;    /* a reader is at work; the connection is gone for good */
+	bool replaying;        /* the reader's: replayer is to be joined */
+	pthread_t replayer;
 };
 
 struct nbd_client {
@@ -82,7 +85,6 @@ static int wire_error(uint32_t v)
 static int write_request(struct link *l, struct request *q)
 {
 	char head[NBD_REQUEST_SIZE], *p = head;
-	struct iovec iov[2] = {{head, sizeof head}, {(void *)(uintptr_t)q->write_from, q->length}};
 
 	p = nbd_put32(p, NBD_REQUEST_MAGIC);
 	p = nbd_put16(p, q->flags);
@@ -91,7 +93,7 @@ static int write_request(struct link *l, struct request *q)
 	p = nbd_put64(p, q->offset);
 	nbd_put32(p, q->length);
 	q->epoch = l->epoch;
-	return nbd_conn_write(&l->conn, iov, q->type == NBD_CMD_WRITE ? 2 : 1);
+	return nbd_conn_writev(&l->conn, head, sizeof head, q->iov, q->iovs, q->skip, q->type == NBD_CMD_WRITE ? q->length : 0);
 }
 
 /* Sends a request, unless restore() did so already. A failure breaks the connection, which the reader then notices. */
@@ -170,6 +172,23 @@ static int take_error(struct link *l, struct request *q, uint32_t length)
 	return 0;
 }
 
+/* Zeros for `size` bytes of a read's buffers. */
+static void clear(const struct request *q, uint64_t at, uint64_t size)
+{
+	at += q->skip;
+	for (unsigned i = 0; i < q->iovs && size; i++) {
+		uint64_t n = q->iov[i].iov_len;
+		if (at >= n) {
+			at -= n;
+			continue;
+		}
+		n = n - at < size ? n - at : size;
+		memset((char *)q->iov[i].iov_base + at, 0, n);
+		size -= n;
+		at = 0;
+	}
+}
+
 static int take_chunk(struct link *l)
 {
 	char head[NBD_CHUNK_SIZE - 4], data[12];
@@ -199,7 +218,7 @@ static int take_chunk(struct link *l)
 			return r;
 		if (!inside(q, nbd_get64(data), length - 8))
 			return -EPROTO;
-		r = nbd_conn_read(&l->conn, q->read_to + (nbd_get64(data) - q->offset), length - 8);
+		r = nbd_conn_readv(&l->conn, q->iov, q->iovs, q->skip + (nbd_get64(data) - q->offset), length - 8);
 		break;
 	case NBD_CHUNK_OFFSET_HOLE:
 		if (length != 12 || q->type != NBD_CMD_READ)
@@ -209,7 +228,7 @@ static int take_chunk(struct link *l)
 			return r;
 		if (!inside(q, nbd_get64(data), nbd_get32(data + 8)))
 			return -EPROTO;
-		memset(q->read_to + (nbd_get64(data) - q->offset), 0, nbd_get32(data + 8));
+		clear(q, nbd_get64(data) - q->offset, nbd_get32(data + 8));
 		break;
 	case NBD_CHUNK_BLOCK_STATUS:
 		r = take_status(l, q, length);
@@ -247,7 +266,7 @@ static int take_reply(struct link *l)
 	if (!q || (l->terms.info.structured && q->type == NBD_CMD_READ && !error))
 		return -EPROTO;
 	if (!error && q->type == NBD_CMD_READ)
-		r = nbd_conn_read(&l->conn, q->read_to, q->length);
+		r = nbd_conn_readv(&l->conn, q->iov, q->iovs, q->skip, q->length);
 	if (r == 0)
 		finish(l, q, error ? wire_error(error) : 0);
 	return r;
@@ -283,22 +302,52 @@ static void wake_all(struct link *l)
 	pthread_cond_broadcast(&l->room);
 }
 
-/* Under l->send: everything that has no answer yet goes out on the new connection. */
-static void replay(struct link *l)
+/*
+ * Everything that has no answer yet goes out on the new connection. A thread of its own, for the answers have to be read meanwhile: a server whose
+ * answers nobody takes reads no further requests. A request that was not sent on this connection stays as it is while `send` is held.
+ */
+static void *replay(void *opaque)
 {
-	for (unsigned i = 0; i < SLOTS; i++) {
+	struct link *l = opaque;
+	bool broken = false;
+
+	for (unsigned i = 0; i < SLOTS && !broken; i++) {
 		struct request *q = &l->slot[i];
 		bool again;
+		pthread_mutex_lock(&l->send);
 		pthread_mutex_lock(&l->lock);
-		again = q->busy && !q->done;
-		if (again)
-			q->error = 0;
+		again = q->busy && !q->done && q->epoch != l->epoch && l->conn.fd >= 0;
 		pthread_mutex_unlock(&l->lock);
-		if (again && write_request(l, q) < 0) {
+		broken = again && write_request(l, q) < 0;
+		if (broken)
 			nbd_conn_shutdown(&l->conn);
-			return;
-		}
+		pthread_mutex_unlock(&l->send);
 	}
+	return NULL;
+}
+
+static void end_replay(struct link *l)
+{
+	if (l->replaying)
+		pthread_join(l->replayer, NULL);
+	l->replaying = false;
+}
+
+static void start_replay(struct link *l)
+{
+	pthread_attr_t attr;
+
+	pthread_mutex_lock(&l->lock);
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (l->slot[i].busy && !l->slot[i].done)
+			l->slot[i].error = 0;
+	pthread_mutex_unlock(&l->lock);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 128 << 10);
+	l->replaying = pthread_create(&l->replayer, &attr, replay, l) == 0;
+	pthread_attr_destroy(&attr);
+	if (!l->replaying)
+		replay(l);
 }
 
 /* The export that answers after a reconnection must be what the callers know. */
@@ -317,6 +366,7 @@ static void restore(struct link *l)
 	struct err e = ERR_INIT;
 
 	nbd_conn_shutdown(&l->conn); /* a sender that is blocked there lets go */
+	end_replay(l);
 	pthread_mutex_lock(&l->send);
 	nbd_conn_close(&l->conn);
 	while (l->client->target.reconnect_ms && loop_now() / 1000000 < until) {
@@ -332,10 +382,10 @@ static void restore(struct link *l)
 	}
 	if (l->conn.fd >= 0) {
 		l->epoch++;
-		replay(l);
-	}
-	pthread_mutex_unlock(&l->send);
-	if (l->conn.fd < 0) {
+		pthread_mutex_unlock(&l->send);
+		start_replay(l);
+	} else {
+		pthread_mutex_unlock(&l->send);
 		pthread_mutex_lock(&l->lock);
 		l->dead = true;
 		wake_all(l);
@@ -385,8 +435,9 @@ static int transact(struct nbd_client *c, const struct request *in)
 	q->type = in->type;
 	q->length = in->length;
 	q->offset = in->offset;
-	q->read_to = in->read_to;
-	q->write_from = in->write_from;
+	q->iov = in->iov;
+	q->iovs = in->iovs;
+	q->skip = in->skip;
 	q->state = in->state;
 	q->run = in->run;
 	q->context_id = in->context_id;
@@ -434,6 +485,7 @@ static void link_free(struct link *l)
 {
 	if (!l)
 		return;
+	end_replay(l);
 	if (l->conn.fd >= 0) {
 		struct request bye = {.type = NBD_CMD_DISC};
 		send_request(l, &bye);
@@ -542,17 +594,17 @@ void nbd_client_info(struct nbd_client *c, struct nbd_export_info *info)
 
 /* ---- requests ---- */
 
-int nbd_client_read(struct nbd_client *c, uint64_t offset, uint32_t length, void *buf)
+int nbd_client_readv(struct nbd_client *c, uint64_t offset, uint32_t length, const struct iovec *iov, unsigned iovs, uint64_t skip)
 {
-	struct request q = {.type = NBD_CMD_READ, .offset = offset, .length = length, .read_to = buf};
+	struct request q = {.type = NBD_CMD_READ, .offset = offset, .length = length, .iov = iov, .iovs = iovs, .skip = skip};
 
 	return length ? transact(c, &q) : 0;
 }
 
-int nbd_client_write(struct nbd_client *c, uint64_t offset, uint32_t length, const void *buf, bool fua)
+int nbd_client_writev(struct nbd_client *c, uint64_t offset, uint32_t length, const struct iovec *iov, unsigned iovs, uint64_t skip, bool fua)
 {
 	bool can = c->info.flags & NBD_FLAG_SEND_FUA;
-	struct request q = {.type = NBD_CMD_WRITE, .offset = offset, .length = length, .write_from = buf,
+	struct request q = {.type = NBD_CMD_WRITE, .offset = offset, .length = length, .iov = iov, .iovs = iovs, .skip = skip,
 			    .flags = fua && can ? NBD_CMD_FLAG_FUA : 0};
 	int r;
 
@@ -560,6 +612,20 @@ int nbd_client_write(struct nbd_client *c, uint64_t offset, uint32_t length, con
 		return -EROFS;
 	r = length ? transact(c, &q) : 0;
 	return r == 0 && fua && !can ? nbd_client_flush(c) : r;
+}
+
+int nbd_client_read(struct nbd_client *c, uint64_t offset, uint32_t length, void *buf)
+{
+	struct iovec iov = {buf, length};
+
+	return nbd_client_readv(c, offset, length, &iov, 1, 0);
+}
+
+int nbd_client_write(struct nbd_client *c, uint64_t offset, uint32_t length, const void *buf, bool fua)
+{
+	struct iovec iov = {(void *)(uintptr_t)buf, length};
+
+	return nbd_client_writev(c, offset, length, &iov, 1, 0, fua);
 }
 
 int nbd_client_flush(struct nbd_client *c)

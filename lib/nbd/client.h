@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include "base/err.h"
 
 struct nbd_client;
@@ -47,6 +48,9 @@ void nbd_client_info(struct nbd_client *c, struct nbd_export_info *info);
 /* Requests: 0 or -errno (the server's error; -EIO for a broken connection that could not be restored). */
 int nbd_client_read(struct nbd_client *c, uint64_t offset, uint32_t length, void *buf);
 int nbd_client_write(struct nbd_client *c, uint64_t offset, uint32_t length, const void *buf, bool fua);
+/* The same with data in pieces: `length` bytes from `skip` bytes into what iov describes. */
+int nbd_client_readv(struct nbd_client *c, uint64_t offset, uint32_t length, const struct iovec *iov, unsigned iovs, uint64_t skip);
+int nbd_client_writev(struct nbd_client *c, uint64_t offset, uint32_t length, const struct iovec *iov, unsigned iovs, uint64_t skip, bool fua);
 int nbd_client_flush(struct nbd_client *c);
 int nbd_client_trim(struct nbd_client *c, uint64_t offset, uint32_t length);
 /* flags: NBD_CMD_FLAG_FUA, NO_HOLE, FAST_ZERO */

@@ -145,6 +145,77 @@ int nbd_conn_read(struct nbd_conn *c, void *data, size_t size)
 	return 0;
 }
 
+/* At most `room` pieces of what lies `size` bytes from `skip` on in iov. */
+static unsigned pieces(struct iovec *to, unsigned room, const struct iovec *iov, unsigned count, size_t skip, size_t size)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count && size && n < room; i++) {
+		size_t k = iov[i].iov_len;
+		if (skip >= k) {
+			skip -= k;
+			continue;
+		}
+		k = k - skip < size ? k - skip : size;
+		to[n++] = (struct iovec){(char *)iov[i].iov_base + skip, k};
+		size -= k;
+		skip = 0;
+	}
+	return n;
+}
+
+int nbd_conn_readv(struct nbd_conn *c, const struct iovec *iov, unsigned count, size_t skip, size_t size)
+{
+	struct iovec part[64];
+
+	while (size) {
+		unsigned n = pieces(part, sizeof part / sizeof *part, iov, count, skip, size);
+		struct msghdr m = {.msg_iov = part, .msg_iovlen = n};
+		ssize_t got;
+		if (!n)
+			return -EINVAL;
+		/* One piece, the rest of a buffer, and what TLS decodes go the plain way. */
+		if (n == 1 || c->start != c->end || size < NBD_CONN_BUFFER / 2 || c->tls || c->deadline) {
+			int r = nbd_conn_read(c, part[0].iov_base, part[0].iov_len);
+			if (r < 0)
+				return r;
+			got = (ssize_t)part[0].iov_len;
+		} else {
+			got = recvmsg(c->fd, &m, 0);
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got <= 0)
+				return got < 0 ? -errno : -ECONNRESET;
+		}
+		skip += (size_t)got;
+		size -= (size_t)got;
+	}
+	return 0;
+}
+
+int nbd_conn_writev(struct nbd_conn *c, const void *head, size_t head_size, const struct iovec *iov, unsigned count, size_t skip, size_t size)
+{
+	struct iovec part[64] = {{(void *)(uintptr_t)head, head_size}};
+	unsigned first = head_size ? 1 : 0;
+
+	do {
+		unsigned n = pieces(part + first, 64 - first, iov, count, skip, size);
+		size_t sent = 0;
+		int r;
+		for (unsigned i = 0; i < n; i++)
+			sent += part[first + i].iov_len;
+		if (size && !n)
+			return -EINVAL;
+		r = nbd_conn_write(c, part, (int)(first + n));
+		if (r < 0)
+			return r;
+		skip += sent;
+		size -= sent;
+		first = 0;
+	} while (size);
+	return 0;
+}
+
 int nbd_conn_skip(struct nbd_conn *c, size_t size)
 {
 	char waste[4096];

@@ -37,8 +37,12 @@ void nbd_conn_set_deadline(struct nbd_conn *c, unsigned ms);
 
 /* 0; -EPIPE: the peer closed between messages (nothing of this one was read); -ECONNRESET in the middle; -errno. */
 int nbd_conn_read(struct nbd_conn *c, void *data, size_t size);
+/* The same into several places: `size` bytes from `skip` bytes into what iov describes. */
+int nbd_conn_readv(struct nbd_conn *c, const struct iovec *iov, unsigned count, size_t skip, size_t size);
 int nbd_conn_skip(struct nbd_conn *c, size_t size);
 int nbd_conn_write(struct nbd_conn *c, struct iovec *iov, int count); /* iov is changed */
+/* A head, then `size` bytes from `skip` bytes into what iov describes, which stays as it is. */
+int nbd_conn_writev(struct nbd_conn *c, const void *head, size_t head_size, const struct iovec *iov, unsigned count, size_t skip, size_t size);
 /* Bytes that are here already, without asking the socket. */
 static inline size_t nbd_conn_buffered(const struct nbd_conn *c)
 {

@@ -83,7 +83,9 @@ proc ports_default {} {
 
 proc ports_make {} {
     set args {}
-    foreach item [items chardev] { lappend ::plan_chardevs [fdset_names [keyval_text [dict get $item kv] backend]] }
+    foreach item [items chardev] {
+        if {[dict get $item id] ni [vhost_chardevs]} { lappend ::plan_chardevs [fdset_names [keyval_text [dict get $item kv] backend]] }
+    }
     foreach class {serial parallel} {
         set n 0
         foreach {at device} $::ports($class) {

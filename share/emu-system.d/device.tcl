@@ -27,15 +27,42 @@ proc device_option {at value} {
         cirrus-vga - isa-cirrus-vga - qxl* - vmware-svga - virtio-vga* - virtio-gpu* - bochs-display { fail "$at: this graphics card is not built in" "-device VGA is" }
         pc-dimm - nvdimm - virtio-pmem* - vmgenid - virtio-crypto* - virtio-mem* { fail "$at: this device is not built in" "-device help lists those that are" }
         pcie-* - ioh3420 - i82801b11-bridge - x3130* - xio3130* - pxb* { fail "$at: PCI Express is not built in" "-device pci-bridge,chassis_nr=1 makes a further PCI bus" }
+        vhost-user-blk* {}
         vhost-* - vfio-* - ivshmem* { fail "$at: this device is not built in" "-device help lists those that are" }
     }
     item_add device $kv $at
+}
+
+# The character device of a vhost-user-blk device is only the place of its server's socket: emu-cpu itself connects, as a disk of the chardev's name.
+proc vhost_chardevs {} {
+    return [lmap item [items device] {
+        if {![string match vhost-user-blk* [keyval_get [dict get $item kv] driver]]} continue
+        keyval_get [dict get $item kv] chardev
+    }]
+}
+
+proc vhost_disk {at kv} {
+    set id [keyval_get $kv chardev]
+    set n [item_find chardev $id]
+    if {$id eq ""} { fail "$at: chardev=ID is needed" "-chardev socket,id=ID,path=SOCKET names the server's socket" }
+    if {$n < 0} { fail "$at: Property 'chardev' can't find value '$id'" "-chardev socket,id=$id,path=SOCKET makes it" }
+    set chardev [dict get [lindex [items chardev] $n] kv]
+    if {[keyval_get $chardev backend] ne "socket" || [keyval_get $chardev path] eq "" || [keyval_get $chardev server off] ni {off no n false}} {
+        fail "$at: chardev '$id' is no connection to a UNIX socket" "-chardev socket,id=$id,path=SOCKET is what a vhost-user-blk device takes"
+    }
+    lappend ::cpu_disks [keyval_text [list id $id vhost unix:[file normalize [keyval_get $chardev path]] if none]]
+    set driver [string map {vhost-user-blk virtio-blk} [keyval_get $kv driver]]
+    return [keyval_text [concat [list driver $driver drive $id] [keyval_without $kv {driver chardev}]] driver]
 }
 
 # After everything that devices refer to is known; a stream that several devices share is known to emu-cpu by several names.
 proc devices_make {} {
     foreach item [items device] {
         set kv {}
+        if {[string match vhost-user-blk* [keyval_get [dict get $item kv] driver]]} {
+            lappend ::cpu_devices [vhost_disk [dict get $item at] [dict get $item kv]]
+            continue
+        }
         foreach {key value} [dict get $item kv] {
             if {$key eq "chardev"} { set value [stream_for_device [dict get $item at] $value] }
             if {$key eq "netdev"} { net_used [dict get $item at] $value }

@@ -50,11 +50,47 @@ if has nbdinfo; then
     check "and back" sh -c "nbdcopy orig.raw '$(uri s exp)' && cmp a.raw orig.raw"
     check "an unknown export is refused by name" sh -c "! nbdinfo '$(uri s other)' 2>err && grep -q other err"
 else skip "libnbd's clients" "no nbdinfo here"; fi
+# The protocol itself: requests that a client's library would not send.
+cat >past.py <<'P'
+import socket, struct, sys
+def client(path, name):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(path)
+    f = s.makefile('rb')
+    assert f.read(16) == b'NBDMAGICIHAVEOPT' and struct.unpack('>H', f.read(2))[0] & 3 == 3
+    s.sendall(struct.pack('>I', 3) + b'IHAVEOPT' + struct.pack('>II', 7, 6 + len(name)) + struct.pack('>I', len(name)) + name + b'\0\0')
+    while True:
+        magic, option, kind, n = struct.unpack('>QIII', f.read(20))
+        data = f.read(n)
+        assert kind < 1 << 31, data
+        if kind == 1:
+            return s, f, size
+        if data[:2] == b'\0\0':
+            size = struct.unpack('>Q', data[2:10])[0]
+def ask(s, f, kind, offset, length, data=b''):
+    s.sendall(struct.pack('>IHHQQI', 0x25609513, 0, kind, 77, offset, length) + data)
+    magic, error, cookie = struct.unpack('>IIQ', f.read(16))
+    assert magic == 0x67446698 and cookie == 77
+    if not error and kind == 0:
+        f.read(length)
+    return error
+s, f, size = client(sys.argv[1], sys.argv[2].encode())
+assert ask(s, f, 0, size - 1, 1) == 0
+for kind, offset, length, data, errors in (
+        (0, size - 1, 2, b'', [22]), (0, size, 1, b'', [22]), (0, 2**63, 512, b'', [22]), (0, 2**64 - 1, 2, b'', [22]), (0, 0, 2**32 - 1, b'', [22, 75]),
+        (1, size - 1, 2, b'xx', [28]), (1, 2**64 - 1, 2, b'xx', [28]), (4, size - 1, 2, b'', [28]), (6, 0, 2**32 - 1, b'', [28]), (99, 0, 0, b'', [22, 0])):
+    got = ask(s, f, kind, offset, length, data)
+    assert got in errors, (kind, offset, length, got)
+assert ask(s, f, 0, 0, 512) == 0
+P
+check "requests beyond the end and of 4 GiB are errors, and the connection lives on" python3 past.py "$dir/s" exp
 if has qemu-io; then
     check "qemu-io writes, trims, zeroes, flushes" qemu-io -f raw -c 'write -P 7 1M 1M' -c 'read -P 7 1M 1M' -c 'discard 4M 1M' \
         -c 'write -z 8M 1M' -c 'read -P 0 8M 1M' -c flush "$(uri s exp)"
     check "qemu-img compares" /usr/bin/qemu-img compare -f raw -F raw a.raw "$(uri s exp)"
-    check "reading past the end is refused" sh -c "! qemu-io -f raw -c 'read 16777727 2' '$(uri s exp)' 2>&1 | grep -q 'read 2/2'"
+    check "the peer reads the last byte, and no further" sh -c "qemu-io -f raw -c 'read 16777727 1' -c 'read 16777727 2' '$(uri s exp)' >end 2>&1; \
+        cat end; grep -q 'read 1/1' end && grep -qi 'read failed' end && ! grep -q 'read 2/2' end"
 else skip "the peer's clients" "no qemu-io here"; fi
 
 # Our client: a server of ours in front of another's.

@@ -74,20 +74,24 @@ c('nbd-server-stop')
 ok(run('nbdinfo', 'nbd+unix:///pub?socket=' + DIR + '/extra')[0] != 0, 'nbd-server-stop ends it')
 
 # limits
-c('block_set_io_throttle', device='hd0', bps=0, bps_rd=0, bps_wr=8 << 20, iops=0, iops_rd=0, iops_wr=0)
-t = time.time()
-good_io, out = io(s, 'write -P 1 0 12M', 'write -P 2 12M 4M')
-t = time.time() - t
-ok(good_io and 1.8 <= t <= 4, 'bytes a second are limited (16 MiB at 8 MiB/s took %.2f s)' % t, out)
+def takes(text, seconds, limits, *commands):
+    """Never faster than the limit. (How near to it a disk comes is tests/unit/block-limits; this host may be busy with other things.)"""
+    c('block_set_io_throttle', device='hd0', **{**dict.fromkeys(('bps', 'bps_rd', 'bps_wr', 'iops', 'iops_rd', 'iops_wr'), 0), **limits}) # its buckets are empty then
+    t = time.time()
+    good_io, out = io(s, *commands)
+    t = time.time() - t
+    ok(good_io and t >= seconds * .98, '%s (%.2f s, %.2f were due)' % (text, t, seconds), out)
+
+
+# A tenth of a second's worth is free.
+takes('bytes a second are limited', 1.9, {'bps_wr': 8 << 20}, 'write -P 1 0 12M', 'write -P 2 12M 4M')
 i = c('query-block')[0]['inserted']
 ok(i['bps_wr'] == 8 << 20 and i['group'] == 'hd0', 'query-block shows the limit')
 ok('same time' in c.refused('block_set_io_throttle', device='hd0', bps=1, bps_rd=1, bps_wr=0, iops=0, iops_rd=0, iops_wr=0), 'totals and parts exclude each other')
 ok('lower' in c.refused('block_set_io_throttle', device='hd0', bps=1000, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0, bps_max=10), 'a burst is no lower than the limit')
-c('block_set_io_throttle', device='hd0', bps=0, bps_rd=0, bps_wr=0, iops=200, iops_rd=0, iops_wr=0, group='g')
-t = time.time()
-good_io, out = io(s, *['read %dk 4k' % (i * 4) for i in range(220)])
-t = time.time() - t
-ok(good_io and 0.8 <= t <= 3, 'operations a second are limited (220 at 200/s took %.2f s)' % t, out)
+takes('operations a second are limited', 1.5, {'iops': 200, 'group': 'g'}, *['read %dk 4k' % (i * 4) for i in range(320)])
+# The large bucket (200 * 2) must have run out: 400 + 100 t.
+takes('with a burst', 1.8, {'iops': 100, 'iops_max': 200, 'iops_max_length': 2, 'group': 'g'}, *['read %dk 4k' % (i % 256 * 4) for i in range(380)])
 c('block_set_io_throttle', device='hd0', bps=0, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
 c('x-drain-and-flush')
 equal(s.quit(), 0, 'quit ends the server')

@@ -202,6 +202,14 @@ static void restart(struct drive *d, int control)
 	}
 	ok_eq(good, 96, "a server that is killed and comes back costs nothing but time, three times, under the filter");
 	ok(drive_pread(d, (1 << 20) + 31 * 65536, back, sizeof back) == 0 && back[0] == 33 && back[511] == 33, "and what was written is there");
+	struct err e = ERR_INIT;
+	struct iovec one = {block[0], sizeof block[0]};
+	if (write(control, "k", 1) != 1)
+		exit(2);
+	usleep(150000);
+	submit(d, &many[0], DRIVE_READ, 1 << 20, &one, 1);
+	ok(drive_reopen(d, &e) == 0, "a size that is asked for while the server is down is waited for: %s", e.msg);
+	ok(wait_for(&many[0]) && many[0].error == 0 && block[0][0] == 2, "so is a request of that time, which had the connection before");
 }
 
 /* Disks of a machine that runs: only over sockets of its own directory. */

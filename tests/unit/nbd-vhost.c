@@ -363,6 +363,49 @@ static void nonsense(void)
 	ok(alive == 60 && waitpid(server, NULL, WNOHANG) == 0, "nonsense ends connections, never the server");
 }
 
+/* Its memory file becomes shorter while requests use it: the connection ends, not the server. */
+static void cut(void)
+{
+	struct err e = ERR_INIT;
+	uint8_t *before = mem;
+	int whole = mem_fd, alive;
+
+	for (unsigned what = 0; what < 2; what++) { /* the rings go, or only the data */
+		mem_fd = memfd_create("cut", MFD_CLOEXEC);
+		if (mem_fd < 0 || ftruncate(mem_fd, MEMORY) < 0 || (mem = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, mem_fd, 0)) == MAP_FAILED)
+			bail("memory");
+		for (unsigned i = 0; i < 200; i++) {
+			sock = sock_connect_unix(sock_path, SOCK_STREAM, &e);
+			if (sock >= 0 && negotiate(true))
+				break;
+			close(sock);
+			poll(NULL, 0, 20);
+		}
+		if (what == 0) {
+			kick(0);
+			if (ftruncate(mem_fd, 0) < 0)
+				bail("ftruncate");
+			(void)!write(queues[0].kick, &(uint64_t){1}, 8);
+		} else {
+			put(0, 0, BLK_T_IN, 0, mem + MEMORY - 65536, 65536);
+			put(0, 1, BLK_T_OUT, 0, mem + MEMORY - 65536, 65536);
+			put(0, 2, BLK_T_GET_ID, 0, mem + MEMORY - 4096, 20);
+			if (ftruncate(mem_fd, MEMORY - 65536) < 0)
+				bail("ftruncate");
+			kick(0);
+		}
+		poll(NULL, 0, 200);
+		alive = waitpid(server, NULL, WNOHANG) == 0;
+		ok(alive, "%s vanish from the shared file, and the server lives", what ? "data" : "rings");
+		close(sock);
+		munmap(mem, MEMORY);
+		close(mem_fd);
+	}
+	sock = -1;
+	mem = before;
+	mem_fd = whole;
+}
+
 static void killed(void)
 {
 	static const char *const slow[] = {"--image-opts", NULL, NULL};
@@ -448,6 +491,7 @@ int main(void)
 		wrong_chains();
 		close(sock);
 		nonsense();
+		cut();
 		struct err e = ERR_INIT;
 		for (int i = 0; i < 100 && (sock < 0 || !negotiate(true)); i++) {
 			if (sock >= 0)
