@@ -77,7 +77,7 @@ EXTLIBS_emu-cpu := $(LIBS_display)
 EXTLIBS_emu-mon := $(LIBS_isa)
 
 # ---- the classic names, links beside the programs ---------------------------------------------------------
-NAMES_emu-user := qemu-x86_64 qemu-i386 qemu-aarch64
+NAMES_emu-user := qemu-x86_64 qemu-i386 qemu-aarch64 qemu-ppc qemu-ppc64 qemu-ppc64le qemu-ppc64abi32
 NAMES_emu-img  := qemu-img
 NAMES_emu-nbd  := qemu-nbd
 NAMES_emu-ga   := qemu-ga
@@ -160,6 +160,15 @@ $(BUILD)/gen/a64-index: share/a64-index.c $(wildcard lib/isa/aarch64/*.def) lib/
 $(BUILD)/gen/a64-index.h: $(BUILD)/gen/a64-index
 	$(Q)$< >$@
 $(BUILD)/obj/lib/isa/aarch64/decode.o: $(BUILD)/gen/a64-index.h
+
+# The index of the PowerPC rows.
+$(BUILD)/gen/ppc-index: share/ppc-index.c $(wildcard lib/isa/ppc/*.def) lib/isa/ppc/rows.h
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O1 -std=gnu11 $(WARN) -Ilib -o $@ $<
+$(BUILD)/gen/ppc-index.h: $(BUILD)/gen/ppc-index
+	$(Q)$< >$@
+$(BUILD)/obj/lib/isa/ppc/decode.o: $(BUILD)/gen/ppc-index.h
 
 define lib_rule
 $$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))

@@ -17,6 +17,7 @@
 
 struct header {
 	uint16_t type, machine, phentsize, phnum;
+	uint32_t flags;
 	uint64_t entry, phoff;
 };
 
@@ -25,7 +26,7 @@ struct segment {
 	uint64_t offset, vaddr, filesz, memsz, align;
 };
 
-static const struct abi *const abis[] = {&abi_x86_64, &abi_i386, &abi_aarch64};
+static const struct abi *const abis[] = {&abi_x86_64, &abi_i386, &abi_aarch64, &abi_ppc, &abi_ppc64, &abi_ppc64le, &abi_ppc64abi32};
 
 const struct abi *abi_find(uint16_t machine, uint8_t elf_class, uint8_t elf_data)
 {
@@ -112,11 +113,13 @@ static int read_header(int fd, const char *path, uint8_t id[EI_NIDENT], struct h
 	if (b[EI_CLASS] == ELFCLASS64) {
 		h->entry = get64(b + 24, swap);
 		h->phoff = get64(b + 32, swap);
+		h->flags = get32(b + 48, swap);
 		h->phentsize = get16(b + 54, swap);
 		h->phnum = get16(b + 56, swap);
 	} else {
 		h->entry = get32(b + 24, swap);
 		h->phoff = get32(b + 28, swap);
+		h->flags = get32(b + 36, swap);
 		h->phentsize = get16(b + 42, swap);
 		h->phnum = get16(b + 44, swap);
 	}
@@ -198,12 +201,13 @@ int elf_inspect(int fd, const char *path, struct image *im, struct err *e)
 
 	if (r)
 		return r;
+	im->flags = h.flags;
 	im->abi = abi_find(h.machine, id[EI_CLASS], id[EI_DATA]);
 	if (!im->abi) {
 		err_set(e, ENOEXEC, "%s: is a program for %s (%d bit, %s endian), which this emulator does not run", path,
 			machine_name(h.machine, buf, sizeof(buf)), id[EI_CLASS] == ELFCLASS64 ? 64 : 32,
 			id[EI_DATA] == ELFDATA2MSB ? "big" : "little");
-		return err_hint(e, "programs for aarch64, i386 and x86_64 run here");
+		return err_hint(e, "programs for aarch64, i386, ppc, ppc64, ppc64le and x86_64 run here");
 	}
 	if (h.type != ET_EXEC && h.type != ET_DYN)
 		return err_set(e, ENOEXEC, "%s: is %s, not a program", path,

@@ -54,6 +54,7 @@ struct image {
 	uint64_t entry, base, phdr, phnum, phent;
 	uint64_t low, high;  /* first and last byte + 1 of all segments */
 	uint64_t start_code, end_code, start_data, end_data;
+	uint32_t flags;      /* e_flags */
 	bool executable_stack;
 	int fd;
 };

@@ -107,7 +107,7 @@ static int do_help(const struct opt *o, const char *value, void *settings, struc
 static int do_version(const struct opt *o, const char *value, void *settings, struct err *e)
 {
 	(void)o, (void)value, (void)settings, (void)e;
-	printf("emu-user version %s\nguests: x86_64 i386 aarch64\n", VERSION);
+	printf("emu-user version %s\nguests: x86_64 i386 aarch64 ppc ppc64 ppc64le ppc64abi32\n", VERSION);
 	exit(0);
 }
 
@@ -393,6 +393,8 @@ int main(int argc, char **argv)
 	    stack_build(p, t, &im, interp_base, args, environ, &sp, &e))
 		fail(&e);
 	p->entry = im.entry;
+	p->entry_base = interp_base ? interp_base : im.base;
+	p->elf_v2 = (im.flags & 3) == 2;
 	proc_describe(p);
 	elf_image_free(&im);
 	name = strrchr(argv[first], '/');

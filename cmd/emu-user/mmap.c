@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "internal.h"
+#include "linux/linux.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -504,12 +505,12 @@ void mm_fork_done(struct process *p, bool child)
 
 int64_t sys_mmap(struct thread *t, const uint64_t *a)
 {
-	return mm_map(t->process, a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
+	return mm_map(t->process, a[0], a[1], (int)a[2], (int)flags_to_host(t, NAMES_map, a[3]), (int)a[4], a[5]);
 }
 
 int64_t sys_mmap2(struct thread *t, const uint64_t *a)
 {
-	return mm_map(t->process, a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5] << 12);
+	return mm_map(t->process, a[0], a[1], (int)a[2], (int)flags_to_host(t, NAMES_map, a[3]), (int)a[4], a[5] << 12);
 }
 
 /* i386's first mmap: one pointer to six words. */

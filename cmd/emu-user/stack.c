@@ -93,7 +93,7 @@ int stack_build(struct process *p, struct thread *t, const struct image *im, uin
 {
 	uint64_t size = stack_size(p), top = p->abi->stack_top, execfn, platform, random, at, hwcap, hwcap2;
 	unsigned argc = count(argv), envc = count(envp), w = p->abi->word, n = 0, i;
-	uint64_t *args = calloc(argc + envc + 1, sizeof(*args)), *env, aux[64];
+	uint64_t *args = calloc(argc + envc + 1, sizeof(*args)), *env, aux[80];
 	struct builder b = {.t = t};
 	uint8_t bytes[16];
 	int64_t r;
@@ -129,13 +129,15 @@ int stack_build(struct process *p, struct thread *t, const struct image *im, uin
 	push_strings(&b, argv, argc, args);
 	p->arg_start = b.sp;
 	b.sp &= ~15ull;
-	platform = push_string(&b, p->abi->platform);
+	platform = push_string(&b, p->abi->cpu_platform ? p->abi->cpu_platform(t->cpu) : p->abi->platform);
 	random_bytes(p, bytes);
 	random = push_bytes(&b, bytes, sizeof(bytes));
 	b.sp &= ~15ull;
 
 	p->abi->hwcap(t->cpu, &hwcap, &hwcap2);
 #define AUX(type, value) (aux[n++] = (type), aux[n++] = (value))
+	if (p->abi->aux)
+		n = p->abi->aux(t->cpu, aux);
 	if (p->sysinfo)
 		AUX(AT_SYSINFO, p->sysinfo);
 	if (p->vdso)

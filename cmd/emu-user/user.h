@@ -183,6 +183,8 @@ struct process {
 
 	uint64_t start_code, end_code, start_data, end_data, start_stack, stack_low;
 	uint64_t arg_start, arg_end, env_start, env_end, entry, vdso, sysinfo;
+	uint64_t entry_base;       /* load address - link address of the image that the entry point lies in */
+	bool elf_v2;               /* PowerPC64: no function descriptors */
 	uint64_t signal_return, rt_signal_return; /* in the vdso: where frames without SA_RESTORER return to */
 	uint8_t auxv[512];         /* as on the guest's stack */
 	size_t auxv_size;
@@ -316,6 +318,8 @@ struct abi {
 	int (*read_siginfo)(struct thread *t, siginfo_t *si, uint64_t from);
 	/* hwcaps for the auxiliary vector */
 	void (*hwcap)(struct cpu *c, uint64_t *hwcap, uint64_t *hwcap2);
+	const char *(*cpu_platform)(struct cpu *c);               /* AT_PLATFORM where it is the model's; NULL: .platform */
+	unsigned (*aux)(struct cpu *c, uint64_t *aux);            /* more entries of the auxiliary vector, at most 16 words; may be NULL */
 	/* the image of the guest's vdso, NULL: none */
 	const void *(*vdso)(struct process *p, size_t *size);
 	bool vdso_is_host; /* it is the host's own, where it lies */
@@ -327,7 +331,7 @@ struct abi {
 	size_t (*core_xstate)(struct cpu *c, void *buf, size_t size);
 };
 
-extern const struct abi abi_x86_64, abi_i386, abi_aarch64;
+extern const struct abi abi_x86_64, abi_i386, abi_aarch64, abi_ppc, abi_ppc64, abi_ppc64le, abi_ppc64abi32;
 /* The record for an ELF header, or NULL. */
 const struct abi *abi_find(uint16_t machine, uint8_t elf_class, uint8_t elf_data);
 

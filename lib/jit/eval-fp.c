@@ -179,6 +179,26 @@ static bool vector(struct fpu_status *st, const struct ir_op *op, const union ir
 	return true;
 }
 
+/* See ops.def. */
+static uint64_t widen(uint32_t v)
+{
+	struct fpu_status st = {.round = FPU_NEAREST};
+
+	if ((v & 0x7f800000) == 0x7f800000)
+		return (uint64_t)(v >> 31) << 63 | 0x7ffull << 52 | (uint64_t)(v & 0x7fffff) << 29;
+	return f64_from_f32(v, &st);
+}
+
+static uint32_t narrow(uint64_t v)
+{
+	unsigned e = v >> 52 & 2047;
+	uint32_t sign = (uint32_t)(v >> 32) & 0x80000000;
+
+	if (e > 896 || !(v << 1))
+		return (uint32_t)(v >> 32 & 0xc0000000) | (uint32_t)(v >> 29 & 0x3fffffff);
+	return e >= 874 ? sign | (uint32_t)(((v & ((1ull << 52) - 1)) | 1ull << 52) >> (926 - e)) : sign;
+}
+
 bool ir_eval_fp(struct fpu_status *st, const struct ir_op *op, unsigned src, const union ir_value *v, union ir_value *d)
 {
 	uint8_t round = st->round;
@@ -195,6 +215,12 @@ bool ir_eval_fp(struct fpu_status *st, const struct ir_op *op, unsigned src, con
 			st->round = v->u8[0] <= FPU_ODD ? v->u8[0] : FPU_NEAREST;
 		else
 			st->flags = v->u32[0];
+		return true;
+	case IR_FWIDEN:
+		d->u64[0] = widen(v[0].u32[0]);
+		return true;
+	case IR_FNARROW:
+		d->u32[0] = narrow(v[0].u64[0]);
 		return true;
 	case IR_FCMP:
 	case IR_FCLASS:

@@ -133,7 +133,8 @@ bool ir_eval(const struct ir_guest *guest, void *state, const struct ir_op *op, 
 		memcpy(d, ir_holds(op->aux, src, &v[0], &v[1]) ? &v[2] : &v[3], ir_type_bytes[op->type]);
 		return true;
 	}
-	if (flags & IR_F_FPENV || op->op == IR_FCLASS || op->op == IR_FNEG || op->op == IR_FABS) {
+	if (flags & IR_F_FPENV || op->op == IR_FCLASS || op->op == IR_FNEG || op->op == IR_FABS || op->op == IR_FWIDEN ||
+	    op->op == IR_FNARROW) {
 		static struct fpu_status none;
 		struct fpu_status *st = state && guest && guest->fpu_offset != IR_NO_OFFSET
 						? (struct fpu_status *)(void *)((char *)state + guest->fpu_offset)

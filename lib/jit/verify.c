@@ -152,6 +152,10 @@ static int special(struct verify *v, const struct ir_op *o)
 		return o->type == IR_I32 ? 0 : BAD(v, "type must be i32");
 	case IR_FCVT:
 		return src != o->type ? 0 : BAD(v, "converts a type to itself");
+	case IR_FWIDEN:
+		return src == IR_F32 && o->type == IR_F64 ? 0 : BAD(v, "takes an f32, gives an f64");
+	case IR_FNARROW:
+		return src == IR_F64 && o->type == IR_I32 ? 0 : BAD(v, "takes an f64, gives an i32");
 	case IR_CALL:
 		return call(v, o);
 	case IR_SETFLAGS: case IR_GETFLAGS: case IR_TESTFLAGS: case IR_BRFLAGS:

@@ -64,16 +64,24 @@ static uint32_t guest_number(struct thread *t, const struct request *q)
 {
 	const struct layout *lo = &linux_layouts(t)->by_id[q->coded];
 	uint32_t n = (uint32_t)flags_to_guest(t, NAMES_ioctl, q->host);
-	if (n != q->host || q->coded == ST_NONE || _IOC_DIR(n) == _IOC_NONE || _IOC_SIZE(n) != lo->host_size)
+	if (n != q->host)
 		return n;
-	return _IOC(_IOC_DIR(n), _IOC_TYPE(n), _IOC_NR(n), lo->size);
+	if (q->coded != ST_NONE && _IOC_DIR(n) != _IOC_NONE && _IOC_SIZE(n) == lo->host_size)
+		n = _IOC(_IOC_DIR(n), _IOC_TYPE(n), _IOC_NR(n), lo->size);
+	/* Numbers from before there were directions (below 0x10000, of terminals and sockets) are the same. */
+	if (t->process->abi->calls->ioctl_dir3 && (_IOC_DIR(n) != _IOC_NONE || (_IOC_TYPE(n) != 'T' && _IOC_TYPE(n) != 0x89)))
+		n = (n & 0xffff) | _IOC_SIZE(n) << 16 |
+		    (_IOC_DIR(n) == _IOC_NONE ? 1u : (_IOC_DIR(n) & _IOC_READ ? 2u : 0) | (_IOC_DIR(n) & _IOC_WRITE ? 4u : 0)) << 29;
+	return n;
 }
 
 /* The table is looked through from its front: terminals, which ask most, are first; devices pay a microsecond. */
 static const struct request *find(struct thread *t, uint32_t number)
 {
+	bool mapped = t->process->abi->calls->ioctl_dir3; /* and the low half may be another */
+
 	for (const struct request *q = requests; q < requests + COUNT; q++)
-		if ((q->host ^ number) << 16 == 0 && guest_number(t, q) == number)
+		if ((mapped || (q->host ^ number) << 16 == 0) && guest_number(t, q) == number)
 			return q;
 	return NULL;
 }

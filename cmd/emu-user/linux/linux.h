@@ -72,6 +72,7 @@ struct sys_table {
 	uint32_t first, count;
 	struct layout_abi layout;
 	uint32_t largefile;   /* O_LARGEFILE in the guest's open flags */
+	bool ioctl_dir3;      /* ioctl numbers have 13 bits of size and 3 of direction: none 1, read 2, write 4 (Alpha, MIPS, PowerPC, SPARC) */
 	bool pair_aligned;    /* a 64-bit argument starts at an even register (ARM, MIPS O32, PowerPC 32) */
 	/* Values in which the architecture differs from the host, by names_id; NULL or unnamed: none. */
 	const struct linux_flag_maps {

@@ -304,12 +304,48 @@ static bool other_vector(struct t1_gen *g, const struct ir_op *o)
 	}
 }
 
+/* Between singles in memory and doubles in registers: NaNs and denormal results are the cold path's. */
+static bool widen_narrow(struct t1_gen *g, const struct ir_op *o)
+{
+	unsigned a = t1_xmm(g, o->a), d, t, k;
+
+	if (o->op == IR_FWIDEN) {
+		d = t1_dest_xmm(g, o->dst, 0);
+		INS(prefix(IR_F32) | 0x5a, d, rm_reg(a));
+		check_nan(g, IR_F64, d, a, NO, NO);
+		return true;
+	}
+	if (!t1_host.bmi2)
+		return false;
+	t = t1_alloc(g);
+	k = t1_alloc(g);
+	d = t1_dest(g, o->dst, 0);
+	INS(O_66 | O_0F | 0x7e | O_W, a, rm_reg(t));
+	/* exponents 1 to 896: (t >> 52 & 2047) - 1 < 896 */
+	t1_mov(g, k, t, IR_I64);
+	INS(0xc1 | O_W, 5, rm_reg(k));
+	g->p = e_u8(g->p, 52);
+	INS(0x81, 4, rm_reg(k));
+	g->p = e_u32(g->p, 0x7ff);
+	INS(0x83, 5, rm_reg(k));
+	g->p = e_u8(g->p, 1);
+	INS(0x81, 7, rm_reg(k));
+	g->p = e_u32(g->p, 896);
+	cold(g, CC_B, d, a, NO, NO);
+	t1_imm(g, k, 0xc7ffffffe0000000ull);
+	g->p = asm_vex(g->p, O_F3 | O_0F38 | 0xf5 | O_W, false, d, t, rm_reg(k)); /* pext */
+	cold_ends(g);
+	return true;
+}
+
 bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned src = o->a ? t1_type(g, o->a) : IR_VOID, a, d;
 	bool f3264 = o->type == IR_F32 || o->type == IR_F64, done = false;
 	bool src3264 = src == IR_F32 || src == IR_F64;
 
+	if (o->op == IR_FWIDEN || o->op == IR_FNARROW)
+		return widen_narrow(g, o);
 	if (!g->fp_host || !(ir_op_info[o->op].flags & IR_F_FPENV))
 		return false;
 	if (o->op >= IR_VFADD && o->op <= IR_VFMA)

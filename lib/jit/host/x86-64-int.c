@@ -444,6 +444,25 @@ static bool minmax(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
+static bool three_way(struct t1_gen *g, const struct ir_op *o)
+{
+	bool is_signed = o->op == IR_CMP3S;
+	unsigned t, d;
+
+	if (o->type < IR_I32)
+		return false;
+	unsigned a = t1_reg(g, o->a);
+	struct rm b = o->b == o->a ? rm_reg(a) : t1_operand(g, o->b);
+	INS(0x3b | t1_w(o->type), a, b);
+	t = t1_alloc(g);
+	INS(O_0F | 0x90 | (is_signed ? CC_G : CC_A) | O_BYTERM, 0, rm_reg(t));
+	d = t1_dest(g, o->dst, 0);
+	INS(O_0F | 0x90 | (is_signed ? CC_L : CC_B) | O_BYTERM, 0, rm_reg(d));
+	INS(0x2a | O_BYTE | O_BYTERM, t, rm_reg(d));
+	INS(O_0F | 0xbe | t1_w(o->type) | O_BYTERM, d, rm_reg(t));
+	return true;
+}
+
 static void and_not(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned w = t1_w(o->type), a = t1_reg(g, o->a), b = o->b == o->a ? a : t1_reg(g, o->b);
@@ -482,6 +501,7 @@ bool t1_int(struct t1_gen *g, const struct ir_op *o)
 	case IR_NEG: case IR_NOT: case IR_CLZ: case IR_CTZ: case IR_POPCNT: case IR_BSWAP: return unary(g, o);
 	case IR_BITREV: return t1_bit_reverse(g, o);
 	case IR_MINU: case IR_MAXU: case IR_MINS: case IR_MAXS: return minmax(g, o);
+	case IR_CMP3U: case IR_CMP3S: return three_way(g, o);
 	case IR_ZEXT: case IR_SEXT: case IR_TRUNC:
 		if (!t1_is_int(t1_type(g, o->a)))
 			return false;

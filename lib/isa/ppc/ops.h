@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Numbers of operations that rows, translators and helpers share. */
+#ifndef ISA_PPC_OPS_H
+#define ISA_PPC_OPS_H
+
+/* A load or store: log2 of the bytes and flags. */
+#define PPC_M(log2, flags) ((log2) | (flags))
+enum { PPC_M_S = 8 /* signed */, PPC_M_U = 16 /* update */, PPC_M_X = 32 /* RA + RB */, PPC_M_DS = 64, PPC_M_R = 128 /* reversed */ };
+
+/* Scalar floating point. */
+enum ppc_fp_op {
+	PPC_FP_NONE, PPC_FP_ADD, PPC_FP_SUB, PPC_FP_MUL, PPC_FP_DIV, PPC_FP_SQRT, PPC_FP_RE, PPC_FP_RSQRTE, PPC_FP_MADD, PPC_FP_MSUB,
+	PPC_FP_NMADD, PPC_FP_NMSUB, PPC_FP_RSP, PPC_FP_CTIW, PPC_FP_CTIWZ, PPC_FP_CTIWU, PPC_FP_CTIWUZ, PPC_FP_CTID, PPC_FP_CTIDZ,
+	PPC_FP_CTIDU, PPC_FP_CTIDUZ, PPC_FP_CFID, PPC_FP_CFIDU, PPC_FP_RIN, PPC_FP_RIZ, PPC_FP_RIP, PPC_FP_RIM, PPC_FP_RIC, PPC_FP_DPSP,
+	PPC_FP_SPDP, PPC_FP_HPDP, PPC_FP_DPHP, PPC_FP_OPS,
+	PPC_FP_SINGLE = 64, PPC_X_M = 128 /* the addend is XB, the second factor XT */,
+};
+
+/* Forms of VSX accesses. */
+enum ppc_x_access { PPC_X_D, PPC_X_D2, PPC_X_W4, PPC_X_DS, PPC_X_IWA, PPC_X_IWZ, PPC_X_SP, PPC_X_H8, PPC_X_B16, PPC_X_WS, PPC_X_IBZ, PPC_X_IHZ, PPC_X_V };
+
+/* A vector operation of the intermediate form with log2 of its lanes' bytes. */
+#define PPC_V2(op, log2) ((op) | (log2) << 10)
+#define PPC_V_NOT (1u << 12)
+#define PPC_VPACK(log2, kind) ((log2) | (kind) << 4)
+enum { PPC_VP_SU, PPC_VP_SS, PPC_VP_UU };
+
+/* Vector operations that are done in C: operands a, b, c; see helper-vec*.c. */
+enum ppc_vector_op {
+#define VOP(name) PPC_V_##name,
+#include "isa/ppc/vector-ops.def"
+#undef VOP
+	PPC_VECTOR_OPS
+};
+#endif
