@@ -82,7 +82,7 @@ static struct cpu *cpu_new(struct jit *j, const char *model, struct err *e)
 	c->fpu.nan_default = c->vector_fpu.nan_default = FPU_DEFNAN_POSITIVE;
 	c->fpu.tiny_before = c->vector_fpu.tiny_before = true;
 	ppc_set_fpscr(c, 0);
-	ppc_set_vscr(c, 0);
+	ppc_set_vscr(c, VSCR_NJ); /* as Linux starts a program */
 	return &c->cpu;
 }
 

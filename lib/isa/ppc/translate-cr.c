@@ -29,12 +29,12 @@ void ppc_cr_compare(T *t, unsigned f, bool is_signed, ir_ref a, ir_ref b)
 	t->cr[f] = (struct ppc_cr){.kind = is_signed ? PPC_CR_SIGNED : PPC_CR_UNSIGNED, .a = a, .b = b, .so = so};
 }
 
-/* enum ir_relation to crx: a byte of the constant for each; bit 7 for FPCC's sake */
+/* enum ir_relation to crx: a byte of the constant for each, at 8 times its value, modulo 64; bit 7 for FPCC's sake */
 void ppc_cr_float(T *t, unsigned f, ir_ref rel)
 {
 	struct ir_region *r = t->r;
-	const uint64_t table = 0x8aull << 4 | 0x80ull << 8 | 0x86ull << 16 | 0x83ull << 32;
-	ir_ref shift = ir_shl_imm(r, ir_zext(r, IR_I64, rel), 2), x = ir_zext(r, IR_I8, ir_shr(r, ppc_imm(t, IR_I64, table), shift));
+	const uint64_t table = 0x8aull << 8 | 0x80ull << 16 | 0x86ull << 32 | 0x83;
+	ir_ref shift = ir_shl_imm(r, ir_zext(r, IR_I64, rel), 3), x = ir_zext(r, IR_I8, ir_shr(r, ppc_imm(t, IR_I64, table), shift));
 
 	store(t, f, ppc_imm(t, IR_I64, 0), x);
 	ir_set(r, PPC_SLOT_FPCC, x);

@@ -327,10 +327,19 @@ bool ppc_xsxexp(T *t, uint32_t i, unsigned significand)
 	return true;
 }
 
+/* A comparison whose result FPCC gets, too. */
+static void compared(T *t, unsigned field, ir_ref bits)
+{
+	struct ir_region *r = t->r;
+
+	ppc_cr_set(t, field, bits);
+	ir_set(r, PPC_SLOT_FPCC, ir_zext(r, IR_I8, ir_xor_imm(r, bits, 0x82)));
+}
+
 bool ppc_xscmpexp(T *t, uint32_t i, unsigned arg)
 {
 	(void)arg;
-	ppc_cr_set(t, RT(i) >> 2, ppc_call(t, PPC_H_cmpexp, ppc_fbits(t, XA(i)), ppc_fbits(t, XB(i)), 0, 0, 0));
+	compared(t, RT(i) >> 2, ppc_call(t, PPC_H_cmpexp, ppc_fbits(t, XA(i)), ppc_fbits(t, XB(i)), 0, 0, 0));
 	return true;
 }
 
@@ -338,7 +347,7 @@ bool ppc_xststdc(T *t, uint32_t i, unsigned single)
 {
 	unsigned dcmx = ppc_field(i, 9, 7);
 
-	ppc_cr_set(t, RT(i) >> 2, ppc_call(t, PPC_H_stdc, ppc_fbits(t, XB(i)), ppc_imm(t, IR_I32, dcmx | single << 8), 0, 0, 0));
+	compared(t, RT(i) >> 2, ppc_call(t, PPC_H_stdc, ppc_fbits(t, XB(i)), ppc_imm(t, IR_I32, dcmx | single << 8), 0, 0, 0));
 	return true;
 }
 
