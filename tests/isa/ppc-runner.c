@@ -205,6 +205,7 @@ int main(int argc, char **argv)
 					now.r[rb] = (rnd() & 63) * 16 - 512;
 				for (unsigned n = 0; n < 2 * WINDOW; n += 8)
 					memcpy(memory + MIDDLE - WINDOW + n, &(uint64_t){rnd()}, 8);
+				memset(memory + MIDDLE + WINDOW, 0x5a, WINDOW); /* a displacement reaches beyond */
 			}
 			begun = now;
 			fault = 0;

@@ -270,6 +270,8 @@ static void row(unsigned code_)
 		if (R->temp[o.a].type == o.type)
 			return;
 		break;
+	case IR_FWIDEN: o.type = IR_F64; o.a = value(IR_F32); break;
+	case IR_FNARROW: o.type = IR_I32; o.a = value(IR_F64); break;
 	case IR_FMA: o.aux = (uint8_t)rnd(8); break;
 	case IR_FMINMAX: o.aux = (uint8_t)rnd(16); break;
 	case IR_FRINT: o.aux = (uint8_t)rnd(2); break;

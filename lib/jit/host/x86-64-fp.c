@@ -311,8 +311,14 @@ static bool widen_narrow(struct t1_gen *g, const struct ir_op *o)
 
 	if (o->op == IR_FWIDEN) {
 		d = t1_dest_xmm(g, o->dst, 0);
+		t = t1_alloc(g);
+		INS(O_66 | O_0F | 0x7e, a, rm_reg(t));
+		INS(0x03, t, rm_reg(t)); /* the sign goes; the host's conversion of a signalling NaN would raise a flag */
+		INS(0x81, 7, rm_reg(t));
+		g->p = e_u32(g->p, 0xff000000);
+		cold(g, CC_A, d, a, NO, NO);
 		INS(prefix(IR_F32) | 0x5a, d, rm_reg(a));
-		check_nan(g, IR_F64, d, a, NO, NO);
+		cold_ends(g);
 		return true;
 	}
 	if (!t1_host.bmi2)
