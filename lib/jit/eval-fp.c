@@ -194,7 +194,7 @@ static uint32_t narrow(uint64_t v)
 	unsigned e = v >> 52 & 2047;
 	uint32_t sign = (uint32_t)(v >> 32) & 0x80000000;
 
-	if (e > 896 || !(v << 1))
+	if (e > 896 || !e)
 		return (uint32_t)(v >> 32 & 0xc0000000) | (uint32_t)(v >> 29 & 0x3fffffff);
 	return e >= 874 ? sign | (uint32_t)(((v & ((1ull << 52) - 1)) | 1ull << 52) >> (926 - e)) : sign;
 }

@@ -21,7 +21,7 @@ uint32_t ppc_narrow(uint64_t v)
 	unsigned e = v >> 52 & 2047;
 	uint64_t f = (v & ((1ull << 52) - 1)) | 1ull << 52;
 
-	if (e > 896 || !(v << 1))
+	if (e > 896 || !e)
 		return (uint32_t)(v >> 32 & 0xc0000000) | (uint32_t)(v >> 29 & 0x3fffffff);
 	if (e >= 874)
 		return (uint32_t)(v >> 32 & 0x80000000) | (uint32_t)(f >> (926 - e));
