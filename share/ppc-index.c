@@ -45,7 +45,9 @@ static int list(void)
 					       /* the peer is not as the manual says, or undefined fields are often met */
 					       "divde^.", "mtocrf", "mfocrf", "mtfsb1.", "lfdp", "stfdp", "lfdpx", "stfdpx", "vrldmi", "vrlwmi",
 					       "vextractd", "vextractuw", "vinsertw", "vinsertd", "vinserth", "vextuwlx", "vextuwrx", "vextuhlx",
-					       "vextuhrx", "xxextractuw", "xxinsertw", "mtfsf.", "fcfids.", "mtvsrd", "lxv", NULL};
+					       "vextuhrx", "xxextractuw", "xxinsertw", "mtfsf.", "fcfids.", "mtvsrd", "lxv",
+					       /* undefined for numbers that no single holds */
+					       "stfs", "stfsu", "stfsx", "stfsux", "stxssp", "stxsspx", "xscvdpspn", NULL};
 
 	for (unsigned i = 0; i < ROWS; i++) {
 		const struct row *r = &rows[i];
