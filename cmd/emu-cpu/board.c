@@ -9,7 +9,9 @@
 #include <unistd.h>
 #include "base/keyval.h"
 #include "core.h"
+#include "icount.h"
 #include "numa.h"
+#include "plugs.h"
 
 extern const struct board *const __start_board_types[] __attribute__((weak));
 extern const struct board *const __stop_board_types[] __attribute__((weak));
@@ -103,6 +105,9 @@ int machine_build(struct machine *m, struct err *e)
 		err_set(e, EINVAL, "unsupported machine type: '%s'", c->board);
 		return err_hint(e, "-machine help lists those that are supported");
 	}
+	r = icount_init(m, e);
+	if (r)
+		return r;
 	if (c->max_cpus > m->board->max_cpus || c->cpus > m->board->max_cpus)
 		return err_set(e, EINVAL, "Invalid SMP CPUs %u. The max CPUs supported by machine '%s' is %u",
 			       c->max_cpus > c->cpus ? c->max_cpus : c->cpus, m->board->name, m->board->max_cpus);
@@ -116,6 +121,8 @@ int machine_build(struct machine *m, struct err *e)
 	for (unsigned i = 0; r == 0 && i < c->device.count; i++)
 		if (!device_add(m, c->device.item[i], e))
 			r = err_prefix(e, "-device %s", c->device.item[i]);
+	if (r == 0)
+		r = drives_check_used(m, e);
 	if (r == 0 && m->board->ready)
 		r = m->board->ready(m, e);
 	if (r == 0) {

@@ -38,13 +38,13 @@ struct clock_core {
 	_Atomic bool owned;      /* by a test */
 	_Atomic uint64_t now;    /* of a test */
 	uint64_t look;           /* of a test: what each look at it takes */
-	uint64_t (*source)(void *opaque);
+	const struct clock_source *source;
 	void *source_opaque;
 	uint64_t order;
 	struct loop_timer *wake;
 	uint64_t wake_at;        /* what the loop's timer is set to */
 	pthread_t main;
-	bool posted, firing;
+	bool posted, firing, firing_virtual;
 };
 
 static struct clock_core *core(const struct machine *m)
@@ -52,10 +52,16 @@ static struct clock_core *core(const struct machine *m)
 	return m->parts->clock;
 }
 
+uint64_t clock_run_ns(struct machine *m)
+{
+	uint64_t offset = atomic_load_explicit(&core(m)->offset, memory_order_acquire);
+
+	return offset & STILL ? offset & ~STILL : (loop_now() - offset) & ~STILL;
+}
+
 uint64_t clock_ns(struct machine *m, enum clock_kind k)
 {
 	struct clock_core *c = core(m);
-	uint64_t offset;
 	struct timespec ts;
 
 	if (atomic_load_explicit(&c->owned, memory_order_relaxed))
@@ -65,10 +71,7 @@ uint64_t clock_ns(struct machine *m, enum clock_kind k)
 		clock_gettime(CLOCK_REALTIME, &ts);
 		return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 	case CLOCK_VIRT:
-		if (c->source)
-			return c->source(c->source_opaque);
-		offset = atomic_load_explicit(&c->offset, memory_order_acquire);
-		return offset & STILL ? offset & ~STILL : (loop_now() - offset) & ~STILL;
+		return c->source ? c->source->now(c->source_opaque) : clock_run_ns(m);
 	default:
 		return loop_now();
 	}
@@ -132,7 +135,7 @@ static uint64_t deadline(struct machine *m)
 			continue;
 		at = c->heap[k].timer[0]->at;
 		if (k == CLOCK_VIRT && c->source)
-			continue; /* who drives the time asks clock_next() */
+			continue; /* who drives the time fires them */
 		now = k == CLOCK_REAL ? mono : clock_ns(m, (enum clock_kind)k);
 		if (at > now && at - now > INT64_MAX / 2)
 			continue;
@@ -206,10 +209,23 @@ unsigned clock_fire(struct machine *m)
 		return 0;
 	c->firing = true;
 	for (unsigned k = 0; k < CLOCK_KINDS; k++)
-		if (k != CLOCK_VIRT || clock_running(m))
+		if (k != CLOCK_VIRT || (clock_running(m) && !c->source))
 			n += fire(m, (enum clock_kind)k, clock_ns(m, (enum clock_kind)k));
 	c->firing = false;
 	rearm(m);
+	return n;
+}
+
+unsigned clock_fire_virtual(struct machine *m)
+{
+	struct clock_core *c = core(m);
+	unsigned n;
+
+	if (c->firing_virtual)
+		return 0;
+	c->firing_virtual = true;
+	n = fire(m, CLOCK_VIRT, clock_ns(m, CLOCK_VIRT));
+	c->firing_virtual = false;
 	return n;
 }
 
@@ -263,8 +279,14 @@ void timer_set(struct timer *t, uint64_t at_ns)
 	t->at = at_ns;
 	t->order = c->order++;
 	sift(h, h->count++, t);
-	if (t->slot == 0)
+	if (t->slot != 0)
+		return;
+	if (t->kind == CLOCK_VIRT && c->source) {
+		if (!c->firing_virtual) /* who fires looks afterwards */
+			c->source->earlier(c->source_opaque);
+	} else {
 		rearm(t->machine);
+	}
 }
 
 void timer_stop(struct timer *t)
@@ -313,7 +335,9 @@ void clock_set(struct machine *m, uint64_t virt_ns)
 {
 	struct clock_core *c = core(m);
 
-	if (c->owned)
+	if (c->source)
+		c->source->set(c->source_opaque, virt_ns);
+	else if (c->owned)
 		c->now = virt_ns;
 	else if (clock_running(m))
 		c->offset = (loop_now() - virt_ns) & ~STILL;
@@ -329,10 +353,10 @@ uint64_t clock_next(struct machine *m, enum clock_kind k)
 	return h->count ? h->timer[0]->at : UINT64_MAX;
 }
 
-void clock_source(struct machine *m, uint64_t (*fn)(void *opaque), void *opaque)
+void clock_source(struct machine *m, const struct clock_source *s, void *opaque)
 {
 	core(m)->source_opaque = opaque;
-	core(m)->source = fn;
+	core(m)->source = s;
 }
 
 bool clock_owned(const struct machine *m)

@@ -38,8 +38,19 @@ void clock_set(struct machine *m, uint64_t virt_ns); /* after a load; timers kee
 uint64_t clock_next(struct machine *m, enum clock_kind k);
 /* Fires what is due; returns how many. The main loop does this by itself. */
 unsigned clock_fire(struct machine *m);
-/* Virtual time comes from fn instead of the host (-icount): any thread may ask. NULL: back to the host. */
-void clock_source(struct machine *m, uint64_t (*fn)(void *opaque), void *opaque);
+/*
+ * Virtual time comes from elsewhere than the host (icount.c), which also fires its timers: `earlier` is called when one becomes the earliest. Before the
+ * machine runs.
+ */
+struct clock_source {
+	uint64_t (*now)(void *opaque);
+	void (*set)(void *opaque, uint64_t ns);
+	void (*earlier)(void *opaque);
+};
+void clock_source(struct machine *m, const struct clock_source *s, void *opaque);
+unsigned clock_fire_virtual(struct machine *m);
+/* How long the machine has been running by the host's clock, from an unknown start. */
+uint64_t clock_run_ns(struct machine *m);
 
 /* A test's machine (testing.h): all three clocks stand still but for these. Firing order is that of the timers' times. */
 void clock_own(struct machine *m);

@@ -271,3 +271,18 @@ out:
 	}
 	return r;
 }
+
+int drives_check_used(struct machine *m, struct err *e)
+{
+	for (struct drive *d = core(m)->list; d; d = d->next) {
+		enum drive_if i = d->info.interface;
+		if (i == DRIVE_NONE || d->user)
+			continue;
+		err_set(e, ENODEV, "disk '%s': machine '%s' has no place for if=%s,bus=%u,unit=%u", d->id, m->board->name, interfaces[i], d->info.bus,
+			d->info.unit);
+		if (i == DRIVE_SCSI)
+			return err_hint(e, "SCSI disks need an adapter: -device virtio-scsi-pci -disk id=%s,if=none,... -device scsi-hd,drive=%s", d->id, d->id);
+		return err_hint(e, "with if=none a -device says where it goes: -device ide-hd,drive=%s, -device virtio-blk-pci,drive=%s", d->id, d->id);
+	}
+	return 0;
+}

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "core.h"
 #include "gdb.h"
+#include "icount.h"
 #include "numa.h"
 
 struct hook {
@@ -421,6 +422,7 @@ void machine_free(struct machine *m)
 	save_core_free(m);
 	memory_core_free(m);
 	clock_core_free(m);
+	icount_free(m);
 	run_core_free(m);
 	machine_unlock(m);
 	for (const struct prop *p = m->board ? m->board->props : NULL; p && p->name && m->options; p++)

@@ -24,6 +24,7 @@ struct ctl_server;
 struct vcpu;
 struct save;
 struct boot_entry;
+struct icount;
 struct display;
 
 enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SUSPENDED, RUN_SHUTDOWN, RUN_INTERNAL_ERROR, RUN_IO_ERROR,
@@ -90,6 +91,7 @@ struct machine {
 	char *ctl_name, *display_name; /* of the sockets */
 	struct boot_entry *boot_order; /* boot-order.h */
 	struct numa *numa;        /* numa.h; NULL: all is one node */
+	struct icount *icount;    /* icount.h; NULL: virtual time is the host's */
 	struct display *displays;      /* screens, the machine's own first */
 	struct parts *parts;      /* the core's own lists (core.h) */
 };

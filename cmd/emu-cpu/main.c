@@ -27,6 +27,8 @@ static int set_up_logs(const struct settings *s, struct err *e)
 
 	if (r == 0 && s->log_items)
 		r = log_set(s->log_items, e);
+	if (r == 0 && s->log_filter)
+		r = log_filter(s->log_filter, e);
 	if (r == 0 && s->trace)
 		r = trace_set(s->trace, e);
 	/* A list was asked for, and printed. */

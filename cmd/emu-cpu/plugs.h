@@ -20,6 +20,8 @@ int serial_break(struct machine *m, const char *id, struct err *e);
  * is one of the run directory.
  */
 int drive_add(struct machine *m, const char *text, struct err *e);
+/* When the board and all devices are made: a disk that names an interface and found no place there. -ENODEV with e filled. */
+int drives_check_used(struct machine *m, struct err *e);
 struct drive;
 /* Its server ends: requests fail from here on, its name is free again; it goes itself at once or with the device that uses it. Never waits. */
 void drive_del(struct drive *d);

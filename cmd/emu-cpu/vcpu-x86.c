@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "core.h"
+#include "icount.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/system.h"
 #include "jit/mmu.h"
@@ -99,6 +101,18 @@ static void exclusive_end(void *opaque, struct cpu *c)
 {
 	(void)opaque;
 	vcpu_exclusive_end(vcpu_of(c));
+}
+
+static void spent(void *opaque, struct cpu *c)
+{
+	struct vcpu *v = vcpu_of(c);
+
+	(void)opaque;
+	take_lock(v);
+	icount_give(v->machine);
+	machine_unlock(v->machine);
+	icount_pace(v->machine);
+	vcpu_enter(v);
 }
 
 static void flush_all(void *opaque, bool wait)
@@ -297,6 +311,12 @@ static void do_sipi(struct vcpu *v, uint8_t vector)
 
 static void do_reset(struct vcpu *v)
 {
+	if (log_mask & LOG_CPU_RESET) {
+		log_lock();
+		fprintf(log_stream(), "CPU Reset (CPU %u)\n", v->index);
+		x86_print_registers(v->cpu, log_stream());
+		log_unlock();
+	}
 	v->space = v->machine->memory;
 	x86_system_reset(v->cpu);
 	if (!is_boot(v))
@@ -441,7 +461,7 @@ static struct x86_shared *make_shared(struct machine *m, struct err *e)
 	bool wide = strcmp(m->config.isa, "i386") != 0;
 	struct jit_config config = {.isa = wide ? &isa_x86_64_system : &isa_i386_system,
 				    .accel = m->config.interpret ? JIT_INTERPRET : JIT_TRANSLATE,
-				    .one_insn = m->config.single_step};
+				    .one_insn = m->config.single_step, .counts = m->icount != NULL};
 	struct memory_processors processors = {.flush = flush_all, .written = written, .clean = clean, .opaque = s};
 	struct jit *j;
 
@@ -452,7 +472,7 @@ static struct x86_shared *make_shared(struct machine *m, struct err *e)
 	s->machine = m;
 	s->a20 = true;
 	s->hooks = (struct mmu_machine){.page = page, .load = load, .store = store, .dirtied = dirtied, .exclusive_begin = exclusive_begin,
-					.exclusive_end = exclusive_end, .ram_pages = memory_ram_pages(m), .opaque = s};
+					.exclusive_end = exclusive_end, .spent = spent, .ram_pages = memory_ram_pages(m), .opaque = s};
 	config.machine = &s->hooks;
 	j = jit_new(&config, e);
 	if (!j) {

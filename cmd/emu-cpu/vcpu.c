@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include "core.h"
 #include "gdb.h"
+#include "icount.h"
 #include "jit/mmu.h"
 #include "memory-internal.h"
 
@@ -194,6 +195,48 @@ static void kick(struct vcpu *v)
 	pthread_mutex_unlock(&core(v->machine)->lock);
 }
 
+void vcpu_call_out(struct vcpu *v)
+{
+	kick_out(v);
+	kick(v);
+}
+
+static bool held_back(struct vcpu *v)
+{
+	return atomic_load(&core(v->machine)->stop) || atomic_load(&v->debug.held);
+}
+
+/* Halted, and instructions are virtual time: it goes on by itself, at the host's pace or at once. True: timers may have woken it. */
+static bool wait_for_timer(struct vcpu *v)
+{
+	struct machine *m = v->machine;
+	struct vcpu_core *c = core(m);
+	uint64_t ns, from, passed;
+
+	machine_lock(m);
+	ns = icount_idle(m);
+	machine_unlock(m);
+	if (!ns || ns == UINT64_MAX)
+		return !ns;
+	from = loop_now();
+	struct timespec until = {.tv_sec = (time_t)((from + ns) / NS_PER_S), .tv_nsec = (long)((from + ns) % NS_PER_S)};
+	pthread_mutex_lock(&c->lock);
+	atomic_store(&v->sleeping, 1);
+	v->parked = true;
+	pthread_cond_broadcast(&c->changed);
+	while (!c->quit && !held_back(v) && !atomic_load(&v->kicked))
+		if (pthread_cond_clockwait(&v->wake, &c->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT)
+			break;
+	v->parked = false;
+	atomic_store(&v->sleeping, 0);
+	pthread_mutex_unlock(&c->lock);
+	passed = loop_now() - from;
+	machine_lock(m);
+	icount_waited(m, passed < ns ? passed : ns);
+	machine_unlock(m);
+	return true;
+}
+
 /* Waits until there is something to run. false: the end. */
 static bool wait_for_work(struct vcpu *v)
 {
@@ -201,6 +244,8 @@ static bool wait_for_work(struct vcpu *v)
 	bool go;
 
 	if (!v->halted && !atomic_load(&c->stop) && !atomic_load(&v->debug.held))
+		return true;
+	if (v->machine->icount && v->halted && !held_back(v) && !atomic_load(&v->kicked) && wait_for_timer(v) && !held_back(v))
 		return true;
 	pthread_mutex_lock(&c->lock);
 	atomic_store(&v->sleeping, 1);
@@ -249,6 +294,11 @@ static void *run(void *opaque)
 	while (wait_for_work(v)) {
 		atomic_store(&v->kicked, 0);
 		take_orders(v);
+		if (v->machine->icount) {
+			machine_lock(v->machine);
+			icount_give(v->machine);
+			machine_unlock(v->machine);
+		}
 		vcpu_enter(v);
 		v->halted = v->ops->run(v);
 		vcpu_leave(v);

@@ -89,6 +89,9 @@ void vcpu_look(struct vcpu *v);
 void vcpu_exclusive_begin(struct vcpu *v);
 void vcpu_exclusive_end(struct vcpu *v);
 
+/* Any thread: it comes out of guest code, or wakes, and looks at its timers again. */
+void vcpu_call_out(struct vcpu *v);
+
 /* A machine's translator, made with the first processor. */
 struct jit *vcpus_jit(struct machine *m);
 void vcpus_set_jit(struct machine *m, struct jit *j);

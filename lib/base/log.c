@@ -67,6 +67,62 @@ static int set_one(const char *name, struct err *e)
 	return err_hint(e, "'-d help' lists them.");
 }
 
+static struct range { uint64_t first, last; } ranges[LOG_RANGES];
+static unsigned range_count;
+
+static int bad_range(struct err *e, const char *text)
+{
+	err_set(e, EINVAL, "-dfilter: '%s' is no range of addresses", text);
+	return err_hint(e, "accepted are 0x8000..0x8fff, 0x8000+0x1000 and 0x9000-0x1000, with commas between them");
+}
+
+static int parse_range(const char *text, struct range *r, struct err *e)
+{
+	char *end, *rest;
+	uint64_t a, b;
+	bool span;
+
+	errno = 0;
+	a = strtoull(text, &end, 0);
+	span = !strncmp(end, "..", 2);
+	if (end == text || (!span && *end != '+' && *end != '-'))
+		return bad_range(e, text);
+	rest = end + (span ? 2 : 1);
+	b = strtoull(rest, &end, 0);
+	if (end == rest || *end || errno || strchr("+-", *rest) || *text == '-')
+		return bad_range(e, text);
+	/* A size of nothing is no block, and none goes around the end of memory. */
+	if (span ? b < a : !b || (rest[-1] == '+' ? a + (b - 1) < a : b > a))
+		return bad_range(e, text);
+	*r = span ? (struct range){a, b} : rest[-1] == '+' ? (struct range){a, a + (b - 1)} : (struct range){a - b, a - 1};
+	return 0;
+}
+
+int log_filter(const char *list, struct err *e)
+{
+	char *copy = strdup(list), *save = NULL;
+	unsigned n = 0;
+	int r = 0;
+
+	if (!copy)
+		return err_set(e, ENOMEM, "out of memory");
+	for (char *one = strtok_r(copy, ",", &save); one && r == 0; one = strtok_r(NULL, ",", &save))
+		r = n < LOG_RANGES ? parse_range(one, &ranges[n++], e) : err_set(e, E2BIG, "-dfilter: more than %d ranges", LOG_RANGES);
+	if (r == 0 && !n)
+		r = bad_range(e, list);
+	range_count = r ? 0 : n;
+	free(copy);
+	return r;
+}
+
+bool log_wants(uint64_t addr)
+{
+	for (unsigned i = 0; i < range_count; i++)
+		if (addr >= ranges[i].first && addr <= ranges[i].last)
+			return true;
+	return !range_count;
+}
+
 int log_set(const char *list, struct err *e)
 {
 	char *copy = strdup(list), *save = NULL;

@@ -24,6 +24,13 @@ extern unsigned log_mask;
 int log_set(const char *items, struct err *e);
 int log_file_fd(int fd, struct err *e); /* the same with an open file, which is the log's then */
 int log_file(const char *path, struct err *e); /* -D; "%d" becomes the pid */
+/*
+ * -dfilter: what is logged of translated code is limited to guest addresses in these ranges, at most LOG_RANGES of them:
+ * FIRST..LAST, START+SIZE, START-SIZE (the block of SIZE bytes that ends in front of START); a comma between them.
+ */
+enum { LOG_RANGES = 64 };
+int log_filter(const char *ranges, struct err *e);
+bool log_wants(uint64_t addr); /* no filter: all */
 void log_printf(unsigned item, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 FILE *log_stream(void); /* where log_printf writes; for multi-line dumps, between log_lock and log_unlock */
 void log_lock(void);

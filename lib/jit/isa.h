@@ -68,6 +68,7 @@ struct jit_config {
 	size_t cache_size;    /* bytes of code cache, 0: default (64 MiB, touched only when used) */
 	uint64_t cache_hint;  /* preferred host address of the cache (near the guest's code), 0: anywhere */
 	bool one_insn;        /* -singlestep: one guest instruction a region */
+	bool counts;          /* system mode: instructions are counted down in cpu->budget (mmu.h, "counting") */
 	struct jit_host host; /* user mode */
 	const struct mmu_machine *machine; /* system mode; NULL: user mode */
 };
@@ -116,6 +117,8 @@ struct cpu {
 	bool step_masked;          /* with single_step, system mode: what comes from outside waits meanwhile */
 	const struct access_watch *volatile watched; /* with single_step: accesses go to access_hit (access.h), by way of T0 */
 	struct mmu *mmu;           /* system mode: the soft TLB; NULL: user mode */
+	int32_t budget;            /* jit_config.counts: instructions until the machine is asked for more */
+	uint32_t unspent;          /* how many of a region's, from the one whose function runs on, were taken off the budget and are not done */
 	struct trap trap;          /* filled before cpu_run returns */
 };
 

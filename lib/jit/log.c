@@ -6,7 +6,7 @@
 
 void ir_log_source(struct cpu *c, const struct ir_region *r, const uint8_t *code, size_t n)
 {
-	if (!(log_mask & LOG_IN_ASM))
+	if (!(log_mask & LOG_IN_ASM) || !log_wants(r->pc))
 		return;
 	log_printf(LOG_IN_ASM, "----------------\nIN: %zu bytes\n", n);
 	for (uint32_t i = 0; i < r->ops; i++) {
@@ -31,7 +31,7 @@ void ir_log_code(const struct jit *j, uint32_t region)
 	const struct jit_region *g = &j->region[region];
 	uint32_t start = g->guard ? g->guard : g->code;
 
-	if (!(log_mask & LOG_OUT_ASM))
+	if (!(log_mask & LOG_OUT_ASM) || !log_wants(g->pc))
 		return;
 	log_printf(LOG_OUT_ASM, "OUT: [size=%u]", j->hot - start);
 	for (uint32_t at = start; at < j->hot; at++) {
@@ -45,6 +45,12 @@ void ir_log_code(const struct jit *j, uint32_t region)
 /* Entries from C; with nochain that is every region. */
 void ir_log_entry(const struct cpu *c, uint64_t pc)
 {
-	if (log_mask & LOG_EXEC)
+	if (log_mask & LOG_EXEC && log_wants(pc))
 		log_printf(LOG_EXEC, "Trace %u: 0x%016llx\n", c->index, (unsigned long long)pc);
+	/* As memory has it: what jumps out of translated code keeps its status flags elsewhere. */
+	if (log_mask & LOG_CPU && c->mmu && c->isa->dump && log_wants(pc)) {
+		log_lock();
+		c->isa->dump((struct cpu *)(uintptr_t)c, log_stream(), log_mask);
+		log_unlock();
+	}
 }

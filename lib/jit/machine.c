@@ -205,10 +205,10 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool indirect, 
 		if (fewer && (build(c, s, insns = fewer, &bytes) != BUILT || r->full))
 			continue;
 		ir_check(r);
-		if (log_mask & LOG_OP)
+		if (log_mask & LOG_OP && log_wants(r->pc))
 			ir_print(r, log_stream());
 		ir_optimise(r);
-		if (log_mask & LOG_OP_OPT)
+		if (log_mask & LOG_OP_OPT && log_wants(r->pc))
 			ir_print(r, log_stream());
 		uint32_t n = jit_region_new(j, s->pc, s->context);
 		struct jit_region *g = &j->region[n];
@@ -244,6 +244,7 @@ static uint32_t find(struct cpu *c, uint64_t pc, bool indirect)
 	uint32_t r;
 
 	ir_set_pc(c, pc);
+	c->unspent = 0; /* a fetch that faults is behind what was done */
 	look(m, linear_of(c, pc), fetch_map(c), &s.page[0]);
 	jit_lock_inside(j, &x->jc);
 	if (!s.page[0].host || (__builtin_expect(j->debug != NULL, 0) && jit_break_at(j, s.page[0].linear)))
@@ -362,10 +363,14 @@ static enum trap_kind caught(struct cpu *c, const struct access_scope *s)
 	if (m->at && t1_locate(c->jit, x->front->guest, m->at, &p)) {
 		ir_set_pc(c, p.pc);
 		ir_set_extra(c, p.extra);
+		c->unspent = p.unspent;
 	}
 	m->at = 0;
-	if (m->in_region)
+	if (m->in_region) {
 		status_out(c);
+		if (c->jit->config.counts)
+			c->budget += (int32_t)c->unspent;
+	}
 	m->in_region = false;
 	if (s->sig) {
 		/* A host fault in guest RAM: the file behind it was cut. */
@@ -435,7 +440,10 @@ static enum ir_leave interpret_in_scope(struct cpu *c)
 		return IR_LEAVE_TRAP;
 	}
 	ir_check(r);
-	return ir_interp_in_scope(r, c, 0);
+	enum ir_leave leave = ir_interp_in_scope(r, c, 0);
+	if (c->jit->config.counts)
+		c->budget--; /* not when it faults: then this is not reached */
+	return leave;
 }
 
 /* One instruction: code that the guest changes is always seen. */
@@ -492,6 +500,11 @@ static enum trap_kind translated(struct cpu *c)
 	access_leave(&s);
 	atomic_store(&x->jc.inside, 0);
 	switch (reason) {
+	case T1_LEFT_PENDING:
+		/* Or what is left of the budget is less than a region. */
+		if (j->config.counts)
+			x->step_over = 1;
+		return TRAP_NONE;
 	case T1_LEFT_TRAP:
 		return ir_left(c, IR_LEAVE_TRAP);
 	case T1_LEFT_ALIGN: {
@@ -555,6 +568,12 @@ static enum trap_kind run(struct cpu *c)
 			ir_pending_take(c);
 			c->trap.kind = TRAP_NONE;
 			return TRAP_NONE;
+		}
+		if (c->jit->config.counts && c->budget <= 0) {
+			tlb_leave(c->mmu);
+			c->mmu->machine->spent(c->mmu->machine->opaque, c);
+			tlb_return(c->mmu);
+			continue;
 		}
 		bool step = c->single_step;
 		if (x->exclusive) {

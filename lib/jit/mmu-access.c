@@ -20,8 +20,16 @@ static unsigned piece(uint64_t physical, unsigned size)
 	return n;
 }
 
+/* Counting: the device may ask what time it is, so the instruction begins again under the interpreter, which counts one by one. */
+static void count_exactly(struct mmu *m)
+{
+	if (m->in_region && m->j->config.counts)
+		access_raise(IR_RAISE_AGAIN);
+}
+
 static void read_registers(struct mmu *m, uint64_t addr, uint64_t physical, uint8_t *to, unsigned size)
 {
+	count_exactly(m);
 	while (size) {
 		unsigned n = piece(physical, size);
 		bool failed = false;
@@ -40,6 +48,7 @@ static void read_registers(struct mmu *m, uint64_t addr, uint64_t physical, uint
 
 static void write_registers(struct mmu *m, uint64_t addr, uint64_t physical, const uint8_t *from, unsigned size)
 {
+	count_exactly(m);
 	while (size) {
 		unsigned n = piece(physical, size);
 		bool failed = false;

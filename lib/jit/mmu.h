@@ -47,7 +47,16 @@ struct mmu_machine {
 	void (*exclusive_end)(void *opaque, struct cpu *c);
 	uint64_t ram_pages; /* of the whole machine, at most */
 	void *opaque;
+	/* Counting: the budget is 0 or less, at an instruction boundary; gives a new one, after what was due. May take the machine lock. */
+	void (*spent)(void *opaque, struct cpu *c);
 };
+
+/*
+ * Counting (jit_config.counts). Every completed instruction takes one off cpu->budget, exactly: the number executed at any instruction boundary is
+ * what was given minus what is left. A fault does not count, a repeated string instruction counts once. Translated code takes whole straight pieces
+ * off in front of them and begins a region only if the budget holds for all of it, so that the boundary where the budget ends is met to the
+ * instruction; what looks at devices or time is begun again under the interpreter, for which the count is exact in the middle of things. One processor.
+ */
 
 /* The guest's part; ir_front.mmu. */
 struct mmu_front {

@@ -184,10 +184,10 @@ static uint32_t translate(struct jit *j, struct cpu *c, uint64_t pc, bool indire
 		if (r->full)
 			continue;
 		ir_check(r);
-		if (log_mask & LOG_OP)
+		if (log_mask & LOG_OP && log_wants(r->pc))
 			ir_print(r, log_stream());
 		ir_optimise(r);
-		if (log_mask & LOG_OP_OPT)
+		if (log_mask & LOG_OP_OPT && log_wants(r->pc))
 			ir_print(r, log_stream());
 		if (ir_mode(c) && !j->modes) {
 			j->modes = true;

@@ -246,7 +246,7 @@ static void bench_new(struct bench *b, enum jit_accel accel)
 	memset(b, 0, sizeof *b);
 	b->m.ram = mmap(NULL, RAM_PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_mutex_init(&b->m.alone, NULL);
-	b->hooks = (struct mmu_machine){page, load, store, dirtied, exclusive_begin, exclusive_end, RAM_PAGES, &b->m};
+	b->hooks = (struct mmu_machine){page, load, store, dirtied, exclusive_begin, exclusive_end, RAM_PAGES, &b->m, NULL};
 	struct jit_config config = {.isa = &isa, .accel = accel, .cache_size = 4 << 20, .machine = &b->hooks};
 	b->j = jit_new(&config, &e);
 	b->t = new_cpu(b->j);

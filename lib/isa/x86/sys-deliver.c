@@ -3,6 +3,7 @@
  * Delivery of interrupts and exceptions (Intel SDM volume 3, chapter 6; 6.14 for long mode; 20.3 for virtual-8086 mode): gates,
  * stacks, error codes, double and triple faults. Nothing of the processor's state changes before all that may fault is done.
  */
+#include "base/log.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/sys.h"
 
@@ -301,8 +302,13 @@ bool x86_deliver_vme(struct x86_cpu *c, unsigned vector, uint64_t next_ip)
 
 void x86_deliver(struct x86_cpu *c, unsigned vector, enum x86_event event, uint64_t error, uint64_t next_ip)
 {
+	static const char *const what[] = {"exception", "software", "software", "external"};
 	uint64_t old = c->rflags;
 
+	if (log_mask & LOG_INT)
+		log_printf(LOG_INT, "CPU %u: v=%02x e=%04x %s cpl=%u IP=%04x:%016llx SP=%04x:%016llx EAX=%016llx CR2=%016llx\n", c->cpu.index, vector,
+			   (unsigned)error, what[event], c->sys.cpl, c->seg[X86_CS].selector, (unsigned long long)c->rip, c->seg[X86_SS].selector,
+			   (unsigned long long)c->gpr[X86_RSP], (unsigned long long)c->gpr[X86_RAX], (unsigned long long)c->sys.cr2);
 	if (!x86_protected(c))
 		deliver_real(c, vector, next_ip);
 	else

@@ -114,14 +114,15 @@ static size_t translate(struct ir_region *r, struct cpu *cc, uint64_t pc, unsign
 			   .code_limit = c->seg[X86_CS].limit, .cpu = c, .once = once,
 			   .native = !once && (c->mxcsr & 0x1f80) == 0x1f80 && !(c->sys.key & (X86_KEY_FPU | X86_KEY_ALIGN))};
 	size_t at = 0;
-	bool shadow = false;
+	/* The instruction before was STI: by the interpreter it was a region of its own. */
+	bool shadow = t.once && c->sys.shadow == X86_SHADOW_STI;
 
 	c->sys.steps += t.once;
 	if (!t.once && !store_room(c)) {
 		r->full = true;
 		return n ? 1 : 0;
 	}
-	for (unsigned done = 0; done < max_insns && (!done || ir_room(r, IR_RUN_INSN_OPS)); done++) {
+	for (unsigned done = 0; (done < max_insns || (shadow && !t.once)) && (!done || ir_room(r, IR_RUN_INSN_OPS)); done++) {
 		struct x86_insn in;
 		enum x86_decode_status s = x86_decode(&in, code + at, n - at > 15 ? 15 : (unsigned)(n - at), c->mode, c->feat);
 		bool last = shadow;

@@ -22,6 +22,7 @@ static void check_port(struct x86_cpu *c, uint16_t port, unsigned size)
 
 static uint64_t input(struct x86_cpu *c, uint16_t port, unsigned size)
 {
+	x86_count_exactly(c);
 	x86_debug_io(c, port, size);
 	const struct x86_machine *m = x86_leave_guest(c);
 	uint64_t v = m->in(m->opaque, port, size) & x86_mask_of(size);
@@ -31,6 +32,7 @@ static uint64_t input(struct x86_cpu *c, uint16_t port, unsigned size)
 
 static void output(struct x86_cpu *c, uint16_t port, uint64_t v, unsigned size)
 {
+	x86_count_exactly(c);
 	x86_debug_io(c, port, size);
 	const struct x86_machine *m = x86_leave_guest(c);
 	m->out(m->opaque, port, v & x86_mask_of(size), size);
@@ -96,8 +98,10 @@ static void string(struct x86_cpu *c, const struct x86_insn *in, bool write)
 	uint64_t next = x86_next_ip(c, in);
 
 	while (element(c, in, write))
-		if (c->cpu.pending)
+		if (c->cpu.pending) {
+			x86_count_later(c);
 			return; /* goes on at itself, after what waits */
+		}
 	x86_set_ip(c, next);
 }
 

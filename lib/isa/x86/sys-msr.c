@@ -11,6 +11,7 @@ uint64_t x86_tsc_now(struct x86_cpu *c)
 {
 	const struct x86_machine *m = c->sys.machine;
 
+	x86_count_exactly(c);
 	return (m->tsc ? m->tsc(m->opaque) : 0) + c->sys.tsc_offset;
 }
 
@@ -92,6 +93,7 @@ static bool machine_msr(uint32_t msr)
 
 static bool machine_read(struct x86_cpu *c, uint32_t msr, uint64_t *v)
 {
+	x86_count_exactly(c);
 	const struct x86_machine *m = x86_leave_guest(c);
 	bool good = m->msr_read && !m->msr_read(m->opaque, msr, v);
 	x86_return_guest(c);
@@ -102,6 +104,7 @@ static bool machine_read(struct x86_cpu *c, uint32_t msr, uint64_t *v)
 
 static bool machine_write(struct x86_cpu *c, uint32_t msr, uint64_t v)
 {
+	x86_count_exactly(c);
 	/* The machine's counter has no offset. Never at 0, which disarms. */
 	if (msr == TSC_DEADLINE && v)
 		v = v > c->sys.tsc_offset || (int64_t)c->sys.tsc_offset < 0 ? v - c->sys.tsc_offset : 1;

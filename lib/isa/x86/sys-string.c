@@ -137,8 +137,11 @@ static void repeat(const struct run *r)
 			advance(r, X86_RSI, done);
 		advance(r, X86_RDI, done);
 		x86_set_gpr(c, X86_RCX, r->in->addrsize, n - done);
-		if (c->cpu.pending || c->rflags & X86_TF)
+		if (c->cpu.pending || c->rflags & X86_TF) {
+			if (n != done && c->cpu.pending)
+				x86_count_later(c);
 			return; /* the instruction goes on at itself */
+		}
 	}
 	x86_set_gpr(c, X86_RCX, r->in->addrsize, 0);
 }

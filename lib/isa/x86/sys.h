@@ -33,6 +33,23 @@ enum x86_event { X86_EVENT_EXCEPTION, X86_EVENT_SOFTWARE /* INT n, INT3, INTO */
 /*
  * Around calls of the machine's functions: they may wait for its lock, whose holder may wait for this processor to leave guest code.
  */
+/*
+ * What follows depends on how many instructions were executed, or may change when the next timer fires: where they are counted the interpreter
+ * does it, one by one. Before anything was changed.
+ */
+static inline void x86_count_exactly(struct x86_cpu *c)
+{
+	if (c->cpu.jit->config.counts && c->cpu.mmu->in_region)
+		access_raise(IR_RAISE_AGAIN);
+}
+
+/* The instruction stops in the middle, to go on at itself: it is counted when it ends. */
+static inline void x86_count_later(struct x86_cpu *c)
+{
+	if (c->cpu.jit->config.counts)
+		c->cpu.budget++;
+}
+
 static inline const struct x86_machine *x86_leave_guest(struct x86_cpu *c)
 {
 	tlb_leave(c->cpu.mmu);

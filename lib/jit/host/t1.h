@@ -28,6 +28,7 @@ struct t1_place {
 	uint32_t region;
 	uint64_t pc;
 	uint32_t extra;
+	uint32_t unspent; /* counting: see struct cpu */
 };
 /* The guest instruction of a host address inside a region's body. Async-signal-safe. */
 bool t1_locate(const struct jit *j, const struct ir_guest *guest, uint64_t host_pc, struct t1_place *place);

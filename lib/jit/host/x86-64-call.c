@@ -151,6 +151,10 @@ void t1_store_pc(struct t1_gen *g, uint64_t pc, bool extra)
 		INS(0xc7, 0, t1_state(g, g->guest->extra_offset));
 		g->p = e_u32(g->p, g->insn_extra);
 	}
+	if (extra && g->j->config.counts) {
+		INS(0xc7, 0, t1_state(g, offsetof(struct cpu, unspent)));
+		g->p = e_u32(g->p, g->uncounted);
+	}
 }
 
 /* Faults inside are the scope's that the run loop entered; so all of the state is in memory. */
@@ -171,7 +175,7 @@ void t1_fallback_memory(struct t1_gen *g, const struct ir_op *o)
 		g->p = e_jcc(g->p, CC_NE, g->p);
 		if (g->colds < sizeof g->cold / sizeof g->cold[0])
 			g->cold[g->colds++] = (struct t1_cold){.kind = T1_COLD_ALIGN, .reg = (uint8_t)t, .from = g->p,
-							       .back = g->p, .op = g->at, .pc = g->insn_pc};
+							       .back = g->p, .op = g->at, .pc = g->insn_pc, .uncounted = g->uncounted};
 		else
 			g->failed = true;
 	}
@@ -552,7 +556,8 @@ bool t1_leads_out(const struct t1_gen *g, uint32_t label, uint64_t *target)
 	const struct ir_region *r = g->r;
 	uint32_t at = r->label_at[label] + 1u;
 
-	while (at < r->ops && (r->op[at].op == IR_NOP || r->op[at].op == IR_INSN))
+	/* An instruction that only jumps is not gone through, unless it counts. */
+	while (at < r->ops && (r->op[at].op == IR_NOP || (r->op[at].op == IR_INSN && !g->j->config.counts)))
 		at++;
 	if (at >= r->ops || r->op[at].op != IR_EXIT_PC)
 		return false;

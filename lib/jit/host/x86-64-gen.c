@@ -25,9 +25,40 @@ static uint8_t *leb(uint8_t *d, uint64_t v)
 	return d;
 }
 
+/* Instructions from the present one to where ways part or meet. */
+static uint32_t straight(const struct t1_gen *g)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = g->at; i < g->r->ops; i++) {
+		unsigned op = g->r->op[i].op;
+		if (op == IR_LABEL || op == IR_POLL || ir_op_info[op].flags & (IR_F_BR | IR_F_END))
+			break;
+		n += op == IR_INSN;
+	}
+	return n;
+}
+
+/*
+ * Counting: the first instruction of a straight piece takes all of the piece off the budget. Who leaves in the middle knows from the delta table
+ * or cpu->unspent how many to give back.
+ */
+static void count_insn(struct t1_gen *g)
+{
+	if (g->uncounted > 1) {
+		g->uncounted--;
+		return;
+	}
+	g->uncounted = straight(g);
+	INS(0x81, 5, t1_state(g, offsetof(struct cpu, budget)));
+	g->p = e_u32(g->p, g->uncounted);
+}
+
 /* One entry of the delta table: an instruction begins here. */
 static void note_insn(struct t1_gen *g, const struct ir_op *o)
 {
+	if (g->j->config.counts)
+		count_insn(g);
 	g->insn_pc = o->imm;
 	g->insn_extra = o->x;
 	if (g->delta_limit - g->delta < 32) {
@@ -39,6 +70,8 @@ static void note_insn(struct t1_gen *g, const struct ir_op *o)
 	g->delta = leb(g->delta, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
 	if (g->guest->extra_offset != IR_NO_OFFSET)
 		g->delta = leb(g->delta, o->x);
+	if (g->j->config.counts)
+		g->delta = leb(g->delta, g->uncounted);
 	g->delta_host = g->p;
 	g->delta_pc = o->imm;
 }
@@ -46,6 +79,7 @@ static void note_insn(struct t1_gen *g, const struct ir_op *o)
 bool t1_locate(const struct jit *j, const struct ir_guest *guest, uint64_t host_pc, struct t1_place *place)
 {
 	uint32_t r = jit_region_at(j, host_pc), length, count;
+	unsigned values = guest->extra_offset != IR_NO_OFFSET ? 3 : 2, all = values + j->config.counts;
 
 	if (!r)
 		return false;
@@ -59,8 +93,8 @@ bool t1_locate(const struct jit *j, const struct ir_guest *guest, uint64_t host_
 		return false;
 	*place = (struct t1_place){.region = r, .pc = pc};
 	while (count--) {
-		uint64_t v[3] = {0, 0, 0};
-		for (unsigned i = 0; i < (guest->extra_offset != IR_NO_OFFSET ? 3u : 2u); i++) {
+		uint64_t v[4] = {0, 0, 0, 0};
+		for (unsigned i = 0; i < all; i++) {
 			unsigned s = 0;
 			do
 				v[i] |= (uint64_t)(*d & 127) << s;
@@ -71,7 +105,8 @@ bool t1_locate(const struct jit *j, const struct ir_guest *guest, uint64_t host_
 			break;
 		pc += v[1] >> 1 ^ (0 - (v[1] & 1));
 		place->pc = pc;
-		place->extra = (uint32_t)v[2];
+		place->extra = values > 2 ? (uint32_t)v[2] : 0;
+		place->unspent = j->config.counts ? (uint32_t)v[values] : 0;
 	}
 	return true;
 }
@@ -167,6 +202,10 @@ static void cold_code(struct t1_gen *g)
 			t1_lazy_cold(g, &c->lazy, true);
 			t1_move(g, c->reg, t1_state(g, offsetof(struct cpu, trap.address)), IR_I64, true);
 			t1_store_pc(g, c->pc, false);
+			if (g->j->config.counts) {
+				INS(0x81, 0, t1_state(g, offsetof(struct cpu, budget)));
+				g->p = e_u32(g->p, c->uncounted - 1); /* this one was done, as the interpreter sees it */
+			}
 			t1_leave(g, T1_LEFT_ALIGN);
 			break;
 		case T1_COLD_TLB:
@@ -270,6 +309,7 @@ bool t1_generate(struct jit *j, uint32_t region, struct ir_region *r, bool fp_ho
 	g->delta_limit = delta + 32768;
 	g->delta_host = start;
 	g->delta_pc = r->pc;
+	g->uncounted = 0;
 	t1_begin(g);
 	if (indirect) {
 		j->region[region].verify = j->hot;

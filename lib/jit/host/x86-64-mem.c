@@ -10,7 +10,8 @@ void t1_cold(struct t1_gen *g, unsigned cc, unsigned kind, unsigned reg)
 		return;
 	}
 	g->cold[g->colds++] = (struct t1_cold){
-		.kind = (uint8_t)kind, .reg = (uint8_t)reg, .from = g->p, .back = g->p, .op = g->at, .pc = g->insn_pc};
+		.kind = (uint8_t)kind, .reg = (uint8_t)reg, .from = g->p, .back = g->p, .op = g->at, .pc = g->insn_pc,
+		.uncounted = g->uncounted};
 	if (g->pending)
 		t1_lazy_note(g, &g->cold[g->colds - 1].lazy);
 }
@@ -20,6 +21,14 @@ void t1_poll(struct t1_gen *g, uint64_t pc)
 	INS(0x83, 7, t1_state(g, offsetof(struct cpu, pending)));
 	g->p = e_u8(g->p, 0);
 	t1_cold(g, CC_NE, T1_COLD_POLL, 0);
+	if (g->colds)
+		g->cold[g->colds - 1].pc = pc;
+	if (!g->j->config.counts)
+		return;
+	/* Enough for any way through the region: what is left is done by the interpreter, to the instruction. */
+	INS(0x81, 7, t1_state(g, offsetof(struct cpu, budget)));
+	g->p = e_u32(g->p, g->r->insns);
+	t1_cold(g, CC_L, T1_COLD_POLL, 0);
 	if (g->colds)
 		g->cold[g->colds - 1].pc = pc;
 }

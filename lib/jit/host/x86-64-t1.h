@@ -70,6 +70,7 @@ struct t1_cold {
 	uint8_t *back;
 	uint32_t op;
 	uint64_t pc;
+	uint32_t uncounted;
 	uint8_t arg[3]; /* xmm registers of the operands */
 	bool xmm;       /* tlb: vector registers are live */
 	struct t1_slow_access slow;
@@ -110,6 +111,7 @@ struct t1_gen {
 	uint8_t *delta, *delta_limit;
 	uint8_t *delta_host;  /* host address that the delta table has reached */
 	uint64_t delta_pc;
+	uint32_t uncounted;   /* counting: instructions that were taken off the budget, from the present one on */
 };
 
 #define INS(op, reg, m) (g->p = asm_ins(g->p, op, reg, m))
