@@ -45,6 +45,15 @@ int daemon_export(struct daemon *d, struct listener *where, struct disk *disk, c
 	return 0;
 }
 
+struct blk *daemon_bitmap_node(struct blk *b, const char *bitmap, struct err *e)
+{
+	while (b && !blk_dirty_find(b, bitmap, NULL))
+		b = blk_skip_filters(b)->backing;
+	if (!b)
+		err_set(e, ENOENT, "Bitmap '%s' is not found", bitmap);
+	return b;
+}
+
 /* A disk that was made for an export of a node goes with the last one. */
 static void drop_hidden(struct daemon *d, struct disk *k)
 {
@@ -193,13 +202,12 @@ static json_t *server_add(void *opaque, struct ctl_call *call, const json_t *arg
 		made->next = d->disks;
 		d->disks = made;
 	}
-	for (node = bitmap ? b : NULL; node && !blk_dirty_find(node, bitmap, NULL); node = blk_skip_filters(node)->backing)
-		;
-	if (bitmap && !node)
-		err_set(e, ENOENT, "Bitmap '%s' is not found", bitmap);
-	else if (daemon_export(d, where, k, name ? name : device, ctl_string(args, "description"), 0, UINT64_MAX,
-			       json_is_true(json_object_get(args, "allocation-depth")), json_is_true(json_object_get(args, "writable")), node, bitmap, e) == 0 &&
-		 daemon_commit(d, e) < 0)
+	if (bitmap)
+		node = daemon_bitmap_node(b, bitmap, e);
+	if (!e->code &&
+	    daemon_export(d, where, k, name ? name : device, ctl_string(args, "description"), 0, UINT64_MAX,
+			  json_is_true(json_object_get(args, "allocation-depth")), json_is_true(json_object_get(args, "writable")), node, bitmap, e) == 0 &&
+	    daemon_commit(d, e) < 0)
 		daemon_unexport(d, d->exports, true, &(struct err)ERR_INIT);
 	if (e->code && made)
 		drop_hidden(d, made);

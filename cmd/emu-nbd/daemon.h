@@ -112,6 +112,8 @@ struct limit_group *limit_group(struct daemon *d, const char *name, struct blk_l
 int daemon_extra_server(struct daemon *d, const json_t *args, int fd, struct err *e);
 int daemon_export(struct daemon *d, struct listener *where, struct disk *disk, const char *name, const char *description, uint64_t offset,
 		  uint64_t size, bool depth, bool writable, struct blk *bitmap_node, const char *bitmap, struct err *e);
+/* Where the bitmap is: b or below it in the chain. NULL: nowhere. */
+struct blk *daemon_bitmap_node(struct blk *b, const char *bitmap, struct err *e);
 int daemon_unexport(struct daemon *d, struct export *x, bool hard, struct err *e);
 /* The disk's medium has changed: what exports say of it follows. */
 void daemon_exports_changed(struct daemon *d, struct disk *k);

@@ -160,6 +160,7 @@ int image_open(const struct settings *s, struct blk_graph *g, const char *file, 
 	flags |= s->discard >= 2 ? BLK_UNMAP : 0;
 	flags |= s->detect_zeroes ? BLK_DETECT_ZEROES : 0;
 	flags |= s->aio == 1 ? BLK_NATIVE_AIO : s->aio == 2 ? BLK_IO_URING : 0;
+	flags |= s->bitmap ? BLK_BITMAPS : 0;
 	flags |= s->format || s->image_opts ? 0 : BLK_PROBED;
 	if (s->format && !blk_format_find(s->format))
 		return err_set(e, EINVAL, "Unknown block driver '%s'", s->format);

@@ -147,6 +147,7 @@ static int shut_down(struct daemon *d, int r, struct err *e)
 static int open_disk(struct daemon *d, const char *file, struct image *image, struct err *e)
 {
 	const struct settings *set = d->set;
+	struct blk *node = NULL;
 	struct disk *k;
 	int r = 0;
 
@@ -167,8 +168,10 @@ static int open_disk(struct daemon *d, const char *file, struct image *image, st
 		return r;
 	if (set->throttle && (r = limits_parse(d, k, set->throttle, e)) < 0)
 		return r;
+	if (set->bitmap && k->root && !(node = daemon_bitmap_node(k->root, set->bitmap, e)))
+		return -e->code;
 	r = daemon_export(d, &d->own, k, set->export_name, set->description, image->offset, file ? image->size : UINT64_MAX, set->depth,
-			  !set->read_only, NULL, NULL, e);
+			  !set->read_only, node, node ? set->bitmap : NULL, e);
 	if (r == 0)
 		d->exports->x.nbd.multi_conn = set->shared != 1;
 	return r;

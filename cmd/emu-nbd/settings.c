@@ -70,11 +70,12 @@ static const struct opt options[] = {
 	{'o', "offset", OPT_SIZE, "OFFSET", "where the export begins in the image", F(offset)},
 	{'P', "partition", OPT_INT, "NUM", "only this partition (MBR with logical ones, or GPT)", F(partition), .min = 1, .max = 128},
 	{'A', "allocation-depth", OPT_FLAG, NULL, "offers the context qemu:allocation-depth", F(depth)},
+	{'B', "bitmap", OPT_STRING, "NAME", "offers the context qemu:dirty-bitmap:NAME of the image's bitmap NAME", F(bitmap)},
 	{'L', "list", OPT_FLAG, NULL, "lists the exports of another server", F(list)},
 	{0, "object", OPT_LIST, "TYPE,id=ID,...", "an object: a secret, TLS credentials", F(objects)},
 	{0, "tls-creds", OPT_STRING, "ID", "TLS is required, with these credentials", F(tls_creds)},
 	{0, "tls-authz", OPT_STRING, "ID", "who may come: an access list of the names in client certificates", F(tls_authz),
-	 .man = "ID is an object authz-simple (identity=NAME), authz-list (rules.0.match=NAME,rules.0.policy=allow,rules.0.format=glob,...,policy=deny) or "
+	 .man = "ID is an object authz-simple (identity=NAME), authz-list (rules.0.match=NAME, rules.0.policy=allow, rules.0.format=glob, ..., policy=deny) or "
 		"authz-list-file (filename=FILE, the same as JSON). A name is the certificate's distinguished name, CN=client,O=there; without a rule that "
 		"matches the policy decides, which is deny. The credentials must verify clients."},
 	{0, "export", OPT_LIST, "name=NAME,file=FILE,...", "a further export: format=FORMAT, description=TEXT, read-only=on", F(exports),

@@ -7,7 +7,7 @@
 
 struct settings {
 	const char *bind, *port, *socket, *export_name, *description, *format, *load_snapshot, *cache, *tls_creds, *tls_authz, *tls_hostname,
-		*pid_file, *ctl, *state, *id, *vhost, *throttle, *connect, *disconnect;
+		*pid_file, *ctl, *state, *id, *vhost, *throttle, *connect, *disconnect, *bitmap;
 	int64_t shared, partition, listen_fd, overlay_fd, ctl_fd, ready_fd, lock_wait, vhost_queues;
 	uint64_t offset;
 	bool persistent, verbose, list, fork, read_only, snapshot, nocache, image_opts, depth, removable;

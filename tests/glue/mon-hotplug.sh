@@ -83,11 +83,11 @@ class Qmp:
             a = json.loads(self.f.readline())
             if "event" in a: self.events.append(a); continue
             return a.get("return", a.get("error", {}).get("desc"))
-    def event(self, name, seconds=60):
+    def event(self, name, seconds=60, **match):
         end = time.time() + seconds
         while time.time() < end:
             for e in self.events:
-                if e["event"] == name:
+                if e["event"] == name and match.items() <= e["data"].items():
                     self.events.remove(e)
                     return e["data"]
             self("query-status")
@@ -120,8 +120,8 @@ try:
     ok("5242880" in guest("echo 3 >/proc/sys/vm/drop_caches; cat /dev/vda | wc -c"), "killed, its server comes back and the disk with it")
     ok(parts()["b"]["pid"] != pid, "as another process", parts())
     ok(q("device_del", id="vb") == {}, "device_del")
-    gone = q.event("DEVICE_DELETED")
-    ok(gone and gone.get("device") == "vb", "DEVICE_DELETED comes when Linux has let go", gone)
+    gone = q.event("DEVICE_DELETED", device="vb")
+    ok(gone, "DEVICE_DELETED comes when Linux has let go", gone)
     ok(guest("ls /sys/block | grep -c vda").strip() == "0", "Linux has lost the disk")
     end = time.time() + 20
     while "b" in parts() and time.time() < end: time.sleep(0.1)
@@ -133,7 +133,7 @@ try:
     ok(q("device_add", driver="scsi-hd", drive="c", bus="scsi0.0", id="sc") == {}, "device_add scsi-hd")
     ok('dev: scsi-hd, id "sc"' in hmp("info qtree"), "the adapter has the unit")
     ok("busy" in str(q("blockdev-del", node_name="c")), "a node that a device uses stays", None)
-    ok(q("device_del", id="sc") == {} and q.event("DEVICE_DELETED"), "device_del of it")
+    ok(q("device_del", id="sc") == {} and q.event("DEVICE_DELETED", device="sc"), "device_del of it")
     ok("c" in parts(), "the node outlives its device")
     ok(q("blockdev-del", node_name="c") == {} and "c" not in parts(), "blockdev-del ends its server", parts())
     ok("not found" in str(q("blockdev-del", node_name="c")) or "find" in str(q("blockdev-del", node_name="c")), "once")
@@ -150,11 +150,11 @@ try:
     ok("first" not in parts(), "its server has ended", parts())
     ok("rror" in guest("dd if=/dev/vda of=/dev/null bs=4k count=1 iflag=direct 2>&1 || echo Error"), "the guest's reads fail")
     ok(hmp("drive_add 0 if=none,id=first,format=raw,file=%s/d.raw" % tmp) == "OK\r\n", "the name is free again")
-    q("device_del", id="va"); q.event("DEVICE_DELETED")
+    q("device_del", id="va"); q.event("DEVICE_DELETED", device="va")
     # ---- a network card ----
     ok(q("netdev_add", type="user", id="n1") == {} and q("device_add", driver="virtio-net-pci", netdev="n1", id="nic") == {}, "a network and its card")
     ok(guest_until("cat /sys/bus/pci/devices/*/device", lambda o: "0x1000" in o), "Linux finds the card")
-    ok(q("device_del", id="nic") == {} and q.event("DEVICE_DELETED") and q("netdev_del", id="n1") == {}, "and loses it")
+    ok(q("device_del", id="nic") == {} and q.event("DEVICE_DELETED", device="nic") and q("netdev_del", id="n1") == {}, "and loses it")
     # ---- what is refused ----
     for line, want in (("drive_add 0 if=none,id=first,file=%s/d.raw" % tmp, "Duplicate ID 'first' for drive"),
                        ("drive_add 0 if=ide,id=x,file=%s/d.raw" % tmp, "Can't hot-add drive to type ide"),
@@ -173,7 +173,7 @@ try:
     q("device_add", driver="virtio-blk-pci", drive="e", id="ve")
     guest_until("ls /sys/block", lambda o: "vda" in o)
     q("stop"); q("device_del", id="ve"); q("system_reset")
-    ok((q.event("DEVICE_DELETED") or {}).get("device") == "ve", "a reset takes away what was to go")
+    ok(q.event("DEVICE_DELETED", device="ve"), "a reset takes away what was to go")
     try: hmp("quit")
     except ValueError: pass # the answer may be lost with the machine
     end = time.time() + 30
