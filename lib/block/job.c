@@ -241,11 +241,18 @@ bool job_retry(struct blk_job *j, bool source, int *r)
 
 /* ---- life ---- */
 
-static void wait_for(struct blk_job *j, const bool *what, enum job_status status)
+/* Before an event tells of it: whoever hears that may ask, or act, at once. */
+static void stand(struct blk_job *j, enum job_status status)
 {
 	pthread_mutex_lock(&j->lock);
 	j->status = status;
 	j->busy = false;
+	pthread_mutex_unlock(&j->lock);
+}
+
+static void wait_for(struct blk_job *j, const bool *what)
+{
+	pthread_mutex_lock(&j->lock);
 	while (!*what && !j->force)
 		pthread_cond_wait(&j->wake, &j->lock);
 	pthread_mutex_unlock(&j->lock);
@@ -261,8 +268,9 @@ static void *job_thread(void *opaque)
 	int r = j->type->run(j, &e);
 
 	if (!j->auto_finalize && !r) {
+		stand(j, JOB_PENDING);
 		h->event(h->opaque, "BLOCK_JOB_PENDING", json_pack("{s:s, s:s}", "type", j->type->name, "id", j->id));
-		wait_for(j, &j->finalize, JOB_PENDING);
+		wait_for(j, &j->finalize);
 		if (!job_wanted(j))
 			r = -ECANCELED;
 	}
@@ -297,8 +305,9 @@ static void *job_thread(void *opaque)
 		if (j->disk)
 			j->disk->jobs--;
 		j->disk = NULL;
+		stand(j, JOB_CONCLUDED);
 		h->unlock(h->opaque);
-		wait_for(j, &j->dismiss, JOB_CONCLUDED);
+		wait_for(j, &j->dismiss);
 		h->lock(h->opaque);
 	}
 	job_abandon(j);
