@@ -152,23 +152,18 @@ $(BUILD)/gen/x86-index.h $(BUILD)/gen/x86-quick.h: $(BUILD)/gen/x86-index
 $(BUILD)/obj/lib/isa/x86/decode.o: $(BUILD)/gen/x86-index.h
 $(BUILD)/obj/lib/isa/x86/quick.o: $(BUILD)/gen/x86-quick.h
 
-# The index of the A64 rows, checked on the way.
-$(BUILD)/gen/a64-index: share/a64-index.c $(wildcard lib/isa/aarch64/*.def) lib/isa/aarch64/rows.h
-	$(call say,GEN,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -O1 -std=gnu11 $(WARN) -Ilib -o $@ $<
-$(BUILD)/gen/a64-index.h: $(BUILD)/gen/a64-index
-	$(Q)$< >$@
-$(BUILD)/obj/lib/isa/aarch64/decode.o: $(BUILD)/gen/a64-index.h
-
-# The index of the PowerPC rows.
-$(BUILD)/gen/ppc-index: share/ppc-index.c $(wildcard lib/isa/ppc/*.def) lib/isa/ppc/rows.h
-	$(call say,GEN,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -O1 -std=gnu11 $(WARN) -Ilib -o $@ $<
-$(BUILD)/gen/ppc-index.h: $(BUILD)/gen/ppc-index
-	$(Q)$< >$@
-$(BUILD)/obj/lib/isa/ppc/decode.o: $(BUILD)/gen/ppc-index.h
+# The indices of the A64 and PowerPC rows, checked on the way. $(1): name, $(2): folder of lib/isa
+define index_rule
+$(BUILD)/gen/$(1)-index: share/$(1)-index.c $(wildcard lib/isa/$(2)/*.def) lib/isa/$(2)/rows.h
+	$$(call say,GEN,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -O1 -std=gnu11 $$(WARN) -Ilib -o $$@ $$<
+$(BUILD)/gen/$(1)-index.h: $(BUILD)/gen/$(1)-index
+	$$(Q)$$< >$$@
+$(BUILD)/obj/lib/isa/$(2)/decode.o: $(BUILD)/gen/$(1)-index.h
+endef
+$(eval $(call index_rule,a64,aarch64))
+$(eval $(call index_rule,ppc,ppc))
 
 define lib_rule
 $$(call archive,$(1)): $$(call objects,$$(SRC_$(1)))
