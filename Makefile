@@ -223,7 +223,7 @@ build-fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined OPT='$(FUZZOPT)' $(FUZZERS:%=build/san/clang/fuzz/%)
 # The image formats need no more than their own part, which makes their build four times shorter.
 fuzzlibs = $(if $(filter gdb-%,$(1)),gdb base,$(if $(filter block-% nbd-% vhost-%,$(1)),block nbd crypto base,$(if $(filter mon-%,$(1)),char crypto base,$(if $(filter base-%,$(1)),base,$(if $(filter dev-%,$(1)),$(USES_emu-cpu),$(ALLARCHIVES))))))
-fuzzprogs = $(if $(filter block-% nbd-% base-% gdb-%,$(1)),,$(if $(filter mon-%,$(1)),emu-mon,$(if $(filter dev-%,$(1)),emu-cpu,$(if $(filter vhost-%,$(1)),emu-nbd,$(PROGLIBS)))))
+fuzzprogs = $(if $(filter block-% nbd-% base-% gdb-%,$(1)),,$(if $(filter vhost-%,$(1)),emu-nbd,$(if $(filter mon-%,$(1)),emu-mon,$(if $(filter dev-%,$(1)),emu-cpu,$(PROGLIBS)))))
 .SECONDEXPANSION:
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(foreach l,$$(call fuzzlibs,$$*),$$(call archive,$$l)) \
 		$$(foreach p,$$(call fuzzprogs,$$*),$$(call archive,$$(p)))

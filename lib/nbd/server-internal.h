@@ -5,9 +5,10 @@
 #include <pthread.h>
 #include "nbd/conn.h"
 #include "nbd/server.h"
+#include "nbd/threads.h"
 
 #define NBD_MAX_CONTEXTS 16u
-#define NBD_MAX_THREADS 16u   /* of one connection */
+#define NBD_MAX_THREADS 16u   /* of one connection, if the configuration says nothing */
 
 struct nbd_peer {
 	struct nbd_server *server;
@@ -36,6 +37,7 @@ struct nbd_server {
 	struct nbd_peer *peers;
 	unsigned peer_count;
 	bool stopping;
+	struct nbd_threads threads;
 };
 
 /* Finds an export and holds it (in_use); NULL: none of that name. */

@@ -11,6 +11,9 @@
 #include "nbd/server-internal.h"
 #include "proto/nbd.h"
 
+/* Threads that may wait for clients to come. */
+enum { PLAIN_THREADS = 16, TLS_THREADS = 256 };
+
 void nbd_server_log(struct nbd_server *s, const char *fmt, ...)
 {
 	char text[512];
@@ -35,10 +38,14 @@ struct nbd_server *nbd_server_new(const struct nbd_server_config *config, struct
 	s->config = *config;
 	if (!s->config.handshake_ms)
 		s->config.handshake_ms = 30000;
+	if (!s->config.threads)
+		s->config.threads = NBD_MAX_THREADS;
 	if (config->tls)
 		tls_creds_ref(config->tls);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
+	/* With TLS a thread that ends leaves something behind (threads.c). */
+	nbd_threads_init(&s->threads, config->tls ? TLS_THREADS : PLAIN_THREADS);
 	return s;
 }
 
@@ -53,6 +60,7 @@ void nbd_server_free(struct nbd_server *s)
 	while (s->peer_count)
 		pthread_cond_wait(&s->changed, &s->lock);
 	pthread_mutex_unlock(&s->lock);
+	nbd_threads_end(&s->threads);
 	tls_creds_unref(s->config.tls);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
@@ -183,7 +191,7 @@ const char *nbd_export_context_name(const struct nbd_export *x, unsigned i)
 
 /* ---- connections ---- */
 
-static void *connection(void *opaque)
+static void connection(void *opaque)
 {
 	struct nbd_peer *p = opaque;
 	struct nbd_server *s = p->server;
@@ -218,14 +226,12 @@ static void *connection(void *opaque)
 		s->config.client_gone(s->config.opaque, s->peer_count);
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	return NULL;
 }
 
-static int add_client(struct nbd_server *s, int fd, struct nbd_export *direct, struct err *e)
+/* here: not in a thread of its own */
+static int add_client(struct nbd_server *s, int fd, struct nbd_export *direct, bool here, struct err *e)
 {
 	struct nbd_peer *p = calloc(1, sizeof *p);
-	pthread_attr_t attr;
-	pthread_t thread;
 	int r;
 
 	if (!p || nbd_conn_init(&p->conn, fd) < 0) {
@@ -243,13 +249,8 @@ static int add_client(struct nbd_server *s, int fd, struct nbd_export *direct, s
 	pthread_cond_init(&p->all_done, NULL);
 	pthread_mutex_lock(&s->lock);
 	r = s->stopping ? ESHUTDOWN : s->config.max_clients && s->peer_count >= s->config.max_clients ? EAGAIN : 0;
-	if (r == 0) {
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		pthread_attr_setstacksize(&attr, 256 << 10);
-		r = pthread_create(&thread, &attr, connection, p);
-		pthread_attr_destroy(&attr);
-	}
+	if (r == 0 && !here)
+		r = nbd_threads_run(&s->threads, connection, p);
 	if (r == 0) {
 		p->next = s->peers;
 		if (s->peers)
@@ -263,15 +264,12 @@ static int add_client(struct nbd_server *s, int fd, struct nbd_export *direct, s
 		free(p);
 		return err_errno(e, r, "cannot serve a client");
 	}
+	if (here)
+		connection(p);
 	return 0;
 }
 
-int nbd_server_client(struct nbd_server *s, int fd, struct err *e)
-{
-	return add_client(s, fd, NULL, e);
-}
-
-int nbd_server_client_in(struct nbd_server *s, int fd, const char *name, struct err *e)
+static int add_client_in(struct nbd_server *s, int fd, const char *name, bool here, struct err *e)
 {
 	struct nbd_export *x = nbd_export_get(s, name);
 	int r;
@@ -280,10 +278,25 @@ int nbd_server_client_in(struct nbd_server *s, int fd, const char *name, struct 
 		close(fd);
 		return err_set(e, ENOENT, "there is no export '%s'", name);
 	}
-	r = add_client(s, fd, x, e);
+	r = add_client(s, fd, x, here, e);
 	if (r < 0)
 		nbd_export_put(s, x);
 	return r;
+}
+
+int nbd_server_client(struct nbd_server *s, int fd, struct err *e)
+{
+	return add_client(s, fd, NULL, false, e);
+}
+
+int nbd_server_client_in(struct nbd_server *s, int fd, const char *name, struct err *e)
+{
+	return add_client_in(s, fd, name, false, e);
+}
+
+int nbd_server_serve(struct nbd_server *s, int fd, const char *name, struct err *e)
+{
+	return name ? add_client_in(s, fd, name, true, e) : add_client(s, fd, NULL, true, e);
 }
 
 uint16_t nbd_server_flags(const struct nbd_export *x)

@@ -50,6 +50,7 @@ struct nbd_server_config {
 	bool (*authorize)(void *opaque, const char *peer_name); /* of the client certificate; NULL: everyone */
 	void *opaque;
 	unsigned max_clients;      /* at once; 0: no limit */
+	unsigned threads;          /* of one connection, 0: 16 */
 	unsigned handshake_ms;     /* a client that has not finished by then is dropped; 0: 30000 */
 	bool oldstyle;             /* the handshake without options: the first export */
 	void (*client_gone)(void *opaque, unsigned left); /* in the connection's thread; must not call the server */
@@ -69,6 +70,8 @@ int nbd_server_remove(struct nbd_server *s, const char *name, bool hard, struct 
 int nbd_server_client(struct nbd_server *s, int fd, struct err *e);
 /* The same for a client that needs no handshake (the kernel's): it is in the export of this name at once. */
 int nbd_server_client_in(struct nbd_server *s, int fd, const char *name, struct err *e);
+/* The same as both in the calling thread (name NULL: with a handshake): returns when the connection has ended. */
+int nbd_server_serve(struct nbd_server *s, int fd, const char *name, struct err *e);
 uint16_t nbd_server_flags(const struct nbd_export *x); /* what such a client is to be told: NBD_FLAG_... */
 unsigned nbd_server_clients(struct nbd_server *s);
 /* Clients that are in this export. */

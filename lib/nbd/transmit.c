@@ -4,7 +4,7 @@
  *
  * Theory of operation. Threads of one connection take turns at reading: the one that holds the office reads a request (and
  * the data of a write). If more requests are waiting already, it hands the office to another thread (a new one, up to
- * NBD_MAX_THREADS) before it does the work; if not, it keeps the office, works, answers and reads on, so that a client
+ * config.threads) before it does the work; if not, it keeps the office, works, answers and reads on, so that a client
  * with one request at a time costs one thread and no switch. Requests that turned out to be there when an answer had
  * been sent make the next few hand-overs eager: a slow disk does not keep a deep queue waiting.
  */
@@ -323,7 +323,7 @@ static bool more_waiting(struct nbd_peer *p)
 	return poll(&fd, 1, 0) > 0;
 }
 
-static void *worker_thread(void *opaque);
+static void worker_thread(void *opaque);
 
 /* p->lock is held and the office is given up: somebody else takes it. */
 static void promote(struct nbd_peer *p)
@@ -331,15 +331,8 @@ static void promote(struct nbd_peer *p)
 	p->reading = false;
 	if (p->waiting) {
 		pthread_cond_signal(&p->turn);
-	} else if (p->threads < NBD_MAX_THREADS) {
-		pthread_attr_t attr;
-		pthread_t thread;
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		pthread_attr_setstacksize(&attr, 256 << 10);
-		if (pthread_create(&thread, &attr, worker_thread, p) == 0)
-			p->threads++;
-		pthread_attr_destroy(&attr);
+	} else if (p->threads < p->server->config.threads && !nbd_threads_run(&p->server->threads, worker_thread, p)) {
+		p->threads++;
 	}
 }
 
@@ -402,7 +395,7 @@ static void work(struct nbd_peer *p)
 	free(w.buf);
 }
 
-static void *worker_thread(void *opaque)
+static void worker_thread(void *opaque)
 {
 	struct nbd_peer *p = opaque;
 
@@ -411,7 +404,6 @@ static void *worker_thread(void *opaque)
 	p->threads--;
 	pthread_cond_signal(&p->all_done);
 	pthread_mutex_unlock(&p->lock);
-	return NULL;
 }
 
 void nbd_transmit(struct nbd_peer *p)

@@ -235,23 +235,37 @@ def slice_of(seconds, seed):
 
 
 def settled(server):
-    """Its memory, once all clients have gone."""
-    for _ in range(100):
-        now = len(os.listdir('/proc/%d/task' % server.proc.pid))
-        if now <= idle[server.name]:
+    """Its memory, once all clients have gone and what they needed is given back: the same for three seconds."""
+    seen = []
+    for _ in range(60):
+        seen.append(rss(server))
+        if len(seen) > 6 and len(set(seen[-6:])) == 1:
             break
-        time.sleep(.1)
-    return rss(server)
+        time.sleep(.5)
+    return seen[-1]
 
 
-idle = {s.name: len(os.listdir('/proc/%d/task' % s.proc.pid)) for s in (plain, secure)}
+def everyone(server, tls):
+    """As many as there ever are at once, so that the server has its threads before it is weighed."""
+    held = []
+    for _ in range(CLIENTS):
+        c = Client(server, 120)
+        c.hello()
+        if tls:
+            c.tls()
+        c.enter()
+        held.append(c)
+
+
 left = SECONDS
 if RECORD and os.path.exists(RECORD):
     left -= sum(float(l.split()[0]) for l in open(RECORD) if l[0].isdigit())
 if left <= 0:
     ok(True, 'the clients of %.0f s are recorded' % SECONDS)
     finish()
-slice_of(min(10, left), SEED - 1)  # what is allocated once
+everyone(plain, False)
+everyone(secure, True)
+slice_of(min(20, left), SEED - 1)  # what is allocated once
 before = {s.name: settled(s) for s in (plain, secure)}
 slice_number = 0
 while left > 0 and not problems:
