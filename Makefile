@@ -240,7 +240,7 @@ T ?=
 check:
 	@sh share/deps
 	@$(MAKE) --no-print-directory -j2 all units
-	@BUILD=$(BUILD) CC=$(CC) SAN=$(SAN) sh tests/run $(T)
+	@BUILD=$(BUILD) CC="$(CC)" SAN="$(SAN)" sh tests/run $(T)
 
 demo:
 	@sh share/deps

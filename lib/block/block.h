@@ -360,6 +360,9 @@ const char *blk_filename(const struct blk *b);
  */
 int blk_create_file(const struct blk_create *c, const char *filename, uint64_t size, struct blk **b, struct err *e);
 void blk_create_abort(struct blk *b);
+/* The end of a create hook: r 0: closes b; else says that `what` ("the VDI header") of `filename` could not be written,
+ * unless `e` says more already, and removes the file. Returns what the hook returns. */
+int blk_create_end(struct blk *b, int r, const char *what, const char *filename, struct err *e);
 /*
  * Creates an image: the work of `emu-img create` below its messages. opts made from the format's table; consumes nothing.
  */

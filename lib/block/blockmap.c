@@ -10,17 +10,41 @@
 enum { MAX_RUN = 16 << 20, /* bytes placed at once */
        MAX_LOOK = 32768 };  /* blocks looked at under one hold of the lock: callers ask again */
 
-int blockmap_init(struct blockmap *m, struct err *e)
+int blockmap_init(struct blockmap *m, struct blk *file, struct err *e)
 {
 	m->packed = NULL;
 	m->packed_index = UINT64_MAX;
-	if (pthread_mutex_init(&m->lock, NULL) || pthread_mutex_init(&m->packed_lock, NULL))
-		return err_errno(e, ENOMEM, "block map");
+	m->meta = metacache_new(file, e);
+	if (!m->meta)
+		return -ENOMEM;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->packed_lock, NULL);
 	return 0;
 }
 
-void blockmap_destroy(struct blockmap *m)
+int blockmap_attach(struct blk *b, const struct blockmap_ops *ops, uint32_t block, struct err *e)
 {
+	struct blockmap *m = b->state;
+
+	m->ops = ops;
+	m->image = m;
+	m->node = b;
+	m->size = b->size;
+	m->block = block;
+	return blockmap_init(m, b->file, e);
+}
+
+void blockmap_close(struct blk *b)
+{
+	blockmap_detach(b->state);
+}
+
+void blockmap_detach(struct blockmap *m)
+{
+	if (!m->meta)
+		return;
+	metacache_free(m->meta);
+	m->meta = NULL;
 	free(m->packed);
 	m->packed = NULL;
 	pthread_mutex_destroy(&m->lock);

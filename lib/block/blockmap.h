@@ -72,14 +72,16 @@ struct blockmap {
 	uint64_t base;	       /* where the map begins on the disk (images in several extents); offsets below count from it */
 	uint64_t size;	       /* of what the map describes */
 	uint32_t block;	       /* bytes, a multiple of 512 */
+	struct metacache *meta; /* of the tables in the file; NULL: not set up */
 	pthread_mutex_t lock;
 	uint8_t *packed;       /* the last block that was unpacked */
 	uint64_t packed_index; /* UINT64_MAX: none */
 	pthread_mutex_t packed_lock;
 };
 
-int blockmap_init(struct blockmap *m, struct err *e); /* after the fields above `lock` are set */
-void blockmap_destroy(struct blockmap *m);
+/* After the fields above `meta` are set; the tables are in `file`. -ENOMEM. */
+int blockmap_init(struct blockmap *m, struct blk *file, struct err *e);
+void blockmap_detach(struct blockmap *m); /* nothing where it was not set up */
 
 /* off + n: at most m->size. */
 int blockmap_read(struct blockmap *m, uint64_t off, size_t n, void *buf);
@@ -89,8 +91,12 @@ int blockmap_zero(struct blockmap *m, uint64_t off, uint64_t n, unsigned flags);
 int blockmap_status(struct blockmap *m, uint64_t off, uint64_t n, struct blk_status *st);
 
 /*
- * Driver hooks for images whose state begins with their struct blockmap.
+ * For images whose state begins with their struct blockmap: the map of the whole disk (b->size is known) in blocks of
+ * `block` bytes, its tables in b->file. -ENOMEM.
  */
+int blockmap_attach(struct blk *b, const struct blockmap_ops *ops, uint32_t block, struct err *e);
+/* Their driver hooks. */
+void blockmap_close(struct blk *b);
 int blockmap_pread(struct blk *b, uint64_t off, size_t n, void *buf);
 int blockmap_pwrite(struct blk *b, uint64_t off, size_t n, const void *buf, unsigned flags);
 int blockmap_pwrite_zeroes(struct blk *b, uint64_t off, uint64_t n, unsigned flags);

@@ -19,7 +19,6 @@ enum { BOCHS_V1 = 0x00010000, BOCHS_V2 = 0x00020000, MAX_CATALOG = 0x100000, MAX
 
 struct bochs {
 	struct blockmap map; /* of sectors; first: blockmap.h */
-	struct metacache *meta;
 	uint64_t catalog, data, stride; /* stride: bytes of an extent with its bitmap */
 	uint32_t entries, extent, bitmap;
 };
@@ -48,11 +47,11 @@ static int bochs_find(void *image, uint64_t index, struct place *p)
 	p->kind = PLACE_NONE;
 	if (i >= s->entries)
 		return -EIO;
-	r = metacache_read(s->meta, s->catalog + i * 4, raw, 4);
+	r = metacache_read(s->map.meta, s->catalog + i * 4, raw, 4);
 	if (r < 0 || le32_get(raw) == UINT32_MAX)
 		return r;
 	at = s->data + le32_get(raw) * s->stride;
-	r = metacache_read(s->meta, at + in / BLK_SECTOR / 8, raw, 1);
+	r = metacache_read(s->map.meta, at + in / BLK_SECTOR / 8, raw, 1);
 	if (r < 0 || !(raw[0] >> in / BLK_SECTOR % 8 & 1))
 		return r;
 	p->kind = PLACE_DATA;
@@ -101,26 +100,7 @@ static int bochs_open(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "Catalog of %u entries ends beyond the file of %" PRIu64 " bytes", s->entries, length);
 	s->bitmap = (uint32_t)round_up64(bitmap, BLK_SECTOR);
 	s->stride = s->bitmap + s->extent;
-	s->map.ops = &bochs_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	s->map.block = BLK_SECTOR;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	return s->meta ? 0 : -ENOMEM;
-}
-
-static void bochs_close(struct blk *b)
-{
-	struct bochs *s = b->state;
-
-	if (!s->meta)
-		return;
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	return blockmap_attach(b, &bochs_ops, BLK_SECTOR, e);
 }
 
 BLOCK_FORMAT(bochs) = {
@@ -129,7 +109,7 @@ BLOCK_FORMAT(bochs) = {
 	.state_size = sizeof(struct bochs),
 	.probe = bochs_probe,
 	.open = bochs_open,
-	.close = bochs_close,
+	.close = blockmap_close,
 	.pread = blockmap_pread,
 	.block_status = blockmap_block_status,
 };

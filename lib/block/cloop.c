@@ -19,7 +19,6 @@ static const char script[] = "#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 &&
 
 struct cloop {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	uint32_t blocks;
 	uint64_t length;
 };
@@ -38,7 +37,7 @@ static int cloop_find(void *image, uint64_t index, struct place *p)
 	struct cloop *s = image;
 	uint8_t raw[16];
 	uint64_t start, end;
-	int r = metacache_read(s->meta, TABLE + index * 8, raw, 16);
+	int r = metacache_read(s->map.meta, TABLE + index * 8, raw, 16);
 
 	start = be64_get(raw);
 	end = be64_get(raw + 8);
@@ -95,20 +94,12 @@ static int cloop_open(struct blk *b, struct err *e)
 		return err_set(e, EINVAL, "image with %u blocks requires an offsets table of %" PRIu64 " bytes, the file has %" PRIu64,
 			       s->blocks, ((uint64_t)s->blocks + 1) * 8, s->length);
 	b->size = (uint64_t)s->blocks * block;
-	s->map.ops = &cloop_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	s->map.block = block;
-	r = blockmap_init(&s->map, e);
+	r = blockmap_attach(b, &cloop_ops, block, e);
 	if (r < 0)
 		return r;
-	s->meta = metacache_new(b->file, e);
-	if (!s->meta)
-		return -ENOMEM;
 	for (uint32_t i = 0; i <= s->blocks; i++) {
 		uint64_t off;
-		r = metacache_read(s->meta, TABLE + (uint64_t)i * 8, raw, 8);
+		r = metacache_read(s->map.meta, TABLE + (uint64_t)i * 8, raw, 8);
 		if (r < 0)
 			return err_errno(e, -r, "cannot read the offsets table");
 		off = be64_get(raw);
@@ -125,23 +116,13 @@ static int cloop_open(struct blk *b, struct err *e)
 	return 0;
 }
 
-static void cloop_close(struct blk *b)
-{
-	struct cloop *s = b->state;
-
-	if (!s->meta)
-		return;
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
-}
-
 BLOCK_FORMAT(cloop) = {
 	.name = "cloop",
 	.flags = BLK_F_READ_ONLY,
 	.state_size = sizeof(struct cloop),
 	.probe = cloop_probe,
 	.open = cloop_open,
-	.close = cloop_close,
+	.close = blockmap_close,
 	.pread = blockmap_pread,
 	.block_status = blockmap_block_status,
 };

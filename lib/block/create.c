@@ -110,6 +110,16 @@ void blk_create_abort(struct blk *b)
 	free(path);
 }
 
+int blk_create_end(struct blk *b, int r, const char *what, const char *filename, struct err *e)
+{
+	if (!r)
+		return blk_close(b, e);
+	if (e && !e->code)
+		err_errno(e, -r, "cannot write %s of %s", what, filename);
+	blk_create_abort(b);
+	return r;
+}
+
 int blk_create_image(struct blk_graph *g, const struct blk_format *f, const char *filename, uint64_t size,
 		     struct blk_opts *opts, struct blk *backing, unsigned flags, struct err *e)
 {

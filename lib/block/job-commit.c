@@ -44,28 +44,8 @@ static int piece(struct blk_job *j, uint64_t at, uint64_t *n, uint64_t *copied, 
 static int commit_run(struct blk_job *j, struct err *e)
 {
 	struct commit *s = j->state;
-	uint64_t at = 0, n = 0, copied, size = s->top->size;
-	void *buf = NULL;
-	int r = posix_memalign(&buf, 4096, 1 << 20) ? -ENOMEM : 0;
 
-	while (!r && at < size) {
-		bool source;
-		r = piece(j, at, &n, &copied, buf, &source);
-		if (r && job_retry(j, source, &r)) {
-			r = 0;
-			continue;
-		}
-		if (r)
-			break;
-		at += n;
-		job_progress(j, at, size);
-		if (!job_go_on(j, copied))
-			r = -ECANCELED;
-	}
-	free(buf);
-	if (r && r != -ECANCELED)
-		err_errno(e, -r, "commit of '%s'", j->disk->name);
-	return r;
+	return job_copy(j, s->top->size, piece, "commit", e);
 }
 
 /* An image that is read-only in the chain is written for a moment: its header names another backing file. */

@@ -67,28 +67,8 @@ static int piece(struct blk_job *j, uint64_t at, uint64_t *n, uint64_t *copied, 
 static int stream_run(struct blk_job *j, struct err *e)
 {
 	struct stream *s = j->state;
-	uint64_t at = 0, n = 0, copied, size = s->top->size;
-	void *buf = NULL;
-	int r = posix_memalign(&buf, 4096, 1 << 20) ? -ENOMEM : 0;
 
-	while (!r && at < size) {
-		bool source;
-		r = piece(j, at, &n, &copied, buf, &source);
-		if (r && job_retry(j, source, &r)) {
-			r = 0;
-			continue;
-		}
-		if (r)
-			break;
-		at += n;
-		job_progress(j, at, size);
-		if (!job_go_on(j, copied))
-			r = -ECANCELED;
-	}
-	free(buf);
-	if (r && r != -ECANCELED)
-		err_errno(e, -r, "stream of '%s'", j->disk->name);
-	return r;
+	return job_copy(j, s->top->size, piece, "stream", e);
 }
 
 static int stream_finish(struct blk_job *j, int r, struct err *e)

@@ -239,6 +239,35 @@ bool job_retry(struct blk_job *j, bool source, int *r)
 	return yes;
 }
 
+int job_copy(struct blk_job *j, uint64_t size, job_piece_fn *piece, const char *what, struct err *e)
+{
+	uint64_t at = 0, copied;
+	void *buf = NULL;
+	int r = posix_memalign(&buf, 4096, 1 << 20) ? -ENOMEM : 0;
+
+	while (!r && at < size) {
+		uint64_t n = 0;
+		bool source;
+		r = piece(j, at, &n, &copied, buf, &source);
+		if (r && job_retry(j, source, &r)) {
+			r = 0;
+			continue;
+		}
+		if (r)
+			break;
+		if (!n) /* it failed before it knew how much, and that is ignored */
+			n = size - at < job_piece(j) ? size - at : job_piece(j);
+		at += n;
+		job_progress(j, at, size);
+		if (!job_go_on(j, copied))
+			r = -ECANCELED;
+	}
+	free(buf);
+	if (r && r != -ECANCELED)
+		err_errno(e, -r, "%s of '%s'", what, j->disk->name);
+	return r;
+}
+
 /* ---- life ---- */
 
 /* Before an event tells of it: whoever hears that may ask, or act, at once. */

@@ -103,6 +103,13 @@ void job_progress(struct blk_job *j, uint64_t offset, uint64_t len);
 void job_set_ready(struct blk_job *j); /* once: says so */
 /* An I/O error: true: try again (it was paused meanwhile), false: *r is 0 (ignored) or the error that ends the job. */
 bool job_retry(struct blk_job *j, bool source, int *r);
+
+/*
+ * The run() of a job that goes once through `size` bytes: piece() does what begins at `at`, says how much that was (*n), how much of it was copied, and, where it fails,
+ * whether the source did. Progress, speed, pause and what a failure leads to are seen to here. 0, -ECANCELED, or the error, told in `e` as that of `what`.
+ */
+typedef int job_piece_fn(struct blk_job *j, uint64_t at, uint64_t *n, uint64_t *copied, void *buf, bool *source); /* buf: 1 MiB */
+int job_copy(struct blk_job *j, uint64_t size, job_piece_fn *piece, const char *what, struct err *e);
 /* Waits at most ms, or until something is asked of the job. */
 void job_sleep(struct blk_job *j, unsigned ms);
 

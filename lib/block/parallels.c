@@ -30,7 +30,6 @@ static const char magic_clusters[16] = {'W', 'i', 't', 'h', 'o', 'u', 'F', 'r', 
 
 struct parallels {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	uint32_t entries, unit; /* unit: sectors that one step of an entry counts */
 	uint64_t first, next;	/* bytes: where clusters begin, where the next one goes */
 	bool was_in_use, in_use;
@@ -54,7 +53,7 @@ static int parallels_find(void *image, uint64_t index, struct place *p)
 	p->kind = PLACE_NONE;
 	if (index >= s->entries)
 		return 0;
-	r = metacache_read(s->meta, H_BYTES + index * 4, raw, 4);
+	r = metacache_read(s->map.meta, H_BYTES + index * 4, raw, 4);
 	if (r < 0 || !le32_get(raw))
 		return r;
 	p->kind = PLACE_DATA;
@@ -68,7 +67,7 @@ static int parallels_mark(struct parallels *s, uint32_t word)
 	uint8_t raw[4];
 
 	le32_put(raw, word);
-	return metacache_write(s->meta, H_INUSE, raw, 4);
+	return metacache_write(s->map.meta, H_INUSE, raw, 4);
 }
 
 static int parallels_allocate(void *image, uint64_t index, unsigned *count, struct place *p)
@@ -105,7 +104,7 @@ static int parallels_publish(void *image, uint64_t index, unsigned count, const 
 		unsigned some = count < sizeof raw / 4 ? count : sizeof raw / 4;
 		for (unsigned i = 0; i < some; i++, host += s->map.block)
 			le32_put(raw + 4 * i, (uint32_t)(host / BLK_SECTOR / s->unit));
-		r = metacache_write(s->meta, H_BYTES + index * 4, raw, some * 4);
+		r = metacache_write(s->map.meta, H_BYTES + index * 4, raw, some * 4);
 		index += some;
 		count -= some;
 	}
@@ -209,30 +208,19 @@ static int parallels_open(struct blk *b, struct err *e)
 	s->was_in_use = le32_get(h + H_INUSE) == PL_IN_USE;
 	s->unit = ext ? tracks : 1;
 	b->size = sectors * BLK_SECTOR;
-	s->map.ops = &parallels_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	s->map.block = tracks * BLK_SECTOR;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	if (!s->meta)
-		return -ENOMEM;
-	return b->flags & BLK_RDWR ? parallels_reopen(b, true, e) : 0;
+	r = blockmap_attach(b, &parallels_ops, tracks * BLK_SECTOR, e);
+	return r < 0 || !(b->flags & BLK_RDWR) ? r : parallels_reopen(b, true, e);
 }
 
 static void parallels_close(struct blk *b)
 {
 	struct parallels *s = b->state;
 
-	if (!s->meta)
+	if (!s->map.meta)
 		return;
 	if (blk_writable(b))
 		parallels_reopen(b, false, NULL);
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	blockmap_detach(&s->map);
 }
 
 static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, struct err *e)
@@ -283,7 +271,7 @@ static int parallels_check(struct blk *b, struct blk_check *c, unsigned fix, str
 			if (p.host + s->map.block > end)
 				end = p.host + s->map.block;
 		}
-		if (bad && (fix & BLK_FIX_ERRORS) && !metacache_write(s->meta, H_BYTES + (uint64_t)i * 4, raw, 4))
+		if (bad && (fix & BLK_FIX_ERRORS) && !metacache_write(s->map.meta, H_BYTES + (uint64_t)i * 4, raw, 4))
 			c->corruptions_fixed++;
 		else if (bad)
 			c->corruptions++;
@@ -336,13 +324,9 @@ static int parallels_create(const struct blk_create *c, struct err *e)
 	if (r < 0)
 		return r;
 	r = blk_truncate(b, end, BLK_PREALLOC_OFF, e);
-	if (!r && (r = blk_pwrite(b, 0, sizeof h, h)) < 0)
-		err_errno(e, -r, "cannot write the Parallels header of %s", c->filename);
-	if (r < 0) {
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	if (!r)
+		r = blk_pwrite(b, 0, sizeof h, h);
+	return blk_create_end(b, r, "the Parallels header", c->filename, e);
 }
 
 BLOCK_FORMAT(parallels) = {

@@ -25,7 +25,6 @@ static const uint64_t QCOW_COMPRESSED = UINT64_C(1) << 63;
 
 struct qcow {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	unsigned cluster_bits, l2_bits;
 	uint64_t l1, l1_entries, next;
 	struct sector_cipher *cipher;
@@ -47,7 +46,7 @@ static int qcow_entry_at(struct qcow *s, uint64_t index, uint64_t *at)
 	*at = 0;
 	if (i >= s->l1_entries)
 		return -EIO;
-	r = metacache_read(s->meta, s->l1 + i * 8, raw, 8);
+	r = metacache_read(s->map.meta, s->l1 + i * 8, raw, 8);
 	if (r < 0)
 		return r;
 	*at = be64_get(raw);
@@ -71,7 +70,7 @@ static int qcow_find(void *image, uint64_t index, struct place *p)
 		p->run = (UINT64_C(1) << s->l2_bits) - (index & ((UINT64_C(1) << s->l2_bits) - 1));
 		return r;
 	}
-	r = metacache_read(s->meta, at, raw, 8);
+	r = metacache_read(s->map.meta, at, raw, 8);
 	entry = be64_get(raw);
 	if (r < 0 || !entry)
 		return r;
@@ -147,15 +146,15 @@ static int qcow_enter(struct qcow *s, uint64_t index, uint64_t value)
 		if (r < 0)
 			return r;
 		s->next = host + bytes;
-		metacache_forget(s->meta, host, bytes);
+		metacache_forget(s->map.meta, host, bytes);
 		be64_put(raw, host);
-		r = metacache_write(s->meta, s->l1 + (index >> s->l2_bits) * 8, raw, 8);
+		r = metacache_write(s->map.meta, s->l1 + (index >> s->l2_bits) * 8, raw, 8);
 		if (r < 0)
 			return r;
 		at = host + (index & ((UINT64_C(1) << s->l2_bits) - 1)) * 8;
 	}
 	be64_put(raw, value);
-	return metacache_write(s->meta, at, raw, 8);
+	return metacache_write(s->map.meta, at, raw, 8);
 }
 
 static int qcow_publish(void *image, uint64_t index, unsigned count, const struct place *p)
@@ -211,6 +210,7 @@ static struct sector_cipher *qcow_key(struct blk_graph *g, const char *id, struc
 static int qcow_open(struct blk *b, struct err *e)
 {
 	struct qcow *s = b->state;
+	const struct blockmap_ops *ops = &qcow_ops;
 	uint64_t length, backing, span;
 	uint32_t crypt, name;
 	uint8_t h[H_BYTES];
@@ -265,7 +265,6 @@ static int qcow_open(struct blk *b, struct err *e)
 	s->next = length;
 	b->supports_compressed = crypt == QCOW_PLAIN;
 	b->align = BLK_SECTOR;
-	s->map.ops = &qcow_ops;
 	if (crypt == QCOW_AES) {
 		const char *format = blk_opts_string(b->opts, "encrypt.format");
 		b->encrypted = true;
@@ -276,17 +275,9 @@ static int qcow_open(struct blk *b, struct err *e)
 			if (!s->cipher)
 				return e && e->code ? -e->code : -EINVAL;
 		}
-		s->map.ops = &qcow_aes_ops;
+		ops = &qcow_aes_ops;
 	}
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	s->map.block = 1u << s->cluster_bits;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	return s->meta ? 0 : -ENOMEM;
+	return blockmap_attach(b, ops, 1u << s->cluster_bits, e);
 }
 
 static void qcow_close(struct blk *b)
@@ -294,10 +285,7 @@ static void qcow_close(struct blk *b)
 	struct qcow *s = b->state;
 
 	sector_cipher_free(s->cipher);
-	if (!s->meta)
-		return;
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	blockmap_detach(&s->map);
 }
 
 static int qcow_pread(struct blk *b, uint64_t off, size_t n, void *buf)
@@ -381,7 +369,7 @@ static int qcow_make_empty(struct blk *b, struct err *e)
 	r = blk_pwrite_zeroes(b->file, s->l1, s->l1_entries * 8, 0);
 	if (!r)
 		r = blk_flush(b->file);
-	metacache_forget(s->meta, 0, s->next);
+	metacache_forget(s->map.meta, 0, s->next);
 	if (!r)
 		r = blk_truncate(b->file, end, BLK_PREALLOC_OFF, e);
 	if (!r)
@@ -462,12 +450,7 @@ static int qcow_create(const struct blk_create *c, struct err *e)
 		r = blk_pwrite(b, H_BYTES, name, backing);
 	if (!r)
 		r = blk_pwrite(b, 0, sizeof h, h);
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write the qcow header of %s", c->filename);
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	return blk_create_end(b, r, "the qcow header", c->filename, e);
 }
 
 BLOCK_FORMAT(qcow) = {

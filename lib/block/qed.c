@@ -24,7 +24,6 @@ enum { QED_MAGIC = 0x00444551, MIN_CLUSTER = 4096, MAX_CLUSTER = 64 << 20, DEFAU
 
 struct qed {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	uint8_t header[H_BYTES];
 	uint64_t l1, next, features;
 	uint64_t per_table; /* entries */
@@ -50,7 +49,7 @@ static int qed_table(struct qed *s, uint64_t i, uint64_t *table)
 
 	if (i >= s->per_table)
 		return -EIO;
-	r = metacache_read(s->meta, s->l1 + i * 8, raw, 8);
+	r = metacache_read(s->map.meta, s->l1 + i * 8, raw, 8);
 	*table = le64_get(raw);
 	return r < 0 ? r : *table && !offset_ok(s, *table) ? -EIO : 0;
 }
@@ -67,7 +66,7 @@ static int qed_find(void *image, uint64_t index, struct place *p)
 	p->run = table ? 0 : s->per_table - index % s->per_table;
 	if (r < 0 || !table)
 		return r;
-	r = metacache_read(s->meta, table + index % s->per_table * 8, raw, 8);
+	r = metacache_read(s->map.meta, table + index % s->per_table * 8, raw, 8);
 	p->host = le64_get(raw);
 	if (r < 0 || !p->host)
 		return r;
@@ -133,10 +132,10 @@ static int qed_need_table(struct qed *s, uint64_t index, uint64_t *table)
 	if (r < 0)
 		return r;
 	s->next += bytes;
-	metacache_forget(s->meta, host, bytes);
+	metacache_forget(s->map.meta, host, bytes);
 	le64_put(raw, host);
 	*table = host;
-	return metacache_write(s->meta, s->l1 + index / s->per_table * 8, raw, 8);
+	return metacache_write(s->map.meta, s->l1 + index / s->per_table * 8, raw, 8);
 }
 
 static int qed_publish(void *image, uint64_t index, unsigned count, const struct place *p)
@@ -155,7 +154,7 @@ static int qed_publish(void *image, uint64_t index, unsigned count, const struct
 		for (unsigned i = 0; i < some; i++, host += s->map.block)
 			le64_put(raw + 8 * i, host);
 		if (!r)
-			r = metacache_write(s->meta, table + in * 8, raw, some * 8);
+			r = metacache_write(s->map.meta, table + in * 8, raw, some * 8);
 		index += some;
 		count -= some;
 	}
@@ -170,7 +169,7 @@ static int qed_publish_zero(void *image, uint64_t index)
 	int r = qed_need_table(s, index, &table);
 
 	le64_put(raw, 1);
-	return r ? r : metacache_write(s->meta, table + index % s->per_table * 8, raw, 8);
+	return r ? r : metacache_write(s->map.meta, table + index % s->per_table * 8, raw, 8);
 }
 
 static const struct blockmap_ops qed_ops = {
@@ -206,7 +205,7 @@ static int walk_fault(struct qed_walk *w, uint64_t entry_at, bool lost)
 	static const uint8_t zero[8];
 
 	if (w->fix & (lost ? BLK_FIX_LEAKS | BLK_FIX_ERRORS : BLK_FIX_ERRORS)) {
-		int r = metacache_write(w->s->meta, entry_at, zero, 8);
+		int r = metacache_write(w->s->map.meta, entry_at, zero, 8);
 		if (r < 0)
 			return r;
 		if (lost)
@@ -229,7 +228,7 @@ static int walk_table(struct qed_walk *w, uint64_t i, uint64_t table, uint64_t *
 
 	for (uint64_t k = 0; k < s->per_table; k++) {
 		uint64_t host;
-		r = metacache_read(s->meta, table + k * 8, raw, 8);
+		r = metacache_read(s->map.meta, table + k * 8, raw, 8);
 		if (r < 0) {
 			w->c->check_errors++;
 			return 0;
@@ -411,30 +410,20 @@ static int qed_open(struct blk *b, struct err *e)
 		return r;
 	s->dirty = s->features & F_NEED_CHECK;
 	s->next = round_up64(length, cluster);
-	s->map.ops = &qed_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
 	b->align = BLK_SECTOR;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	if (!s->meta)
-		return -ENOMEM;
-	return b->flags & BLK_RDWR ? qed_reopen(b, true, e) : 0;
+	r = blockmap_attach(b, &qed_ops, s->map.block, e);
+	return r < 0 || !(b->flags & BLK_RDWR) ? r : qed_reopen(b, true, e);
 }
 
 static void qed_close(struct blk *b)
 {
 	struct qed *s = b->state;
 
-	if (!s->meta)
+	if (!s->map.meta)
 		return;
 	if (blk_writable(b))
 		qed_reopen(b, false, NULL);
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	blockmap_detach(&s->map);
 }
 
 static void qed_geometry(struct blk *b, struct blk_geometry *g)
@@ -546,12 +535,7 @@ static int qed_create(const struct blk_create *c, struct err *e)
 		r = blk_pwrite(b, H_BYTES, name, backing);
 	if (!r)
 		r = blk_pwrite(b, 0, sizeof h, h);
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write the QED header of %s", c->filename);
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	return blk_create_end(b, r, "the QED header", c->filename, e);
 }
 
 BLOCK_FORMAT(qed) = {

@@ -37,7 +37,6 @@ enum {
 
 struct vdi {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	uint64_t table, data;
 	uint32_t blocks, allocated; /* allocated: also the next free number */
 	uint32_t recorded;	    /* the count in the header */
@@ -55,7 +54,7 @@ static int vdi_find(void *image, uint64_t index, struct place *p)
 	struct vdi *s = image;
 	uint8_t raw[4];
 	uint32_t n;
-	int r = metacache_read(s->meta, s->table + index * 4, raw, 4);
+	int r = metacache_read(s->map.meta, s->table + index * 4, raw, 4);
 
 	if (r < 0)
 		return r;
@@ -98,7 +97,7 @@ static int vdi_put_count(struct vdi *s)
 	int r;
 
 	le32_put(raw, s->allocated);
-	r = metacache_write(s->meta, H_ALLOCATED, raw, 4);
+	r = metacache_write(s->map.meta, H_ALLOCATED, raw, 4);
 	if (!r)
 		s->recorded = s->allocated;
 	return r;
@@ -115,7 +114,7 @@ static int vdi_publish(void *image, uint64_t index, unsigned count, const struct
 		unsigned some = count < sizeof raw / 4 ? count : sizeof raw / 4;
 		for (unsigned i = 0; i < some; i++)
 			le32_put(raw + 4 * i, n++);
-		r = metacache_write(s->meta, s->table + index * 4, raw, some * 4);
+		r = metacache_write(s->map.meta, s->table + index * 4, raw, some * 4);
 		index += some;
 		count -= some;
 	}
@@ -133,7 +132,7 @@ static int vdi_scan(struct vdi *s, uint32_t *next, struct err *e)
 	*next = 0;
 	for (uint32_t i = 0; i < s->blocks;) {
 		uint32_t some = s->blocks - i < sizeof raw / 4 ? s->blocks - i : sizeof raw / 4;
-		r = metacache_read(s->meta, s->table + (uint64_t)i * 4, raw, some * 4);
+		r = metacache_read(s->map.meta, s->table + (uint64_t)i * 4, raw, some * 4);
 		if (r < 0)
 			return err_errno(e, -r, "cannot read the block map");
 		for (uint32_t k = 0; k < some; k++) {
@@ -216,28 +215,8 @@ static int vdi_open(struct blk *b, struct err *e)
 	b->size = round_up64(size, BLK_SECTOR);
 	if (b->size > (uint64_t)s->blocks * block)
 		b->size = size;
-	s->map.ops = &vdi_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	s->map.block = block;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	if (!s->meta)
-		return -ENOMEM;
-	return b->flags & BLK_RDWR ? vdi_reopen(b, true, e) : 0;
-}
-
-static void vdi_close(struct blk *b)
-{
-	struct vdi *s = b->state;
-
-	if (!s->meta)
-		return;
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	r = blockmap_attach(b, &vdi_ops, block, e);
+	return r < 0 || !(b->flags & BLK_RDWR) ? r : vdi_reopen(b, true, e);
 }
 
 static void vdi_geometry(struct blk *b, struct blk_geometry *g)
@@ -259,7 +238,7 @@ static int vdi_check(struct blk *b, struct blk_check *c, unsigned fix, struct er
 		return err_errno(e, ENOMEM, "check of %u blocks", s->blocks);
 	for (uint32_t i = 0; i < s->blocks; i++) {
 		uint32_t n;
-		r = metacache_read(s->meta, s->table + (uint64_t)i * 4, raw, 4);
+		r = metacache_read(s->map.meta, s->table + (uint64_t)i * 4, raw, 4);
 		if (r < 0) {
 			c->check_errors++;
 			break;
@@ -350,12 +329,7 @@ static int vdi_create(const struct blk_create *c, struct err *e)
 		r = blk_truncate(b, H_BYTES + map + blocks * VDI_BLOCK, BLK_PREALLOC_OFF, e);
 	if (!r)
 		r = blk_pwrite(b, 0, sizeof h, h);
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write the VDI header of %s", c->filename);
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	return blk_create_end(b, r, "the VDI header", c->filename, e);
 }
 
 BLOCK_FORMAT(vdi) = {
@@ -364,7 +338,7 @@ BLOCK_FORMAT(vdi) = {
 	.create_options = vdi_create_options,
 	.probe = vdi_probe,
 	.open = vdi_open,
-	.close = vdi_close,
+	.close = blockmap_close,
 	.reopen = vdi_reopen,
 	.create = vdi_create,
 	.pread = blockmap_pread,

@@ -61,7 +61,7 @@ static int vhdx_find(void *image, uint64_t index, struct place *p)
 	uint64_t entry;
 	int r;
 
-	r = metacache_read(s->meta, vhdx_entry_at(s, index), raw, 8);
+	r = metacache_read(s->map.meta, vhdx_entry_at(s, index), raw, 8);
 	if (r < 0)
 		return r;
 	entry = le64_get(raw);
@@ -151,7 +151,7 @@ static int vhdx_log_entries(struct vhdx *s, uint64_t index, unsigned count, uint
 				break;
 			}
 			at[sectors] = sector;
-			r = metacache_read(s->meta, sector, data[sectors++], VHDX_LOG_SECTOR);
+			r = metacache_read(s->map.meta, sector, data[sectors++], VHDX_LOG_SECTOR);
 		}
 		le64_put(data[sectors - 1] + (entry - sector), host | BAT_FULL);
 	}
@@ -170,7 +170,7 @@ static int vhdx_publish(void *image, uint64_t index, unsigned count, const struc
 
 	for (; count && !r; count--, index++, host += s->map.block) {
 		le64_put(raw, host | BAT_FULL);
-		r = metacache_write(s->meta, vhdx_entry_at(s, index), raw, 8);
+		r = metacache_write(s->map.meta, vhdx_entry_at(s, index), raw, 8);
 	}
 	return r;
 }
@@ -463,29 +463,19 @@ static int vhdx_open(struct blk *b, struct err *e)
 	if (s->bat + s->bat_entries * 8 > length)
 		return err_set(e, EINVAL, "VHDX block allocation table of %" PRIu64 " bytes at 0x%" PRIx64
 			       " ends beyond the file of %" PRIu64, s->bat_entries * 8, s->bat, length);
-	s->map.ops = &vhdx_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	if (!s->meta)
-		return -ENOMEM;
-	return b->flags & BLK_RDWR ? vhdx_reopen(b, true, e) : 0;
+	r = blockmap_attach(b, &vhdx_ops, s->map.block, e);
+	return r < 0 || !(b->flags & BLK_RDWR) ? r : vhdx_reopen(b, true, e);
 }
 
 static void vhdx_close(struct blk *b)
 {
 	struct vhdx *s = b->state;
 
-	if (!s->meta)
+	if (!s->map.meta)
 		return;
 	if (blk_writable(b))
 		vhdx_log_retire(s); /* if that fails the log stays, and is replayed by the next one */
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	blockmap_detach(&s->map);
 }
 
 static void vhdx_geometry(struct blk *b, struct blk_geometry *g)
@@ -718,12 +708,7 @@ static int vhdx_create(const struct blk_create *c, struct err *e)
 		r = blk_pwrite(b, 0, 4096, buf);
 out:
 	free(buf);
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write the VHDX headers of %s", c->filename);
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	return blk_create_end(b, r, "the VHDX headers", c->filename, e);
 }
 
 BLOCK_FORMAT(vhdx) = {

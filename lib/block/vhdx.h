@@ -15,7 +15,6 @@ enum { HD_SIGNATURE = 0, HD_CHECKSUM = 4, HD_SEQUENCE = 8, HD_FILE_GUID = 16, HD
 
 struct vhdx {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	uint8_t header[VHDX_HEADER_BYTES]; /* the current one */
 	unsigned current;		   /* 0 or 1: which of the two it is */
 	uint64_t log, log_bytes, bat, next;

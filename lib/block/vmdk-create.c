@@ -239,12 +239,7 @@ static int make_extent(const struct blk_create *c, const struct plan *p, unsigne
 	if (r < 0)
 		return r;
 	r = p->flat ? blk_truncate(b, size, BLK_PREALLOC_OFF, e) : write_sparse(b, p, size);
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write extent %s", name);
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	return blk_create_end(b, r, "the header", name, e);
 }
 
 int vmdk_create(const struct blk_create *c, struct err *e)
@@ -284,12 +279,7 @@ int vmdk_create(const struct blk_create *c, struct err *e)
 	} else {
 		r = blk_pwrite(b, 0, length, text);
 	}
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write the VMDK headers of %s", c->filename);
-		blk_create_abort(b);
-		goto out;
-	}
-	r = blk_close(b, e);
+	r = blk_create_end(b, r, "the VMDK headers", c->filename, e);
 out:
 	free(text);
 	return r;

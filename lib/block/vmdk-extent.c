@@ -29,7 +29,7 @@ static int entry_at(struct extent *x, uint64_t gd, uint64_t index, uint64_t *at)
 	*at = 0;
 	if (i >= x->gd_entries)
 		return -EIO;
-	r = metacache_read(x->meta, gd + i * 4, raw, 4);
+	r = metacache_read(x->map.meta, gd + i * 4, raw, 4);
 	if (r < 0 || !le32_get(raw))
 		return r;
 	*at = (uint64_t)le32_get(raw) * BLK_SECTOR + index % x->gtes * 4;
@@ -49,7 +49,7 @@ static int extent_find(void *image, uint64_t index, struct place *p)
 	p->run = at ? 0 : x->gtes - index % x->gtes;
 	if (r < 0 || !at)
 		return r;
-	r = metacache_read(x->meta, at, raw, 4);
+	r = metacache_read(x->map.meta, at, raw, 4);
 	v = le32_get(raw);
 	if (r < 0 || !v)
 		return r;
@@ -85,17 +85,17 @@ static int enter(struct extent *x, uint64_t index, uint32_t v)
 		if (r < 0)
 			return r;
 		x->next = host + bytes;
-		metacache_forget(x->meta, host, bytes);
+		metacache_forget(x->map.meta, host, bytes);
 		le32_put(raw, (uint32_t)(host / BLK_SECTOR));
-		r = metacache_write(x->meta, x->gd + index / x->gtes * 4, raw, 4);
+		r = metacache_write(x->map.meta, x->gd + index / x->gtes * 4, raw, 4);
 		if (!r && x->rgd && !copy)
-			r = metacache_write(x->meta, x->rgd + index / x->gtes * 4, raw, 4);
+			r = metacache_write(x->map.meta, x->rgd + index / x->gtes * 4, raw, 4);
 		at = host + index % x->gtes * 4;
 	}
 	le32_put(raw, v);
 	if (!r && copy)
-		r = metacache_write(x->meta, copy, raw, 4);
-	return r ? r : metacache_write(x->meta, at, raw, 4);
+		r = metacache_write(x->map.meta, copy, raw, 4);
+	return r ? r : metacache_write(x->map.meta, at, raw, 4);
 }
 
 static int extent_allocate(void *image, uint64_t index, unsigned *count, struct place *p)
@@ -320,19 +320,12 @@ int vmdk_extent_open(struct blk *b, struct extent *x, uint64_t sectors, struct e
 	x->map.image = x;
 	x->map.node = b;
 	x->map.size = x->size;
-	r = blockmap_init(&x->map, e);
-	if (r < 0)
-		return r;
-	x->mapped = true;
-	x->meta = metacache_new(x->file, e);
-	return x->meta ? 0 : -ENOMEM;
+	return blockmap_init(&x->map, x->file, e);
 }
 
 void vmdk_extent_close(struct extent *x)
 {
-	metacache_free(x->meta);
-	if (x->mapped)
-		blockmap_destroy(&x->map);
+	blockmap_detach(&x->map);
 	free(x->name);
 	free(x);
 }

@@ -23,8 +23,6 @@ enum extent_kind { EXTENT_FLAT, EXTENT_SPARSE, EXTENT_ZERO };
 struct extent {
 	struct blockmap map; /* for sparse ones */
 	enum extent_kind kind;
-	bool mapped;		/* map was initialised */
-	struct metacache *meta;
 	struct blk *file;
 	char *name;		/* as info shows it */
 	char type[16];		/* the descriptor's word, "FLAT"; "" for an image in one file */

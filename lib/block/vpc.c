@@ -35,7 +35,6 @@ enum { D_COOKIE = 0, D_DATA = 8, D_TABLE = 16, D_VERSION = 24, D_ENTRIES = 28, D
 
 struct vpc {
 	struct blockmap map; /* first: blockmap.h */
-	struct metacache *meta;
 	uint64_t table;
 	uint32_t entries, bitmap; /* bitmap: bytes before the data of a block */
 	uint64_t next;		  /* where the next block goes */
@@ -107,7 +106,7 @@ static int vpc_find(void *image, uint64_t index, struct place *p)
 	}
 	if (index >= s->entries)
 		return 0;
-	r = metacache_read(s->meta, s->table + index * 4, raw, 4);
+	r = metacache_read(s->map.meta, s->table + index * 4, raw, 4);
 	if (r < 0 || be32_get(raw) == UINT32_MAX)
 		return r;
 	p->kind = PLACE_DATA;
@@ -145,7 +144,7 @@ static int vpc_publish(void *image, uint64_t index, unsigned count, const struct
 
 	(void)count;
 	be32_put(raw, (uint32_t)((p->host - s->bitmap) / BLK_SECTOR));
-	return metacache_write(s->meta, s->table + index * 4, raw, 4);
+	return metacache_write(s->map.meta, s->table + index * 4, raw, 4);
 }
 
 static const struct blockmap_ops vpc_ops = {.find = vpc_find, .allocate = vpc_allocate, .publish = vpc_publish};
@@ -281,28 +280,8 @@ static int vpc_open(struct blk *b, struct err *e)
 			       VHD_MAX_SECTORS);
 	if (s->fixed && b->size > length)
 		return err_set(e, EINVAL, "invalid VPC image: disk of %" PRIu64 " bytes in a file of %" PRIu64, b->size, length);
-	s->map.ops = &vpc_ops;
-	s->map.image = s;
-	s->map.node = b;
-	s->map.size = b->size;
-	s->map.block = VHD_BLOCK;
-	r = blockmap_init(&s->map, e);
-	if (r < 0)
-		return r;
-	s->meta = metacache_new(b->file, e);
-	if (!s->meta)
-		return -ENOMEM;
-	return s->fixed ? 0 : vpc_open_dynamic(b, length, e);
-}
-
-static void vpc_close(struct blk *b)
-{
-	struct vpc *s = b->state;
-
-	if (!s->meta)
-		return;
-	metacache_free(s->meta);
-	blockmap_destroy(&s->map);
+	r = blockmap_attach(b, &vpc_ops, VHD_BLOCK, e);
+	return r < 0 || s->fixed ? r : vpc_open_dynamic(b, length, e);
 }
 
 static void vpc_geometry(struct blk *b, struct blk_geometry *g)
@@ -401,12 +380,7 @@ static int vpc_create(const struct blk_create *c, struct err *e)
 	} else {
 		r = vpc_write_dynamic(b, f, sectors);
 	}
-	if (r < 0) {
-		r = err_errno(e, -r, "cannot write the VHD headers of %s", c->filename);
-		blk_create_abort(b);
-		return r;
-	}
-	return blk_close(b, e);
+	return blk_create_end(b, r, "the VHD headers", c->filename, e);
 }
 
 BLOCK_FORMAT(vpc) = {
@@ -416,7 +390,7 @@ BLOCK_FORMAT(vpc) = {
 	.create_options = vpc_create_options,
 	.probe = vpc_probe,
 	.open = vpc_open,
-	.close = vpc_close,
+	.close = blockmap_close,
 	.reopen = vpc_reopen,
 	.create = vpc_create,
 	.pread = blockmap_pread,
