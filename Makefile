@@ -81,8 +81,8 @@ NAMES_emu-user := qemu-x86_64 qemu-i386 qemu-aarch64 qemu-ppc qemu-ppc64 qemu-pp
 NAMES_emu-img  := qemu-img
 NAMES_emu-nbd  := qemu-nbd
 NAMES_emu-ga   := qemu-ga
-# A script, which finds its Tcl files beside itself or in ../share/emutools.
-SCRIPTS := emu-system
+# Scripts, which find their Tcl files (if they have some) beside themselves or in ../share/emutools.
+SCRIPTS := emu-system emu-binfmt
 NAMES_emu-system := qemu-system-x86_64 qemu-system-i386
 NAMES_emu-bridge-helper := qemu-bridge-helper
 
@@ -260,8 +260,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7
 	for p in $(LIVEPROGS); do install -m755 $(BUILD)/bin/$$p $(DESTDIR)$(PREFIX)/bin/; done
 	$(foreach p,$(LIVEPROGS),$(foreach n,$(NAMES_$(p)),ln -sf $(p) $(DESTDIR)$(PREFIX)/bin/$(n);)):
-	for s in $(SCRIPTS); do install -d $(DESTDIR)$(PREFIX)/share/emutools/$$s.d && install -m644 share/$$s.d/*.tcl $(DESTDIR)$(PREFIX)/share/emutools/$$s.d/ && \
-	    install -m755 share/$$s $(DESTDIR)$(PREFIX)/bin/; done
+	for s in $(SCRIPTS); do install -m755 share/$$s $(DESTDIR)$(PREFIX)/bin/ || exit 1; [ ! -d share/$$s.d ] || { \
+	    install -d $(DESTDIR)$(PREFIX)/share/emutools/$$s.d && install -m644 share/$$s.d/*.tcl $(DESTDIR)$(PREFIX)/share/emutools/$$s.d/ || exit 1; }; done
 	$(foreach p,$(SCRIPTS),$(foreach n,$(NAMES_$(p)),ln -sf $(p) $(DESTDIR)$(PREFIX)/bin/$(n);)):
 	for m in $(MANS); do install -m644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions

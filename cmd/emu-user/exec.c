@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,13 +25,19 @@ int exec_save_options(struct process *p, const char *argv0)
 	unsigned n = 0;
 	char exe[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *called = p->by_kernel ? NULL : (const char *)getauxval(AT_EXECFN);
 
 	if (!v)
 		return -ENOMEM;
 	if (len > 0) {
 		exe[len] = 0;
 		p->emu_path = strdup(exe);
+	} else if (called) { /* no /proc here */
+		p->emu_path = realpath(called, NULL);
 	}
+	p->emu_fd = (int)o->self_fd;
+	if (p->emu_fd >= 0)
+		fcntl(p->emu_fd, F_SETFD, FD_CLOEXEC);
 	v[n++] = strdup(argv0);
 #define WORD(name, value) (v[n++] = strdup(name), v[n++] = strdup(value))
 	if (o->prefix)
@@ -118,12 +125,55 @@ static unsigned count(char **v)
 	return n;
 }
 
+/*
+ * In another root directory /proc may be absent and paths mean something else. The descriptor lies high, out of the way of numbers
+ * that the guest counts on, and close() and its kin spare it (user_fd_reserved).
+ */
+void user_root_changes(struct thread *t)
+{
+	struct process *p = t->process;
+	int fd, high;
+
+	if (p->emu_fd >= 0)
+		return;
+	fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if (fd < 0 && p->emu_path)
+		fd = open(p->emu_path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (high = 1000; high > fd && (p->emu_fd = fcntl(fd, F_DUPFD_CLOEXEC, high)) < 0; high /= 2)
+		;
+	if (p->emu_fd < 0)
+		p->emu_fd = fd;
+	else
+		close(fd);
+}
+
+/* Runs this emulator again, wherever its file can still be had. -ENOENT: nowhere. */
+static int run_again(struct process *p, char **v, char **envp)
+{
+	int r;
+
+	execve("/proc/self/exe", v, envp);
+	r = -errno;
+	if (p->emu_fd >= 0) {
+		fcntl(p->emu_fd, F_SETFD, 0);
+		syscall(SYS_execveat, p->emu_fd, "", v, envp, AT_EMPTY_PATH);
+		r = -errno;
+		fcntl(p->emu_fd, F_SETFD, FD_CLOEXEC);
+	} else if (r == -ENOENT && p->emu_path) {
+		execve(p->emu_path, v, envp);
+		r = -errno;
+	}
+	return r;
+}
+
 /* The host's execve. Comes back only with an error. */
 static int64_t replace(struct thread *t, const char *path, int fd, char **argv, char **envp)
 {
 	struct process *p = t->process;
 	unsigned n = count(p->emu_argv), argc = count(argv), k = n, i;
-	char **v = calloc(n + argc + 16, sizeof(*v)), mask[32], number[16], limits[100];
+	char **v = calloc(n + argc + 16, sizeof(*v)), mask[32], number[16], own[16], limits[100];
 	uint64_t all = user_host_mask(~0ull), host = user_host_mask(t->mask);
 	int64_t r;
 
@@ -142,6 +192,11 @@ static int64_t replace(struct thread *t, const char *path, int fd, char **argv, 
 		v[k++] = "-execfd";
 		v[k++] = number;
 	}
+	if (p->emu_fd >= 0) {
+		snprintf(own, sizeof(own), "%d", p->emu_fd);
+		v[k++] = "-selffd";
+		v[k++] = own;
+	}
 	v[k++] = "-0";
 	v[k++] = argc ? argv[0] : "";
 	v[k++] = "--";
@@ -158,10 +213,18 @@ static int64_t replace(struct thread *t, const char *path, int fd, char **argv, 
 	if (log_mask)
 		fflush(log_stream());
 	signal_exec_reset(p);
-	execve("/proc/self/exe", v, envp);
-	if (errno == ENOENT && p->emu_path)
-		execve(p->emu_path, v, envp);
-	r = -errno;
+	r = run_again(p, v, envp);
+	if (r == -ENOENT && p->by_kernel) {
+		/* A root directory in which only the kernel has the emulator (binfmt_misc, flag F). */
+		uint64_t own_mask = t->mask;
+
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &own_mask, NULL, 8);
+		if (fd >= 0)
+			syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+		else
+			execve(path, argv, envp);
+		r = -errno;
+	}
 	signal_exec_failed(t);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &host, NULL, 8);
 	free(v);

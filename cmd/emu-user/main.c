@@ -74,6 +74,8 @@ static const struct opt options[] = {
 	 .help = "translate to the host's code, or interpret", .def = "translate"},
 	{.name = "execfd", .type = OPT_INT, .arg = "FD", .offset = AT(exec_fd), .min = 0, .max = INT_MAX, .hidden = true,
 	 .help = "internal: the descriptor of the program"},
+	{.name = "selffd", .type = OPT_INT, .arg = "FD", .offset = AT(self_fd), .min = 0, .max = INT_MAX, .hidden = true,
+	 .help = "internal: the descriptor of this emulator's own file"},
 	{.name = "sigmask", .type = OPT_STRING, .arg = "HEX", .offset = AT(initial_mask), .hidden = true,
 	 .help = "internal: the program's signal mask"},
 	{.name = "spacelimits", .type = OPT_STRING, .arg = "LIMITS", .offset = AT(space_limits), .hidden = true,
@@ -325,9 +327,10 @@ static struct process *new_process(const struct user_options *o, const struct im
 
 int main(int argc, char **argv)
 {
-	struct user_options o = {.exec_fd = -1};
+	struct user_options o = {.exec_fd = -1, .self_fd = -1};
 	struct err e = ERR_INIT;
 	uint64_t entry, interp_base, sp, mask = 0;
+	bool by_kernel = false;
 	struct image im;
 	struct process *p;
 	struct thread *t;
@@ -336,9 +339,10 @@ int main(int argc, char **argv)
 	int first;
 
 	err_set_program(argc ? argv[0] : "emu-user");
-	if (argc > 1 && started_by_binfmt())
+	if (argc > 1 && started_by_binfmt()) {
 		from_binfmt(&o, argc, argv, &first);
-	else if (opt_parse(&table, argc, argv, &o, &first, &e) || check_options(&o, &e)) {
+		by_kernel = true;
+	} else if (opt_parse(&table, argc, argv, &o, &first, &e) || check_options(&o, &e)) {
 		err_report(&e);
 		return 1;
 	}
@@ -375,7 +379,9 @@ int main(int argc, char **argv)
 	p = new_process(&o, &im, &e);
 	if (!p || program_check_interp(p, &im, &e))
 		fail(&e);
-	p->execfn = argv[first];
+	p->by_kernel = by_kernel;
+	/* Of a script the kernel gives us the interpreter only, but remembers what was run. */
+	p->execfn = by_kernel && getauxval(AT_EXECFN) ? (const char *)getauxval(AT_EXECFN) : argv[first];
 	cpu = im.abi->isa->cpu_new(p->jit, o.cpu_model, &e);
 	if (!cpu) {
 		err_report(&e);

@@ -74,14 +74,19 @@ int mm_init(struct process *p, struct err *e)
 	return 0;
 }
 
-/* Host mappings in [start, end) that are not the guest's: entered as blocked, so that the search goes round them. */
-static void block_host_mappings(struct process *p, uint64_t start, uint64_t end)
+/*
+ * Host mappings in [start, end) that are not the guest's: entered as blocked, so that the search goes round them. Where no /proc
+ * tells of them, the place [at, at + len) where one was met is.
+ */
+static void block_host_mappings(struct process *p, uint64_t start, uint64_t end, uint64_t at, uint64_t len)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
 	char line[512];
 
-	if (!f)
+	if (!f) {
+		vma_insert(p, at, at + len, 0, VMA_BLOCKED);
 		return;
+	}
 	while (fgets(line, sizeof(line), f)) {
 		unsigned long long a, b;
 
@@ -180,7 +185,7 @@ static int64_t map_anywhere(struct process *p, uint64_t hint, uint64_t len, int 
 		r = map_new(p, (uint64_t)a, len, prot, flags, fd, off);
 		if (r != -EEXIST)
 			return r;
-		block_host_mappings(p, p->mmap_min, p->task_size);
+		block_host_mappings(p, p->mmap_min, p->task_size, (uint64_t)a, len);
 	}
 	return -ENOMEM;
 }

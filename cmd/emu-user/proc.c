@@ -292,7 +292,7 @@ int64_t user_proc_readlink(struct thread *t, const char *path, char *buf, size_t
 
 bool user_fd_reserved(int fd)
 {
-	return gdb_fd_is(fd) || (log_mask && fd > 2 && fd == fileno(log_stream()));
+	return (fd >= 0 && the_process && fd == the_process->emu_fd) || gdb_fd_is(fd) || (log_mask && fd > 2 && fd == fileno(log_stream()));
 }
 
 /* What would change the emulator instead of the guest is refused; the rest concerns the process as such. */

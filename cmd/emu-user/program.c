@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "internal.h"
 
@@ -128,13 +129,18 @@ static int may_execute(int fd, const char *path, struct err *e)
 {
 	struct stat st;
 	char proc[64];
+	long r;
 
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, EACCES, "%s: is %s, not a program", path, S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	if (faccessat(AT_FDCWD, proc, X_OK, AT_EACCESS) < 0)
+	r = syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH); /* without /proc, too */
+	if (r < 0 && errno == ENOSYS) { /* a kernel before 5.8 */
+		snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+		r = faccessat(AT_FDCWD, proc, X_OK, AT_EACCESS);
+	}
+	if (r < 0)
 		return err_hint((err_errno(e, EACCES, "%s: may not be executed", path), e), "chmod +x %s", path), -EACCES;
 	return 0;
 }

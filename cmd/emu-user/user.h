@@ -74,6 +74,8 @@ extern const struct sys_table sys_table_x86_64, sys_table_i386, sys_table_aarch6
  *   user_fd_reserved: the emulator's own descriptor (log file, gdb socket): close, dup2 onto it, close_range must spare it.
  */
 int user_proc_open(struct thread *t, const char *path, int flags, int mode);
+/* Before a call that may change the root directory: execve must find this emulator again. */
+void user_root_changes(struct thread *t);
 /* The limits of address space that the program set, as text for -spacelimits; false: none. */
 bool linux_space_limits(const struct process *p, char *text, size_t size);
 bool user_proc_own(int dirfd, const char *path, char *full, size_t size);
@@ -141,6 +143,7 @@ struct user_options {
 	bool one_insn;             /* -singlestep */
 	int accel;                 /* enum jit_accel */
 	int64_t exec_fd;           /* -execfd (internal): the program's descriptor, -1 */
+	int64_t self_fd;           /* -selffd (internal): this emulator's own descriptor, -1 */
 	const char *space_limits;  /* -spacelimits (internal): what such a program set, proc_space_limits() */
 	const char *initial_mask;  /* -sigmask (internal): the signal mask of a program that was run by execve */
 	struct opt_list set_env, unset_env; /* -E, -U */
@@ -162,7 +165,9 @@ struct process {
 	const struct abi *abi;
 	struct jit *jit;
 	struct user_options options;
-	char *emu_path;            /* this emulator's own file, for execve */
+	char *emu_path;            /* this emulator's own file, for execve, */
+	int emu_fd;                /* and its descriptor once the root directory has changed; -1 */
+	bool by_kernel;            /* binfmt_misc ran us, and would run what the guest runs */
 	char **emu_argv;           /* words that start it again with the same options (exec.c) */
 	const char *execfn;        /* the name given to execve (AT_EXECFN) */
 	char *exe_path;            /* absolute, as /proc/self/exe shows it */

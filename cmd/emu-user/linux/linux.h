@@ -152,6 +152,7 @@ sys_handler call_pass;      /* returns at once */
 sys_handler call_wait;      /* may sleep; a signal restarts it if its action says so */
 sys_handler call_same;      /* passed only for a guest whose structures are the host's */
 sys_handler call_pass_at;   /* AT_FDCWD goes before the arguments: access → faccessat, mkdir → mkdirat … */
+sys_handler call_new_root;  /* chroot and its kin: as they are, but this emulator must be found again behind them */
 int64_t call_pass_as(struct thread *t, const struct call *c, const uint64_t *a, bool at, bool sleeps);
 
 /*

@@ -162,6 +162,13 @@ int64_t call_pass_at(struct thread *t, const uint64_t *a)
 	return call_pass_as(t, t->call, a, true, false);
 }
 
+/* chroot and its kin. */
+int64_t call_new_root(struct thread *t, const uint64_t *a)
+{
+	user_root_changes(t);
+	return call_pass_as(t, t->call, a, false, false);
+}
+
 /* Calls whose structures are the host's own alone: given to programs that share the host's layout and addresses. */
 int64_t call_same(struct thread *t, const uint64_t *a)
 {
