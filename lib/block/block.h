@@ -231,6 +231,7 @@ struct blk_format {
 	int (*vmstate_read)(struct blk *b, uint64_t pos, size_t length, void *buf);
 	int (*vmstate_write)(struct blk *b, uint64_t pos, size_t length, const void *buf);
 
+	void (*event)(struct blk *b, int event); /* of the node above (events.h); NULL: all are alike */
 	/* A node becomes writable or read-only; b->flags and the file are changed already. NULL: nothing to do. */
 	int (*reopen)(struct blk *b, bool writable, struct err *e);
 };

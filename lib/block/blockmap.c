@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "block/block.h"
+#include "block/events.h"
 
 enum { MAX_RUN = 16 << 20, /* bytes placed at once */
        MAX_LOOK = 32768 };  /* blocks looked at under one hold of the lock: callers ask again */
@@ -174,16 +175,20 @@ static int read_place(struct blockmap *m, uint64_t off, const struct place *p, u
 
 	switch (p->kind) {
 	case PLACE_NONE:
-		if (m->node->backing)
+		if (m->node->backing) {
+			blk_event(m->node->file, BLK_EVENT_READ_BACKING_AIO);
 			return blk_backing_pread(m->node, m->base + off, n, buf);
+		}
 		memset(buf, 0, n);
 		return 0;
 	case PLACE_ZERO:
 		memset(buf, 0, n);
 		return 0;
 	case PLACE_PACKED:
+		blk_event(m->node->file, BLK_EVENT_READ_COMPRESSED);
 		return read_packed(m, off / m->block, p, off % m->block, buf, n);
 	case PLACE_DATA:
+		blk_event(m->node->file, BLK_EVENT_READ_AIO);
 		r = blockmap_pread_clipped(p->file, p->host, buf, n);
 		if (!r && m->ops->decrypt)
 			m->ops->decrypt(m->image, off, buf, buf, n);
@@ -314,8 +319,11 @@ static int copy_rest(struct blockmap *m, uint64_t off, uint64_t n, const struct 
 		if (p.kind == PLACE_DATA)
 			p.host += off % m->block;
 		memset(buf + real, 0, len - real);
-		if (real)
+		if (real) {
+			blk_event(m->node->file, BLK_EVENT_COW_READ);
 			r = read_place(m, off, &p, buf, real);
+		}
+		blk_event(m->node->file, BLK_EVENT_COW_WRITE);
 		if (!r)
 			r = write_data(m, off, fresh->file, host, buf, len);
 		off += len;
@@ -372,6 +380,7 @@ static int write_new(struct blockmap *m, uint64_t off, const uint8_t *buf, size_
 			return r;
 	}
 	r = copy_rest(m, index * m->block, in, &first, &p, p.host);
+	blk_event(m->node->file, BLK_EVENT_WRITE_AIO);
 	if (!r)
 		r = write_data(m, off, p.file, p.host + in, buf, *done);
 	if (!r)
@@ -401,6 +410,7 @@ int blockmap_write(struct blockmap *m, uint64_t off, size_t n, const void *buf)
 			pthread_mutex_unlock(&m->lock);
 		} else {
 			pthread_mutex_unlock(&m->lock);
+			blk_event(m->node->file, BLK_EVENT_WRITE_AIO);
 			if (!r)
 				r = write_data(m, off, p.file, p.host, from, done);
 		}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "block/events.h"
 #include "block/filter.h"
 
 int filter_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
@@ -57,8 +58,11 @@ static int cor_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
 		uint8_t *p = (uint8_t *)buf + (at - offset);
 		if ((r = blk_block_status(b->file, at, end - at, &st)) || (r = blk_pread(b->file, at, (size_t)st.length, p)))
 			return r;
-		if (!(st.flags & BLK_ST_ALLOCATED) && b->file->backing && (r = blk_pwrite(b->file, at, (size_t)st.length, p)))
-			return r;
+		if (!(st.flags & BLK_ST_ALLOCATED) && b->file->backing) {
+			blk_event(b->file, BLK_EVENT_COR_WRITE);
+			if ((r = blk_pwrite(b->file, at, (size_t)st.length, p)))
+				return r;
+		}
 		at += st.length;
 	}
 	return 0;

@@ -16,8 +16,8 @@
 #include "base/json.h"
 #include "base/keyval.h"
 #include "base/sandbox.h"
-#include "block/core.h"
 #include "block/dirty.h"
+#include "block/graph-internal.h"
 
 struct blk_graph *blk_graph_new(struct objects *objects)
 {
@@ -112,259 +112,6 @@ bool blk_writable(const struct blk *b)
 const char *blk_filename(const struct blk *b)
 {
 	return b->filename;
-}
-
-/* ---- names ----------------------------------------------------------------------------------------------------- */
-/* Length of "PROTOCOL" in "PROTOCOL:rest", 0 for a path ("./a:b" and "/a:b" are paths). */
-static size_t prefix_length(const char *name)
-{
-	size_t n = strcspn(name, ":/");
-	return name[n] == ':' ? n : 0;
-}
-
-struct prefix_search {
-	const char *name;
-	size_t length;
-	const struct blk_format *found;
-};
-
-static void match_prefix(const struct blk_format *f, void *opaque)
-{
-	struct prefix_search *s = opaque;
-
-	for (unsigned i = 0; f->prefixes && f->prefixes[i]; i++)
-		if (strlen(f->prefixes[i]) == s->length && !memcmp(f->prefixes[i], s->name, s->length))
-			s->found = f;
-}
-
-static bool is_device(const char *path)
-{
-	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/fdset/", 11) && strncmp(path, "/dev/shm/", 9) &&
-	       strncmp(path, "/dev/fd/", 8);
-}
-
-/* Protocols and drivers of the classic tools that there are none of here. */
-static bool is_absent(const char *name, size_t n)
-{
-	static const char *const absent[] = {"sheepdog", "sheepdog+tcp", "sheepdog+unix", "nvme", "rbd", "nfs", "vxhs", "replication", "quorum"};
-
-	for (unsigned i = 0; i < sizeof absent / sizeof *absent; i++)
-		if (strlen(absent[i]) == n && !memcmp(absent[i], name, n))
-			return true;
-	return false;
-}
-
-const struct blk_format *blk_protocol_of(const char *filename, struct err *e)
-{
-	struct prefix_search s = {.name = filename, .length = prefix_length(filename)};
-	const struct blk_format *f;
-
-	if (s.length) {
-		blk_format_each(match_prefix, &s);
-		if (!s.found && is_absent(filename, s.length)) {
-			err_set(e, ENOTSUP, "The protocol '%.*s' is not built in", (int)s.length, filename);
-			return NULL;
-		}
-		if (!s.found) {
-			err_set(e, ENOENT, "Unknown protocol '%.*s'", (int)s.length, filename);
-			if (sandbox_allows(SANDBOX_OPEN) && !access(filename, F_OK))
-				err_hint(e, "For the file of that name say ./%s or file:%s", filename, filename);
-			return NULL;
-		}
-		return s.found;
-	}
-	if (is_device(filename) && (f = blk_format_find("host_device")) && f->probe &&
-	    (!sandbox_allows(SANDBOX_OPEN) || f->probe(NULL, 0, filename)))
-		return f;
-	return blk_format_find("file");
-}
-
-char *blk_resolve_against(const char *base, const char *name)
-{
-	const char *slash, *path = base;
-	char *out;
-	size_t n;
-
-	if (!strncmp(base, "file:", 5))
-		path = base += 5;
-	if (name[0] == '/' || prefix_length(name) || !strncmp(base, "json:", 5))
-		return strdup(name);
-	if ((n = prefix_length(base)) && !strncmp(base + n, "://", 3)) {
-		path = base + n + 3 + strcspn(base + n + 3, "/"); /* never above the host */
-		if (!*path) {
-			if (asprintf(&out, "%s/%s", base, name) < 0)
-				return NULL;
-			return out;
-		}
-	}
-	slash = strrchr(path, '/');
-	if (asprintf(&out, "%.*s%s", slash ? (int)(slash + 1 - base) : 0, base, name) < 0)
-		return NULL;
-	return out;
-}
-
-char *blk_lasting_name(const struct blk *b)
-{
-	const char *name = strncmp(b->filename, "file:", 5) ? b->filename : b->filename + 5;
-	char *out;
-
-	if (*name == '/' || !*name || prefix_length(name) || !b->graph->cwd)
-		return strdup(b->filename);
-	return asprintf(&out, "%s/%s", b->graph->cwd, name) < 0 ? NULL : out;
-}
-
-char *blk_resolve(const struct blk *b, const char *name)
-{
-	return blk_resolve_against(b->filename, name);
-}
-
-/* ---- options --------------------------------------------------------------------------------------------------- */
-/* A scalar as text in buf or in the value itself; NULL: no scalar. */
-static const char *scalar(const json_t *v, char *buf, size_t size)
-{
-	if (json_is_string(v))
-		return json_string_value(v);
-	if (json_is_boolean(v))
-		return json_is_true(v) ? "on" : "off";
-	if (json_is_integer(v)) {
-		snprintf(buf, size, "%lld", (long long)json_integer_value(v));
-		return buf;
-	}
-	return NULL;
-}
-
-static int take_bool(json_t *o, const char *key, bool *value, bool *given, struct err *e)
-{
-	json_t *v = json_object_get(o, key);
-	const char *s;
-	char buf[32];
-
-	if (given)
-		*given = v != NULL;
-	if (!v)
-		return 0;
-	s = scalar(v, buf, sizeof buf);
-	if (s && (!strcmp(s, "on") || !strcmp(s, "true") || !strcmp(s, "yes")))
-		*value = true;
-	else if (s && (!strcmp(s, "off") || !strcmp(s, "false") || !strcmp(s, "no")))
-		*value = false;
-	else
-		return err_set(e, EINVAL, "Parameter '%s' expects 'on' or 'off'", key);
-	json_object_del(o, key);
-	return 0;
-}
-
-static int take_flag(json_t *o, const char *key, unsigned flag, bool inverted, unsigned *flags, struct err *e)
-{
-	bool v = false, given;
-
-	if (take_bool(o, key, &v, &given, e))
-		return -EINVAL;
-	if (given)
-		*flags = (v != inverted) ? *flags | flag : *flags & ~flag;
-	return 0;
-}
-
-/* read-only, cache.*, discard, detect-zeroes and the like: options any node has. */
-static int take_generic(json_t *o, unsigned *flags, struct err *e)
-{
-	json_t *cache = json_object_get(o, "cache"), *v;
-	const char *s;
-	char buf[32];
-
-	if (take_flag(o, "read-only", BLK_RDWR, true, flags, e) || take_flag(o, "force-share", BLK_FORCE_SHARE, false, flags, e) ||
-	    take_flag(o, "auto-read-only", BLK_AUTO_READ_ONLY, false, flags, e) ||
-	    take_flag(o, "copy-on-read", BLK_COPY_ON_READ, false, flags, e))
-		return -EINVAL;
-	if (cache) {
-		if (!json_is_object(cache))
-			return err_set(e, EINVAL, "Parameter 'cache' expects cache.direct and cache.no-flush");
-		if (take_flag(cache, "direct", BLK_DIRECT, false, flags, e) ||
-		    take_flag(cache, "no-flush", BLK_NO_FLUSH, false, flags, e) ||
-		    take_flag(cache, "writeback", BLK_WRITETHROUGH, true, flags, e))
-			return -EINVAL;
-		if (json_object_size(cache))
-			return err_set(e, EINVAL, "Invalid parameter 'cache.%s'", json_object_iter_key(json_object_iter(cache)));
-		json_object_del(o, "cache");
-	}
-	if ((v = json_object_get(o, "discard"))) {
-		s = scalar(v, buf, sizeof buf);
-		if (s && (!strcmp(s, "unmap") || !strcmp(s, "on")))
-			*flags |= BLK_UNMAP;
-		else if (s && (!strcmp(s, "ignore") || !strcmp(s, "off")))
-			*flags &= ~BLK_UNMAP;
-		else
-			return err_set(e, EINVAL, "Invalid discard option; accepted are: ignore, off, unmap, on");
-		json_object_del(o, "discard");
-	}
-	if ((v = json_object_get(o, "detect-zeroes"))) {
-		s = scalar(v, buf, sizeof buf);
-		*flags &= ~BLK_DETECT_ZEROES;
-		if (s && !strcmp(s, "unmap") && !(*flags & BLK_UNMAP))
-			return err_set(e, EINVAL, "setting detect-zeroes to unmap is not allowed without setting discard "
-						  "operation to unmap");
-		if (s && (!strcmp(s, "on") || !strcmp(s, "unmap")))
-			*flags |= BLK_DETECT_ZEROES;
-		else if (!s || strcmp(s, "off"))
-			return err_set(e, EINVAL, "Invalid parameter '%s' for detect-zeroes; accepted are: off, on, unmap",
-				       s ? s : "?");
-		json_object_del(o, "detect-zeroes");
-	}
-	if ((*flags & BLK_FORCE_SHARE) && (*flags & BLK_RDWR))
-		return err_set(e, EINVAL, "force-share=on can only be used with read-only images");
-	return 0;
-}
-
-/* A list [a, b] as {"0": a, "1": b}: dotted option names have its numbers. New object. */
-static json_t *numbered(const json_t *list)
-{
-	json_t *o = json_object(), *v;
-	char key[24];
-	size_t i;
-
-	json_array_foreach (list, i, v) {
-		snprintf(key, sizeof key, "%zu", i);
-		json_object_set(o, key, v);
-	}
-	return o;
-}
-
-/* Moves every scalar of o (nested ones under dotted names) that the table knows into opts. */
-static int take_table(json_t *o, const char *prefix, const struct blk_option *table, struct blk_opts *opts, struct err *e)
-{
-	const char *key;
-	json_t *v;
-	void *tmp;
-
-	json_object_foreach_safe (o, tmp, key, v) {
-		char name[256], buf[32];
-		const char *s;
-		bool known = false;
-		int r;
-
-		snprintf(name, sizeof name, "%s%s", prefix, key);
-		for (const struct blk_option *t = table; t && t->name; t++)
-			known |= !strcmp(t->name, name);
-		if (json_is_array(v)) {
-			json_object_set_new(o, key, numbered(v));
-			v = json_object_get(o, key);
-		}
-		if (json_is_object(v) && strlen(name) < 200) {
-			snprintf(buf, sizeof buf, " ");
-			strcat(name, ".");
-			if ((r = take_table(v, name, table, opts, e)))
-				return r;
-			if (!json_object_size(v) && strcmp(key, "file") && strcmp(key, "backing"))
-				json_object_del(o, key);
-			continue;
-		}
-		if (!known || !(s = scalar(v, buf, sizeof buf)))
-			continue;
-		if ((r = blk_opts_set(opts, name, s, e)))
-			return r;
-		json_object_del(o, key);
-	}
-	return 0;
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------------------------- */
@@ -577,45 +324,6 @@ static int probe(struct blk *file, const char *filename, const struct blk_format
 	return 0;
 }
 
-/* {"file.filename": "x"} means {"file": {"filename": "x"}}, at every level. New object. */
-static json_t *nest_dotted(const json_t *o, struct err *e)
-{
-	json_t *out = json_object(), *v;
-	const char *key;
-
-	json_object_foreach ((json_t *)o, key, v) {
-		json_t *at = out, *next, *value = json_is_object(v) ? nest_dotted(v, e) : json_incref(v);
-		const char *p = key, *dot;
-		char part[128];
-		if (!value)
-			goto fail;
-		for (; (dot = strchr(p, '.')); p = dot + 1) {
-			snprintf(part, sizeof part, "%.*s", (int)(dot - p), p);
-			next = json_object_get(at, part);
-			if (!next) {
-				next = json_object();
-				json_object_set_new(at, part, next);
-			} else if (!json_is_object(next)) {
-				json_decref(value);
-				err_set(e, EINVAL, "Cannot mix scalar and non-scalar keys ('%s')", key);
-				goto fail;
-			}
-			at = next;
-		}
-		next = json_object_get(at, p);
-		if (json_is_object(next) && json_is_object(value)) {
-			json_object_update(next, value);
-			json_decref(value);
-		} else {
-			json_object_set_new(at, p, value);
-		}
-	}
-	return out;
-fail:
-	json_decref(out);
-	return NULL;
-}
-
 /* Puts json:{...} or PROTOCOL:... into the options; *name becomes what remains a plain path, or NULL. */
 static int expand_filename(struct open_args *a, const char **name, const struct blk_format **protocol, struct err *e)
 {
@@ -634,7 +342,7 @@ static int expand_filename(struct open_args *a, const char **name, const struct 
 			json_decref(o);
 			return err_set(e, EINVAL, "Invalid JSON object given");
 		}
-		flat = nest_dotted(o, e);
+		flat = blk_nest_dotted(o, e);
 		json_decref(o);
 		if (!flat)
 			return -EINVAL;
@@ -648,41 +356,6 @@ static int expand_filename(struct open_args *a, const char **name, const struct 
 		return -ENOENT;
 	*protocol = f;
 	return 0;
-}
-
-/* The options as they may be given again, with the driver of "file" said, as the classic tool does. New object. */
-static json_t *complete(const struct blk *b)
-{
-	json_t *o = json_deep_copy(b->core->options), *file = json_object_get(o, "file"), *out;
-
-	if (b->file && json_is_object(file) && !json_object_get(file, "driver")) {
-		out = json_pack("{s:s}", "driver", b->file->fmt->name);
-		json_object_update(out, file);
-		json_object_set_new(o, "file", out);
-	}
-	return o;
-}
-
-static void set_filename(struct blk *b, const char *given)
-{
-	char *dump = NULL, *name = NULL;
-	json_t *all;
-
-	if (given) {
-		name = strdup(given);
-	} else if (b->fmt->describe && (name = b->fmt->describe(b))) {
-		;
-	} else if (b->file && !b->core->complex_name) {
-		name = strdup(b->file->filename);
-	} else if (b->core->options && (all = complete(b))) {
-		dump = json_dumps(all, JSON_PRESERVE_ORDER);
-		if (!dump || asprintf(&name, "json:%s", dump) < 0)
-			name = NULL;
-		free(dump);
-		json_decref(all);
-	}
-	free(b->filename);
-	b->filename = name ? name : strdup("");
 }
 
 static int open_backing(struct open_args *a, struct blk *b, json_t *given, struct err *e)
@@ -728,40 +401,12 @@ static int leftover(const json_t *o, const char *prefix, const char *what, struc
 	return err_set(e, EINVAL, "Block format '%s' does not support the option '%s'", what, name);
 }
 
-/* Options that change how an image is worked on, not what is in it: a file name says as much without them. */
-static bool is_tuning(const char *key)
-{
-	static const char *const names[] = {
-		"aio", "locking", "lazy-refcounts", "pass-discard-request", "pass-discard-snapshot", "pass-discard-other", "overlap-check",
-		"cache-size", "l2-cache-size", "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval",
-	};
-
-	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strcmp(key, names[i]))
-			return true;
-	return false;
-}
-
-static bool plain_options(const json_t *o)
-{
-	const char *key;
-	json_t *v;
-
-	json_object_foreach ((json_t *)o, key, v)
-		if (strcmp(key, "driver") && strcmp(key, "node-name") && strcmp(key, "filename") && strcmp(key, "read-only") &&
-		    strcmp(key, "cache") && strcmp(key, "force-share") && strcmp(key, "discard") && strcmp(key, "detect-zeroes") &&
-		    strcmp(key, "auto-read-only") && !is_tuning(key) && !(json_is_null(v) && !strcmp(key, "backing")) &&
-		    (strcmp(key, "file") || !(json_is_string(v) || plain_options(v))))
-			return false;
-	return true;
-}
-
 static int open_node(struct open_args *a, struct blk **out, struct err *e)
 {
 	const struct blk_format *f = NULL, *protocol = NULL;
 	struct blk *file = NULL, *b = NULL;
 	const char *name, *driver = a->format, *node_name = NULL, *given = NULL;
-	char *driver_copy = NULL, *node_copy = NULL;
+	char *driver_copy = NULL, *node_copy = NULL, *below = NULL;
 	json_t *value, *backing = NULL, *left, *original = NULL;
 	unsigned flags = a->flags, child_flags;
 	bool probed = false, given_backing = false;
@@ -791,7 +436,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 			goto out;
 		}
 	}
-	if ((r = take_generic(a->options, &flags, e)))
+	if ((r = blk_take_generic(a->options, &flags, e)))
 		goto out;
 	if (a->perm & BLK_PERM_WRITE && !(flags & BLK_RDWR))
 		a->perm &= ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
@@ -799,12 +444,23 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 		a->perm |= BLK_PERM_WRITE | BLK_PERM_RESIZE; /* read-only=off in the options of a backing file */
 	a->flags = flags;
 	if (driver && !(f = blk_format_find(driver))) {
-		r = is_absent(driver, strlen(driver)) ? err_set(e, ENOTSUP, "The driver '%s' is not built in", driver)
+		r = blk_is_absent(driver, strlen(driver)) ? err_set(e, ENOTSUP, "The driver '%s' is not built in", driver)
 						      : err_set(e, ENOENT, "Unknown driver '%s'", driver);
 		goto out;
 	}
 	if (!f && a->protocol)
 		f = protocol ? protocol : blk_format_find("file");
+	if (f && f == protocol && f->flags & BLK_F_FILTER) { /* "blkdebug:RULES:IMAGE": what is behind it goes on as the name */
+		if ((r = f->parse_filename(name, a->options, e)))
+			goto out;
+		below = strdup(json_string_value(json_object_get(a->options, "x-image")));
+		json_object_del(a->options, "x-image");
+		name = below;
+		if (!name) {
+			r = err_errno(e, ENOMEM, "%s", a->filename);
+			goto out;
+		}
+	}
 	child_flags = flags & ~(unsigned)(BLK_WRITETHROUGH | BLK_DETECT_ZEROES | BLK_COPY_ON_READ | BLK_NO_BACKING | BLK_CHECK);
 	if (f && (f->flags & BLK_F_TEST) && !json_object_get(a->options, "file") && json_is_object(json_object_get(a->options, "image"))) {
 		json_object_set(a->options, "file", json_object_get(a->options, "image")); /* the classic name of what such a filter is on */
@@ -819,7 +475,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 				r = err_set(e, EINVAL, "Must specify either driver or file");
 			goto out;
 		}
-		r = open_child(a, value, value ? NULL : name, NULL, child_flags, !(f && f->flags & BLK_F_FILTER), &file, e);
+		r = open_child(a, value, value ? NULL : name, NULL, child_flags, below || !(f && f->flags & BLK_F_FILTER), &file, e);
 		if (r)
 			goto out;
 		json_object_del(a->options, "file");
@@ -848,7 +504,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 	b->core->perm = a->perm;
 	b->core->shared = a->shared;
 	b->core->depth = a->depth;
-	b->core->complex_name = !a->graph->restoring && !plain_options(original);
+	b->core->complex_name = !a->graph->restoring && !blk_plain_options(original);
 	if (a->format && !json_object_get(original, "driver") && b->core->complex_name)
 		json_object_set_new(original, "driver", json_string(f->name));
 	if (f->flags & BLK_F_PROTOCOL && name) {
@@ -864,11 +520,11 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 		backing = json_incref(value);
 		json_object_del(a->options, "backing");
 	}
-	if ((r = take_table(a->options, "", f->options, b->opts, e)))
+	if ((r = blk_take_table(a->options, "", f->options, b->opts, e)))
 		goto out;
 	if (f->flags & BLK_F_FILTER || f->flags & BLK_F_PROTOCOL || !given)
 		b->core->options = json_incref(original);
-	set_filename(b, given ? given : name);
+	blk_set_filename(b, given ? given : name);
 	json_decref(b->core->options);
 	b->core->options = json_incref(a->options);
 	if (b->file && f->flags & BLK_F_FILTER) {
@@ -880,7 +536,7 @@ static int open_node(struct open_args *a, struct blk **out, struct err *e)
 	if (f->describe && !given) {
 		json_decref(b->core->options);
 		b->core->options = json_incref(original);
-		set_filename(b, NULL);
+		blk_set_filename(b, NULL);
 		json_decref(b->core->options);
 		b->core->options = json_incref(a->options);
 	}
@@ -904,6 +560,7 @@ out:
 	json_decref(backing);
 	json_decref(original);
 	free(driver_copy);
+	free(below);
 	free(node_copy);
 	return r;
 }

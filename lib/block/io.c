@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "block/core.h"
+#include "block/events.h"
 #include "block/dirty.h"
 
 #define BOUNCE (1u << 20) /* bytes of zeros or of a bounce buffer at a time */
@@ -115,11 +116,16 @@ static int pwrite_unaligned(struct blk *b, uint64_t offset, size_t length, const
 			end = start + size;
 		n = (size_t)(end - start);
 		take = n - skip < length ? n - skip : length;
-		if (skip || take < n)
+		if (skip || take < n) {
+			blk_event(b, BLK_EVENT_PWRITEV_RMW_HEAD);
 			r = driver_pread(b, start, n, tmp);
+			blk_event(b, BLK_EVENT_PWRITEV_RMW_AFTER_HEAD);
+		}
 		if (!r) {
 			memcpy(tmp + skip, in, take);
+			blk_event(b, BLK_EVENT_PWRITEV);
 			r = b->fmt->pwrite(b, start, n, tmp, flags);
+			blk_event(b, BLK_EVENT_PWRITEV_DONE);
 		}
 		in += take;
 		offset += take;
@@ -226,8 +232,10 @@ int blk_pwrite_zeroes(struct blk *b, uint64_t offset, uint64_t length, unsigned 
 				n -= n % unit && end != b->size ? n % unit : 0;
 			if (b->max_zeroes && n > b->max_zeroes)
 				n = b->max_zeroes;
-			if (b->fmt->pwrite_zeroes)
+			if (b->fmt->pwrite_zeroes) {
+				blk_event(b, BLK_EVENT_PWRITEV_ZERO);
 				r = b->fmt->pwrite_zeroes(b, at, n, flags);
+			}
 		} else if (head) {
 			n = unit - head < n ? unit - head : n;
 		}
@@ -290,10 +298,15 @@ int blk_flush(struct blk *b)
 
 	if (!blk_writable(b))
 		return 0;
-	if (b->fmt->flush)
+	if (b->fmt->flush) {
+		if (b->file)
+			blk_event(b->file, BLK_EVENT_FLUSH_TO_OS);
 		r = b->fmt->flush(b);
-	if (!r && b->file)
+	}
+	if (!r && b->file) {
+		blk_event(b->file, BLK_EVENT_FLUSH_TO_DISK);
 		r = blk_flush(b->file);
+	}
 	for (unsigned i = 0; !r && i < b->core->child_count; i++)
 		r = blk_flush(b->core->child[i]);
 	return r;

@@ -130,6 +130,7 @@ int qcow2_cache_get(struct blk *b, struct qcow2_cache *c, uint64_t offset, bool 
 		size_t have = c->cluster_size;
 		if (offset < b->file->size && b->file->size - offset < have)
 			have = (size_t)(b->file->size - offset); /* the last table may be cut short: the rest is zeros */
+		blk_event(b->file, c == &((struct qcow2 *)b->state)->l2_cache ? BLK_EVENT_L2_LOAD : BLK_EVENT_REFBLOCK_LOAD);
 		r = blk_pread(b->file, offset, have, t->data);
 		if (r) {
 			free(t->data);

@@ -197,8 +197,11 @@ int qcow2_read_compressed(struct blk *b, uint64_t entry, size_t skip, size_t len
 		r = -ENOMEM;
 	} else if (!size) {
 		r = -EIO;
-	} else if (!(r = blk_pread(b->file, at, size, in))) {
-		r = expand(s, out, s->cluster_size, in, size);
+	} else {
+		blk_event(b->file, BLK_EVENT_READ_COMPRESSED);
+		r = blk_pread(b->file, at, size, in);
+		if (!r)
+			r = expand(s, out, s->cluster_size, in, size);
 	}
 	free(in);
 	if (out != buf) {
@@ -308,6 +311,7 @@ int qcow2_pwrite_compressed(struct blk *b, uint64_t offset, size_t length, const
 		if (at >> shift || at >> 56)
 			r = -EFBIG;
 		pthread_mutex_unlock(&b->lock);
+		blk_event(b->file, BLK_EVENT_WRITE_COMPRESSED);
 		if (!r)
 			r = blk_pwrite(b->file, at, (size_t)n, out);
 		if (!r) /* half a stream is neither the old contents nor the new */

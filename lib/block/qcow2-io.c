@@ -28,6 +28,7 @@ static int data_read(struct blk *b, uint64_t guest, uint64_t host, size_t length
 		have = 0;
 	else if (length > s->data->size - host)
 		have = (size_t)(s->data->size - host);
+	blk_event(b->file, BLK_EVENT_READ_AIO);
 	if (have && (r = blk_pread(s->data, host, have, buf)))
 		return r;
 	memset(buf + have, 0, length - have);
@@ -82,6 +83,7 @@ static int read_inner(struct blk *b, uint64_t offset, size_t length, void *buf)
 			if (b->backing && offset < s->disk_size) {
 				if (n > s->disk_size - offset)
 					n = (size_t)(s->disk_size - offset);
+				blk_event(b->file, BLK_EVENT_READ_BACKING_AIO);
 				r = blk_backing_pread(b, offset, n, p);
 			} else {
 				memset(p, 0, n);
@@ -172,9 +174,12 @@ static int copy_up(struct blk *b, uint64_t from, uint64_t to, uint64_t host)
 		return -ENOMEM;
 	while (from < to && !r) {
 		size_t n = to - from < chunk ? (size_t)(to - from) : chunk;
+		blk_event(b->file, BLK_EVENT_COW_READ);
 		r = read_inner(b, from, n, buf);
-		if (!r)
+		if (!r) {
+			blk_event(b->file, BLK_EVENT_COW_WRITE);
 			r = data_write(b, from, host, n, buf);
+		}
 		from += n;
 		host += n;
 	}
@@ -408,6 +413,7 @@ static int write_some(struct blk *b, uint64_t offset, size_t length, const uint8
 		r = qcow2_overlap_check(b, x.host, x.length, NULL);
 		pthread_mutex_unlock(&b->lock);
 		*done = (size_t)x.length;
+		blk_event(b->file, BLK_EVENT_WRITE_AIO);
 		return r ? r : data_write(b, offset, x.host, (size_t)x.length, buf);
 	}
 	r = plan_write(b, offset, length, &p);
@@ -423,6 +429,7 @@ static int write_some(struct blk *b, uint64_t offset, size_t length, const uint8
 		if (!r)
 			r = copy_up(b, p.end, p.fill_end, p.host + (p.end - p.cluster));
 	}
+	blk_event(b->file, BLK_EVENT_WRITE_AIO);
 	if (!r)
 		r = data_write(b, offset, p.host + (offset - p.cluster), (size_t)(p.end - offset), buf);
 	if (!r && (p.order || (!p.skip_fill && (p.fill_start < p.start || p.fill_end > p.end))))

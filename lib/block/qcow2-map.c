@@ -31,7 +31,10 @@ void qcow2_entry_put(const struct qcow2 *s, uint8_t *l2, uint64_t i, uint64_t en
 int qcow2_l2_flush_entries(struct blk *b, uint64_t table, const uint8_t *data, uint64_t index, uint64_t n)
 {
 	struct qcow2 *s = b->state;
-	int r = qcow2_table_write(b, table, data, (size_t)(index * s->l2_entry_size), (size_t)(n * s->l2_entry_size));
+	int r;
+
+	blk_event(b->file, qcow2_entry_get(s, data, index) & QCOW2_COMPRESSED ? BLK_EVENT_L2_UPDATE_COMPRESSED : BLK_EVENT_L2_UPDATE);
+	r = qcow2_table_write(b, table, data, (size_t)(index * s->l2_entry_size), (size_t)(n * s->l2_entry_size));
 
 	if (r)
 		qcow2_cache_drop(&s->l2_cache, table);
@@ -173,6 +176,7 @@ static int write_l1_entry(struct blk *b, uint64_t index)
 
 	for (uint64_t i = 0; i < n; i++)
 		be64_put(sector + 8 * i, s->l1[first + i]);
+	blk_event(b->file, BLK_EVENT_L1_UPDATE);
 	return blk_pwrite(b->file, s->l1_offset + 8 * first, 8 * n, sector);
 }
 
@@ -196,6 +200,7 @@ int qcow2_l2_for_write(struct blk *b, uint64_t offset, uint64_t *table, uint8_t 
 		return qcow2_cache_get(b, &s->l2_cache, old, true, data);
 	}
 	if (old) {
+		blk_event(b->file, BLK_EVENT_L2_ALLOC_COW_READ);
 		if ((r = qcow2_cache_get(b, &s->l2_cache, old, true, &from)))
 			return r;
 		copy = malloc(s->cluster_size);
@@ -209,6 +214,7 @@ int qcow2_l2_for_write(struct blk *b, uint64_t offset, uint64_t *table, uint8_t 
 		goto out;
 	if (copy)
 		memcpy(*data, copy, s->cluster_size);
+	blk_event(b->file, BLK_EVENT_L2_ALLOC_WRITE);
 	if (copy || !fresh) {
 		if ((r = blk_pwrite(b->file, at, s->cluster_size, *data)) || (r = blk_flush(b->file))) {
 			qcow2_cache_drop(&s->l2_cache, at);
@@ -266,6 +272,7 @@ int qcow2_l1_grow(struct blk *b, uint64_t entries, struct err *e)
 		return err_set(e, EFBIG, "L1 table would be too large: %" PRIu64 " bytes, the limit is %u; use larger clusters",
 			       entries * 8, QCOW2_MAX_L1_BYTES);
 	clusters = qcow2_clusters(s, entries * 8);
+	blk_event(b->file, BLK_EVENT_L1_GROW_ALLOC_TABLE);
 	if ((r = qcow2_alloc_exact(b, clusters, &at, NULL)))
 		return err_errno(e, -r, "Could not allocate a larger L1 table");
 	l1 = calloc(entries, 8);
@@ -277,8 +284,10 @@ int qcow2_l1_grow(struct blk *b, uint64_t entries, struct err *e)
 	memcpy(l1, s->l1, (size_t)s->l1_size * 8);
 	for (uint64_t i = 0; i < entries; i++)
 		be64_put(buf + 8 * i, l1[i]);
+	blk_event(b->file, BLK_EVENT_L1_GROW_WRITE_TABLE);
 	if ((r = blk_pwrite(b->file, at, clusters << s->cluster_bits, buf)) || (r = blk_flush(b->file)))
 		goto fail;
+	blk_event(b->file, BLK_EVENT_L1_GROW_ACTIVATE_TABLE);
 	be32_put(patch, (uint32_t)entries);
 	be64_put(patch + 4, at);
 	if ((r = qcow2_header_patch(b, 36, patch, 12)))

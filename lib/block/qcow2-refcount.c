@@ -20,6 +20,7 @@ int qcow2_reftable_read(struct blk *b, struct err *e)
 	s->reftable = malloc(bytes ? bytes : 8);
 	if (!s->reftable)
 		return err_errno(e, ENOMEM, "refcount table");
+	blk_event(b->file, BLK_EVENT_REFTABLE_LOAD);
 	if (bytes && (r = blk_pread_what(b->file, s->reftable_offset, bytes, s->reftable, "refcount table", e)))
 		return r;
 	for (uint64_t i = 0; i < s->reftable_entries; i++)
@@ -187,6 +188,7 @@ static int write_reftable_entry(struct blk *b, uint64_t index)
 
 	for (uint64_t i = 0; i < n; i++)
 		be64_put(sector + 8 * i, s->reftable[first + i]);
+	blk_event(b->file, BLK_EVENT_REFBLOCK_ALLOC_HOOKUP);
 	return blk_pwrite(b->file, s->reftable_offset + 8 * first, 8 * n, sector);
 }
 
@@ -204,6 +206,7 @@ static int need_block_from(struct blk *b, uint64_t index, uint64_t from)
 		return r;
 	if ((r = block_offset(b, index, &at)) || at)
 		return r;
+	blk_event(b->file, BLK_EVENT_REFBLOCK_ALLOC);
 	if ((r = find_free(b, from, 1, 1, &cluster, &n)))
 		return r;
 	own = cluster / s->refblock_entries;
@@ -220,6 +223,7 @@ static int need_block_from(struct blk *b, uint64_t index, uint64_t from)
 		return r;
 	if (own == index)
 		qcow2_count_write(s, block, cluster % s->refblock_entries, 1);
+	blk_event(b->file, BLK_EVENT_REFBLOCK_ALLOC_WRITE);
 	if ((r = blk_pwrite(b->file, at, s->cluster_size, block)) || (r = settle(b))) {
 		qcow2_cache_drop(&s->refcount_cache, at);
 		return r;
@@ -275,6 +279,8 @@ static int grow_reftable(struct blk *b, uint64_t index)
 		return -ENOMEM;
 	memcpy(table, s->reftable, s->reftable_entries * 8);
 	/* blocks first, then the table */
+	blk_event(b->file, BLK_EVENT_REFTABLE_GROW);
+	blk_event(b->file, BLK_EVENT_REFBLOCK_ALLOC_WRITE_BLOCKS);
 	for (uint64_t i = 0; i < blocks && !r; i++) {
 		uint64_t at = (first + i) << s->cluster_bits;
 		uint8_t *block;
@@ -290,6 +296,7 @@ static int grow_reftable(struct blk *b, uint64_t index)
 		r = -ENOMEM;
 	for (uint64_t i = 0; !r && i < entries; i++)
 		be64_put(buf + 8 * i, table[i]);
+	blk_event(b->file, BLK_EVENT_REFBLOCK_ALLOC_WRITE_TABLE);
 	if (!r)
 		r = blk_pwrite(b->file, (first + blocks) << s->cluster_bits, entries * 8, buf);
 	if (!r)
@@ -297,6 +304,7 @@ static int grow_reftable(struct blk *b, uint64_t index)
 	free(buf);
 	be64_put(patch, (first + blocks) << s->cluster_bits);
 	be32_put(patch + 8, (uint32_t)table_clusters);
+	blk_event(b->file, BLK_EVENT_REFBLOCK_ALLOC_SWITCH_TABLE);
 	if (!r)
 		r = qcow2_header_patch(b, 48, patch, 12);
 	if (!r)
@@ -349,6 +357,7 @@ int qcow2_refcount_add(struct blk *b, uint64_t first, uint64_t n, int64_t delta)
 		}
 		if (k) {
 			size_t from = (size_t)(i * s->refcount_bits / 8), to = (size_t)(((i + k) * s->refcount_bits + 7) / 8);
+			blk_event(b->file, BLK_EVENT_REFBLOCK_UPDATE_PART);
 			int w = qcow2_table_write(b, at, block, from, to - from);
 			if (w) {
 				qcow2_cache_drop(&s->refcount_cache, at);
@@ -434,6 +443,7 @@ int qcow2_alloc(struct blk *b, uint64_t want, struct qcow2_run *run, bool *fresh
 	uint64_t min = BATCH_MIN >> s->cluster_bits, max = BATCH_MAX >> s->cluster_bits;
 	int r;
 
+	blk_event(b->file, BLK_EVENT_CLUSTER_ALLOC);
 	if (!s->reserve.clusters) {
 		if (s->reserve_batch < min)
 			s->reserve_batch = min;
@@ -533,6 +543,7 @@ int qcow2_free_pending(struct blk *b)
 	for (unsigned i = 0; i < s->pending_count && !r; i++) {
 		struct qcow2_run *p = &s->pending[i];
 		uint64_t first = p->offset >> s->cluster_bits, k = 0;
+		blk_event(b->file, BLK_EVENT_CLUSTER_FREE);
 		r = qcow2_refcount_add(b, first, p->clusters, -1);
 		/* Space of clusters that nobody uses any more goes back to the host file, where that was asked for. */
 		while (!r && s->discard_passed[0] && k < p->clusters) {
@@ -604,6 +615,7 @@ int qcow2_alloc_bytes(struct blk *b, size_t size, uint64_t *offset)
 	bool fresh;
 	int r;
 
+	blk_event(b->file, BLK_EVENT_CLUSTER_ALLOC_BYTES);
 	if (at && s->comp_credit < 2 && (r = more_credit(b, at >> s->cluster_bits, 1))) {
 		if (r != -ERANGE || (r = end_compressed(b)))
 			return r;

@@ -54,8 +54,11 @@ static int drop_tables(struct blk *b, uint64_t first)
 		if (!table)
 			continue;
 		s->l1[i] = 0;
-		if (!(r = blk_pwrite(b->file, s->l1_offset + 8 * i, 8, zero)))
+		blk_event(b->file, BLK_EVENT_L1_SHRINK_WRITE_TABLE);
+		if (!(r = blk_pwrite(b->file, s->l1_offset + 8 * i, 8, zero))) {
+			blk_event(b->file, BLK_EVENT_L1_SHRINK_FREE_L2_CLUSTERS);
 			r = qcow2_free_later(b, table, 1);
+		}
 	}
 	pthread_mutex_unlock(&b->lock);
 	return r;
@@ -175,8 +178,10 @@ int qcow2_truncate(struct blk *b, uint64_t size, enum blk_prealloc prealloc, str
 int qcow2_make_empty(struct blk *b, struct err *e)
 {
 	struct qcow2 *s = b->state;
-	int r = qcow2_discard_range(b, 0, s->disk_size, true);
+	int r;
 
+	blk_event(b->file, BLK_EVENT_EMPTY_IMAGE_PREPARE);
+	r = qcow2_discard_range(b, 0, s->disk_size, true);
 	if (!r && !s->snapshot_count)
 		r = drop_tables(b, 0);
 	if (!r)

@@ -439,6 +439,7 @@ static int vmstate_read(struct blk *b, uint64_t pos, size_t length, void *buf)
 	struct blk_geometry g;
 
 	qcow2_geometry(b, &g);
+	blk_event(b->file, BLK_EVENT_VMSTATE_LOAD);
 	return qcow2_read(b, g.vm_state_offset + pos, length, buf);
 }
 
@@ -452,6 +453,7 @@ static int vmstate_write(struct blk *b, uint64_t pos, size_t length, const void 
 	qcow2_geometry(b, &g);
 	if (s->incompatible & QCOW2_INCOMPAT_DATA_FILE)
 		return -ENOTSUP;
+	blk_event(b->file, BLK_EVENT_VMSTATE_SAVE);
 	end = g.vm_state_offset + pos + length;
 	if (end < pos || end > INT64_MAX)
 		return -EFBIG;

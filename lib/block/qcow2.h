@@ -26,6 +26,7 @@
 #define BLOCK_QCOW2_H
 #include <sys/types.h>
 #include "block/block.h"
+#include "block/events.h"
 
 #define QCOW2_MAGIC 0x514649fbu
 #define QCOW2_L1_OFFSET_MASK 0x00fffffffffffe00ull

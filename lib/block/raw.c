@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "block/block.h"
+#include "block/events.h"
 
 struct raw {
 	uint64_t offset;
@@ -49,6 +50,7 @@ static int raw_pread(struct blk *b, uint64_t offset, size_t length, void *buf)
 	size_t have = at >= end ? 0 : length > end - at ? (size_t)(end - at) : length;
 
 	memset((uint8_t *)buf + have, 0, length - have);
+	blk_event(b->file, BLK_EVENT_READ_AIO);
 	return blk_pread(b->file, at, have, buf);
 }
 
@@ -96,6 +98,7 @@ static int raw_pwrite(struct blk *b, uint64_t offset, size_t length, const void 
 		if (l.found)
 			return -EPERM;
 	}
+	blk_event(b->file, BLK_EVENT_WRITE_AIO);
 	return blk_pwrite_flags(b->file, s->offset + offset, length, buf, flags);
 }
 
