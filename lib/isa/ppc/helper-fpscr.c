@@ -72,6 +72,60 @@ static uint64_t status_of(unsigned op, uint64_t v, uint32_t flags, uint64_t fpsc
 	return fpscr;
 }
 
+#if defined __x86_64__
+static double host_op(unsigned op, double a, double b, double c)
+{
+	switch (op) {
+	case PPC_FP_ADD: __asm__ volatile("addsd %1, %0" : "+x"(a) : "x"(b)); return a;
+	case PPC_FP_SUB: __asm__ volatile("subsd %1, %0" : "+x"(a) : "x"(b)); return a;
+	case PPC_FP_MUL: __asm__ volatile("mulsd %1, %0" : "+x"(a) : "x"(b)); return a;
+	case PPC_FP_DIV: __asm__ volatile("divsd %1, %0" : "+x"(a) : "x"(b)); return a;
+	case PPC_FP_SQRT: __asm__ volatile("sqrtsd %0, %0" : "+x"(a)); return a;
+	case PPC_FP_MADD: case PPC_FP_NMADD: __asm__ volatile("vfmadd231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); return c;
+	default: __asm__ volatile("vfmsub231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); return c;
+	}
+}
+
+/*
+ * The operation again by the host: its result, and whether it was inexact and rounded up in magnitude, which is to differ from what is cut
+ * off. False: it is one of the rare ones, or the host cannot.
+ */
+static bool by_host(const struct ppc_cpu *p, uint64_t *result, uint32_t *flags)
+{
+	unsigned op = p->fpop, own = __builtin_ia32_stmxcsr(), raised;
+	double a, b, c, r, z;
+	uint64_t bits[2], size;
+
+	if (op > PPC_FP_NMSUB || op == PPC_FP_RE || op == PPC_FP_RSQRTE || (op >= PPC_FP_MADD && !__builtin_cpu_supports("fma")) ||
+	    p->fpu.round > FPU_ZERO)
+		return false;
+	memcpy(&a, &p->fpa, 8);
+	memcpy(&b, &p->fpb, 8);
+	memcpy(&c, &p->fpc, 8);
+	__builtin_ia32_ldmxcsr(0x1f80 | (unsigned)p->fpu.round << 13);
+	r = host_op(op, a, b, c);
+	raised = __builtin_ia32_stmxcsr();
+	__builtin_ia32_ldmxcsr(0x1f80 | FPU_ZERO << 13);
+	z = host_op(op, a, b, c);
+	__builtin_ia32_ldmxcsr(own);
+	memcpy(&bits[0], &r, 8);
+	memcpy(&bits[1], &z, 8);
+	size = bits[0] << 1;
+	/* neither zero with a flag, nor denormal nor the least normal, nor infinite nor NaN */
+	if (size ? size <= 1ull << 53 || size >= 0x7ffull << 53 : raised & 0x3f)
+		return false;
+	*flags = (raised & 0x20 ? FPU_INEXACT : 0) | (bits[0] << 1 != bits[1] << 1 ? FPU_ROUNDED_UP : 0);
+	*result = op >= PPC_FP_NMADD ? bits[0] ^ 1ull << 63 : bits[0];
+	return true;
+}
+#else
+static bool by_host(const struct ppc_cpu *p, uint64_t *result, uint32_t *flags)
+{
+	(void)p, (void)result, (void)flags;
+	return false;
+}
+#endif
+
 static void bring_up(struct ppc_cpu *c, uint32_t flags)
 {
 	uint64_t before = c->fpscr, v = before | ppc_fpscr_flags(flags | c->fpu.flags);
@@ -79,8 +133,11 @@ static void bring_up(struct ppc_cpu *c, uint32_t flags)
 	c->fpu.flags = 0;
 	if (c->fpop) {
 		struct fpu_status st = c->fpu;
-		st.flags = 0;
-		uint64_t r = ppc_fp_eval(c->fpop, c->fpa, c->fpb, c->fpc, &st);
+		uint64_t r;
+		if (!by_host(c, &r, &st.flags)) {
+			st.flags = 0;
+			r = ppc_fp_eval(c->fpop, c->fpa, c->fpb, c->fpc, &st);
+		}
 		v = status_of(c->fpop, r, st.flags, v);
 		c->fpop = 0;
 	}
@@ -127,14 +184,22 @@ PPC_FN(fpscr_cr1)
 	return ppc_cpu(c)->fpscr >> 28 & 15;
 }
 
-/* Synced before. FEX and VX are not written. */
-PPC_FN(fpscr_write, uint64_t v, uint64_t mask)
+/*
+ * FEX and VX are not written. flags: the host's since FPSCR was brought up. Gives whether code that was made before is not for what it is
+ * now: another rounding, another set of enabled exceptions, or one that is raised.
+ */
+PPC_FN(fpscr_write, uint32_t flags, uint64_t v, uint64_t mask)
 {
 	struct ppc_cpu *p = ppc_cpu(c);
+	uint64_t before;
 
+	if (!(~mask & (FPSCR_FPRF | FPSCR_FR | FPSCR_FI)))
+		p->fpop = 0; /* nobody will see it */
+	bring_up(p, flags);
+	before = p->fpscr;
 	mask &= ~(uint64_t)(FPSCR_FEX | FPSCR_VX);
-	ppc_set_fpscr(p, (p->fpscr & ~mask) | (v & mask));
-	return 0;
+	ppc_set_fpscr(p, (before & ~mask) | (v & mask));
+	return ((before ^ p->fpscr) & (FPSCR_RN | FPSCR_ENABLES)) || p->fpscr & FPSCR_FEX;
 }
 
 /* mtfsb1 of an exception bit sets FX where it was 0. */

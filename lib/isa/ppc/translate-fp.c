@@ -67,6 +67,7 @@ static ir_ref native(T *t, unsigned op, ir_ref a, ir_ref b, ir_ref c)
 				      [PPC_FP_NMADD - PPC_FP_MADD] = FPU_NEG_RESULT,
 				      [PPC_FP_NMSUB - PPC_FP_MADD] = FPU_NEG_RESULT | FPU_NEG_ADDEND};
 	struct ir_region *r = t->r;
+	ir_ref v;
 
 	switch (op) {
 	case PPC_FP_ADD: case PPC_FP_SUB: case PPC_FP_MUL: case PPC_FP_DIV: return ir_fp(r, arith[op], IR_ROUND_GUEST, 0, a, b, 0);
@@ -75,6 +76,12 @@ static ir_ref native(T *t, unsigned op, ir_ref a, ir_ref b, ir_ref c)
 		return ir_fp(r, IR_FMA, IR_ROUND_GUEST, how[op - PPC_FP_MADD], a, b, c);
 	case PPC_FP_RSP: return ir_fcvt(r, IR_F64, ir_fcvt(r, IR_F32, a, IR_ROUND_GUEST), IR_ROUND_GUEST);
 	case PPC_FP_CFID: return ir_itof(r, IR_F64, ir_bitcast(r, IR_I64, a), true, IR_ROUND_GUEST);
+	case PPC_FP_CTIWZ: case PPC_FP_CTIW:
+		v = ir_ftoi(r, IR_I32, a, op == PPC_FP_CTIW ? IR_ROUND_GUEST : IR_ROUND_ZERO, IR_FTOI_SIGNED | IR_FTOI_SATURATE_NAN_MIN);
+		/* The upper half is undefined: as the helper has it, the sign, of a NaN zeros. */
+		a = ir_shl_imm(r, ir_bitcast(r, IR_I64, a), 1);
+		v = ir_select(r, IR_GTU, a, ppc_imm(t, IR_I64, 0x7ffull << 53), ir_zext(r, IR_I64, v), ir_sext(r, IR_I64, v));
+		return ir_bitcast(r, IR_F64, v);
 	case PPC_FP_CTIDZ: case PPC_FP_CTID:
 		return ir_bitcast(r, IR_F64, ir_ftoi(r, IR_I64, a, op == PPC_FP_CTID ? IR_ROUND_GUEST : IR_ROUND_ZERO,
 						     IR_FTOI_SIGNED | IR_FTOI_SATURATE_NAN_MIN));
@@ -242,13 +249,36 @@ bool ppc_fcmp(T *t, uint32_t i, unsigned ordered)
 
 /* ---- FPSCR ---- */
 
-/* kind: 0 mffs, 1 ce, 2 cdrn, 3 cdrni, 4 crn, 5 crni, 6 l */
+/*
+ * Sets the bits of mask. Another rounding, or exceptions that are enabled now or no more, are another region's; flags: the host's that are
+ * not in FPSCR yet. cr1: of the instruction's record form.
+ */
+static void write_fpscr(T *t, ir_ref flags, ir_ref v, uint64_t mask, bool record)
+{
+	struct ir_region *r = t->r;
+	ir_ref changed = ppc_call(t, PPC_H_fpscr_write, flags, v, ppc_imm(t, IR_I64, mask), 0, 0);
+
+	clear_host_flags(t);
+	if (record)
+		ppc_cr_set(t, 1, ppc_call(t, PPC_H_fpscr_cr1, 0, 0, 0, 0, 0));
+	if (!(mask & (FPSCR_RN | FPSCR_ENABLES)) && !t->careful)
+		return;
+	unsigned same = ir_label(r);
+	ir_brcond(r, IR_EQ, changed, ppc_imm(t, IR_I32, 0), same);
+	ppc_fp_check(t);
+	ir_exit_trap(r, TRAP_NONE, 0, t->pc + 4, 0, 0);
+	ir_place(r, same);
+}
+
+/* kind: 0 mffs, 1 ce, 2 cdrn, 3 cdrni, 4 crn, 5 crni, 6 l. Before version 3.0 the field that tells them apart is reserved: all are mffs. */
 bool ppc_mffs(T *t, uint32_t i, unsigned kind)
 {
 	struct ir_region *r = t->r;
 	ir_ref v, set = 0;
 	uint64_t mask = 0;
 
+	if (!PPC_HAS(t->c, V300))
+		kind = 0;
 	ppc_fpscr_sync(t);
 	v = ir_lds(r, IR_I64, offsetof(struct ppc_cpu, fpscr));
 	switch (kind) {
@@ -264,10 +294,8 @@ bool ppc_mffs(T *t, uint32_t i, unsigned kind)
 		ppc_set_f(t, RT(i), ir_and_imm(r, v, FPSCR_DRN | FPSCR_ENABLES | FPSCR_NI | FPSCR_RN));
 	else
 		ppc_set_f(t, RT(i), v);
-	if (mask) {
-		ppc_call(t, PPC_H_fpscr_write, set, ppc_imm(t, IR_I64, mask), 0, 0, 0);
-		ppc_fp_mode_changed(t);
-	}
+	if (mask)
+		write_fpscr(t, ppc_imm(t, IR_I32, 0), set, mask, false);
 	if (!kind)
 		cr1(t, i);
 	return true;
@@ -281,26 +309,12 @@ bool ppc_mcrfs(T *t, uint32_t i, unsigned arg)
 	return true;
 }
 
-static void write_fpscr(T *t, uint32_t i, ir_ref v, uint64_t mask)
-{
-	ppc_fpscr_sync(t);
-	ppc_call(t, PPC_H_fpscr_write, v, ppc_imm(t, IR_I64, mask), 0, 0, 0);
-	if (i & 1)
-		ppc_cr_set(t, 1, ppc_call(t, PPC_H_fpscr_cr1, 0, 0, 0, 0, 0));
-	if (mask & (FPSCR_RN | FPSCR_ENABLES)) {
-		ppc_fp_check(t);
-		ppc_fp_mode_changed(t);
-	}
-}
-
 bool ppc_mtfsfi(T *t, uint32_t i, unsigned arg)
 {
-	unsigned w = ppc_field(i, 15, 1), n = (RT(i) >> 2) + 8 * (1 - w);
+	unsigned w = PPC_HAS(t->c, DFP) ? ppc_field(i, 15, 1) : 0, n = (RT(i) >> 2) + 8 * (1 - w);
 
 	(void)arg;
-	if (w && !PPC_HAS(t->c, DFP))
-		return false;
-	write_fpscr(t, i, ppc_imm(t, IR_I64, (uint64_t)ppc_field(i, 16, 4) << (60 - 4 * n)), 15ull << (60 - 4 * n));
+	write_fpscr(t, host_flags(t), ppc_imm(t, IR_I64, (uint64_t)ppc_field(i, 16, 4) << (60 - 4 * n)), 15ull << (60 - 4 * n), i & 1);
 	return true;
 }
 
@@ -310,12 +324,12 @@ bool ppc_mtfsf(T *t, uint32_t i, unsigned arg)
 	uint64_t mask = 0;
 
 	(void)arg;
-	if ((l || w) && !PPC_HAS(t->c, DFP))
-		return false;
+	if (!PPC_HAS(t->c, DFP)) /* reserved before version 2.05: not looked at */
+		l = w = 0;
 	for (unsigned k = 0; k < 8; k++)
 		if (flm >> (7 - k) & 1)
 			mask |= 15ull << (60 - 4 * (k + 8 * (1 - w)));
-	write_fpscr(t, i, ppc_fbits(t, RB(i)), l ? ~0ull : mask);
+	write_fpscr(t, host_flags(t), ppc_fbits(t, RB(i)), l ? ~0ull : mask, i & 1);
 	return true;
 }
 

@@ -225,8 +225,9 @@ static ir_ref permuted(T *t, ir_ref a, ir_ref b, const uint8_t index[16])
 
 	/* index: byte n of the manual's result comes from byte index[n] of a:b */
 	for (unsigned n = 0; n < 16; n++)
-		w[n / 8] |= (uint64_t)(index[n] ^ 7) << 8 * (PPC_B(n) & 7);
-	return ir_vec3(t->r, IR_VTBL2, IR_I8, a, b, ir_const_wide(t->r, IR_V128, w[0], w[1]), 0);
+		w[n / 8] |= (uint64_t)((index[n] ^ 7) & (a == b ? 15 : 31)) << 8 * (PPC_B(n) & 7);
+	ir_ref k = ir_const_wide(t->r, IR_V128, w[0], w[1]);
+	return a == b ? ir_vec2(t->r, IR_VTBL, IR_I8, a, k, 0) : ir_vec3(t->r, IR_VTBL2, IR_I8, a, b, k, 0);
 }
 
 bool ppc_vpkum(T *t, uint32_t i, unsigned log2)

@@ -158,10 +158,11 @@ bool ppc_xvmadd(T *t, uint32_t i, unsigned arg)
 		b = c;
 		c = x;
 	}
-	if (t->careful || kind > 1)
+	if (t->careful)
 		checked(t, XT(i), vsx(t, PPC_V_XVMADDDP + 2 * kind + !wide, a, b, c));
 	else
-		ppc_set_vsr(t, XT(i), ir_vec3(t->r, IR_VFMA, wide ? IR_F64 : IR_F32, a, b, c, kind ? FPU_NEG_ADDEND : 0));
+		ppc_set_vsr(t, XT(i), ir_vec3(t->r, IR_VFMA, wide ? IR_F64 : IR_F32, a, b, c,
+					      (kind & 1 ? FPU_NEG_ADDEND : 0) | (kind & 2 ? FPU_NEG_RESULT : 0)));
 	return true;
 }
 

@@ -246,6 +246,7 @@ unsigned t1_xmm(struct t1_gen *g, ir_ref t)
 		} else {
 			t1_move(g, reg, rm_mem(RSP, l->home), type, false);
 		}
+		l->low |= ir_type_bytes[type] <= 8;
 		l->reg = (int8_t)reg;
 		g->owner[reg] = t;
 	}

@@ -55,6 +55,17 @@ static void check(struct t1_gen *g, unsigned type, unsigned d, unsigned a, unsig
 	cold(g, CC_E, d, a, b, c);
 }
 
+/* d = op a, one scalar; the rest of d is a's where the host can, so that d does not wait for what was in it. */
+static void merged(struct t1_gen *g, unsigned op, const struct ir_op *o, unsigned d, unsigned a)
+{
+	if (t1_host.avx) {
+		g->p = asm_vex(g->p, op, false, d, a, rm_reg(a));
+		g->loc[o->dst].low = g->loc[o->a].low;
+	} else {
+		INS(op, d, rm_reg(a));
+	}
+}
+
 static bool arithmetic(struct t1_gen *g, const struct ir_op *o)
 {
 	static const uint8_t code[] = {[IR_FADD - IR_FADD] = 0x58, [IR_FSUB - IR_FADD] = 0x5c,
@@ -63,21 +74,14 @@ static bool arithmetic(struct t1_gen *g, const struct ir_op *o)
 
 	if (o->op == IR_FSQRT) {
 		d = t1_dest_xmm(g, o->dst, 0);
-		if (t1_host.avx)
-			g->p = asm_vex(g->p, pp | 0x51, false, d, a, rm_reg(a));
-		else
-			INS(pp | 0x51, d, rm_reg(a));
+		merged(g, pp | 0x51, o, d, a);
 		check_nan(g, type, d, a, NO, NO);
 		return true;
 	}
 	b = o->b == o->a ? a : t1_xmm(g, o->b);
 	d = t1_dest_xmm(g, o->dst, 0);
-	if (t1_host.avx) {
-		g->p = asm_vex(g->p, pp | code[o->op - IR_FADD], false, d, a, rm_reg(b));
-	} else {
-		t1_mov(g, d, a, IR_V128);
-		INS(pp | code[o->op - IR_FADD], d, rm_reg(b));
-	}
+	t1_op3(g, pp | code[o->op - IR_FADD], d, a, b);
+	g->loc[o->dst].low = g->loc[o->a].low;
 	if (o->op == IR_FMUL || o->op == IR_FDIV)
 		check(g, type, d, a, b, NO);
 	else
@@ -89,12 +93,18 @@ static bool multiply_add(struct t1_gen *g, const struct ir_op *o)
 {
 	static const uint8_t code[] = {0xb9, 0xbd, 0xbb, 0xbf}; /* 231 forms: product negated 1, addend negated 2 */
 
-	if (!t1_host.fma || o->aux > 3)
+	if (!t1_host.fma)
 		return false;
 	unsigned a = t1_xmm(g, o->a), b = t1_xmm(g, o->b), c = t1_xmm(g, o->c), d = t1_dest_xmm(g, o->dst, 0);
 	t1_mov(g, d, c, IR_V128);
-	g->p = asm_vex(g->p, O_66 | O_0F38 | code[o->aux] | (o->type == IR_F64 ? O_W : 0), false, d, a, rm_reg(b));
+	g->loc[o->dst].low = g->loc[o->c].low;
+	g->p = asm_vex(g->p, O_66 | O_0F38 | code[o->aux & 3] | (o->type == IR_F64 ? O_W : 0), false, d, a, rm_reg(b));
 	check(g, o->type, d, a, b, c);
+	if (o->aux & FPU_NEG_RESULT) {
+		/* behind the rounding */
+		t1_constant_op(g, O_0F | 0x57, d, d, o->type == IR_F64 ? T1_CONST_SIGNBIT64 : T1_CONST_SIGNBIT32);
+		cold_ends(g);
+	}
 	return true;
 }
 
@@ -170,7 +180,7 @@ static bool vector(struct t1_gen *g, const struct ir_op *o)
 	bool wide = o->aux == IR_F64, fma = o->op == IR_VFMA;
 	unsigned pp = wide ? O_66 | O_0F : O_0F, a, b = NO, c = NO, d;
 
-	if (o->type != IR_V128 || (fma && (!t1_host.fma || o->imm > 3)))
+	if (o->type != IR_V128 || (fma && !t1_host.fma))
 		return false;
 	a = t1_xmm(g, o->a);
 	if (o->b)
@@ -181,7 +191,7 @@ static bool vector(struct t1_gen *g, const struct ir_op *o)
 	if (fma) {
 		static const uint8_t fused[] = {0xb8, 0xbc, 0xba, 0xbe};
 		t1_mov(g, d, c, IR_V128);
-		g->p = asm_vex(g->p, O_66 | O_0F38 | fused[o->imm] | (wide ? O_W : 0), false, d, a, rm_reg(b));
+		g->p = asm_vex(g->p, O_66 | O_0F38 | fused[o->imm & 3] | (wide ? O_W : 0), false, d, a, rm_reg(b));
 	} else if (o->op == IR_VFSQRT) {
 		INS(pp | 0x51, d, rm_reg(a));
 	} else if (t1_host.avx) {
@@ -191,6 +201,10 @@ static bool vector(struct t1_gen *g, const struct ir_op *o)
 		INS(pp | code[o->op - IR_VFADD], d, rm_reg(b));
 	}
 	vector_check(g, wide, o->op == IR_VFMUL || o->op == IR_VFDIV || fma, d, a, b, c);
+	if (fma && o->imm & FPU_NEG_RESULT) {
+		t1_constant_op(g, O_0F | 0x57, d, d, wide ? T1_CONST_SIGN64 : T1_CONST_SIGN32);
+		cold_ends(g);
+	}
 	return true;
 }
 
@@ -317,7 +331,7 @@ static bool widen_narrow(struct t1_gen *g, const struct ir_op *o)
 		INS(0x81, 7, rm_reg(t));
 		g->p = e_u32(g->p, 0xff000000);
 		cold(g, CC_A, d, a, NO, NO);
-		INS(prefix(IR_F32) | 0x5a, d, rm_reg(a));
+		merged(g, prefix(IR_F32) | 0x5a, o, d, a);
 		cold_ends(g);
 		return true;
 	}
@@ -344,6 +358,32 @@ static bool widen_narrow(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
+/* The sticky flags: the host's and those that lib/fpu raised. MXCSR goes through memory. */
+static bool status(struct t1_gen *g, const struct ir_op *o)
+{
+	struct rm at = rm_mem(RSP, T1_RESULT), own = t1_state(g, g->guest->fpu_offset + (uint32_t)offsetof(struct fpu_status, flags));
+	bool get = o->op == IR_FPGET;
+
+	if (o->aux || g->guest->mxcsr_offset || g->guest->fpu_offset == IR_NO_OFFSET)
+		return false;
+	unsigned r = get ? t1_dest(g, o->dst, 0) : t1_reg(g, o->a);
+	INS(O_0F | 0xae, 3, at); /* stmxcsr */
+	if (get) {
+		INS(0x8b, r, at);
+		INS(0x83, 4, rm_reg(r));
+		g->p = e_u8(g->p, 0x3f);
+		INS(0x0b, r, own);
+		INS(0x83, 4, rm_reg(r));
+		g->p = e_u8(g->p, 0xff & ~FPU_ROUNDED_UP);
+	} else {
+		INS(0x89, r, own);
+		INS(0x83, 4, at);
+		g->p = e_u8(g->p, 0xc0);
+		INS(O_0F | 0xae, 2, at);
+	}
+	return true;
+}
+
 bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 {
 	unsigned src = o->a ? t1_type(g, o->a) : IR_VOID, a, d;
@@ -359,6 +399,9 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 	else if (o->op > IR_VFMA)
 		done = other_vector(g, o);
 	switch (o->op) {
+	case IR_FPGET: case IR_FPSET:
+		done = status(g, o);
+		break;
 	case IR_FMINMAX:
 		if (!f3264 || o->aux & (FPU_MINMAX_X86 | FPU_MINMAX_ABS))
 			break;
@@ -385,6 +428,7 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 		INS(O_0F | 0x57, d, rm_reg(d));
 		/* An i32 is zero-extended in its register: as unsigned it converts in 64 bits. */
 		INS(prefix(o->type) | 0x2a | (src == IR_I64 || !(o->aux & 1) ? O_W : 0), d, rm_reg(a));
+		g->loc[o->dst].low = true;
 		done = true;
 		break;
 	case IR_FCVT:
@@ -392,7 +436,7 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 			break;
 		a = t1_xmm(g, o->a);
 		d = t1_dest_xmm(g, o->dst, 0);
-		INS(prefix(src) | 0x5a, d, rm_reg(a));
+		merged(g, prefix(src) | 0x5a, o, d, a);
 		if (o->type == IR_F32)
 			check(g, IR_F32, d, a, NO, NO);
 		else
@@ -405,7 +449,7 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 		a = t1_xmm(g, o->a);
 		d = t1_dest_xmm(g, o->dst, 0);
 		/* roundss/roundsd imm8: 0..3 as enum fpu_round, 4 the present mode, 8 quiet about inexact */
-		INS(O_66 | O_0F3A | (o->type == IR_F64 ? 0x0b : 0x0a), d, rm_reg(a));
+		merged(g, O_66 | O_0F3A | (o->type == IR_F64 ? 0x0b : 0x0a), o, d, a);
 		g->p = e_u8(g->p, (o->x ? o->x - 1 : 4) | (o->aux & 1 ? 0 : 8));
 		check_nan(g, o->type, d, a, NO, NO);
 		done = true;

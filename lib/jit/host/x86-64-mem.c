@@ -93,6 +93,7 @@ static bool load(struct t1_gen *g, const struct ir_op *o)
 			d = t1_dest_xmm(g, o->dst, 0);
 			t1_move(g, d, m, o->type, false);
 		}
+		g->loc[o->dst].low = n <= 8;
 		return true;
 	}
 	if (!t1_is_int(o->type))

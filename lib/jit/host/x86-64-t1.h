@@ -35,6 +35,7 @@ struct t1_loc {
 	int8_t reg;     /* -1: none; 16..31: xmm */
 	bool in_home;
 	bool in_slot;   /* the memory of `slot` has it */
+	bool low;       /* in a vector register: bits 64 and above are zero */
 	uint16_t slot;
 	int32_t home;   /* offset in the frame, 0: none */
 };
@@ -186,8 +187,8 @@ void t1_guard(struct t1_gen *g); /* before the body: the mappings are valid */
 uint32_t t1_slow_thunk(struct t1_gen *g, bool xmm);
 /* ---- x86-64-const.c ---- */
 enum t1_const {
-	T1_CONST_ABS32, T1_CONST_ABS64, T1_CONST_SIGN32, T1_CONST_SIGN64, T1_CONST_LEAST32, T1_CONST_LEAST64, T1_CONST_BYTES_0F,
-	T1_CONST_BYTES_70, T1_CONST_LOW8, T1_CONST_LOW16, T1_CONST_SWAP16, T1_CONST_SWAP32, T1_CONST_SWAP64, T1_CONST_POPCNT,
+	T1_CONST_ABS32, T1_CONST_ABS64, T1_CONST_SIGN32, T1_CONST_SIGN64, T1_CONST_SIGNBIT32, T1_CONST_SIGNBIT64,
+	T1_CONST_LEAST32, T1_CONST_LEAST64, T1_CONST_BYTES_0F, T1_CONST_BYTES_10, T1_CONST_BYTES_70, T1_CONST_LOW8, T1_CONST_LOW16, T1_CONST_SWAP16, T1_CONST_SWAP32, T1_CONST_SWAP64, T1_CONST_POPCNT,
 	T1_CONST_REV_LOW, T1_CONST_REV_HIGH, T1_CONSTS,
 };
 void t1_constants(struct t1_gen *g); /* the pool, once */

@@ -237,8 +237,17 @@ static bool get_lane(struct t1_gen *g, const struct ir_op *o)
 
 	if (!t1_is_xmm(t1_type(g, o->a)) || o->type == IR_F16)
 		return false;
+	/* What is in memory alone stays there. */
+	if (g->loc[o->a].reg < 0 && (g->loc[o->a].in_slot || g->loc[o->a].in_home)) {
+		struct rm m = g->loc[o->a].in_slot ? t1_slot(g, g->loc[o->a].slot) : rm_mem(RSP, g->loc[o->a].home);
+		m.disp += (int32_t)(n * size);
+		t1_move(g, t1_is_int(o->type) ? t1_dest(g, o->dst, 0) : t1_dest_xmm(g, o->dst, 0), m, o->type, false);
+		g->loc[o->dst].low = true;
+		return true;
+	}
 	if (!t1_is_int(o->type)) {
 		unsigned a = t1_xmm(g, o->a), d = t1_dest_xmm(g, o->dst, o->a);
+		g->loc[o->dst].low = !n && g->loc[o->a].low;
 		if (!n)
 			t1_mov(g, d, a, IR_V128);
 		else
@@ -381,6 +390,22 @@ static bool table(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
+/* Bytes of b:a: pshufb of each, where the index of the other one's bytes has bit 7 set. */
+static bool table2(struct t1_gen *g, const struct ir_op *o)
+{
+	if (o->type != IR_V128 || !t1_host.ssse3)
+		return false;
+	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), c = t1_xmm(g, o->c);
+	unsigned d = t1_dest_xmm(g, o->dst, 0), x = t1_alloc_xmm(g);
+	t1_constant_op(g, M66 | 0xdc, 31, c, T1_CONST_BYTES_70);
+	t1_op3(g, S38 | 0x00, x, a, 31);
+	t1_constant_op(g, M66 | 0xef, 31, c, T1_CONST_BYTES_10);
+	t1_constant_op(g, M66 | 0xdc, 31, 31, T1_CONST_BYTES_70);
+	t1_op3(g, S38 | 0x00, d, b, 31);
+	t1_op3(g, M66 | 0xeb, d, d, x);
+	return true;
+}
+
 static bool swap_lanes(struct t1_gen *g, const struct ir_op *o)
 {
 	if (!t1_host.ssse3 || o->aux == IR_I8)
@@ -444,15 +469,19 @@ static bool moves(struct t1_gen *g, const struct ir_op *o)
 			}
 			d = t1_dest_xmm(g, o->dst, 0);
 			INS(M66 | 0x6e | (src == IR_I64 ? O_W : 0), d, rm_reg(a));
+			g->loc[o->dst].low = true;
 			return true;
 		}
 		if (xmm_to && xmm_from) {
 			a = t1_xmm(g, o->a);
 			d = t1_dest_xmm(g, o->dst, o->a);
-			if (o->op == IR_VRESIZE && src == IR_V64)
+			g->loc[o->dst].low = g->loc[o->a].low;
+			if (o->op == IR_VRESIZE && src == IR_V64 && !g->loc[o->a].low) {
 				INS(O_F3 | O_0F | 0x7e, d, rm_reg(a)); /* movq clears the rest */
-			else
+				g->loc[o->dst].low = true;
+			} else {
 				t1_mov(g, d, a, IR_V128);
+			}
 			return true;
 		}
 		return false;
@@ -495,7 +524,11 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 		if ((o->op == IR_FNEG || o->op == IR_FABS) && (o->type == IR_F32 || o->type == IR_F64)) {
 			a = t1_xmm(g, o->a);
 			d = t1_dest_xmm(g, o->dst, 0);
-			sign_bits(g, o->type, d, a, o->op == IR_FNEG);
+			g->loc[o->dst].low = g->loc[o->a].low;
+			if (o->op == IR_FABS)
+				sign_bits(g, o->type, d, a, false);
+			else
+				t1_constant_op(g, M66 | 0xef, d, a, o->type == IR_F32 ? T1_CONST_SIGNBIT32 : T1_CONST_SIGNBIT64);
 			return true;
 		}
 		return false;
@@ -524,6 +557,8 @@ bool t1_vector(struct t1_gen *g, const struct ir_op *o)
 		return unzip(g, o, o->aux - 1u, false);
 	case IR_VTBL:
 		return table(g, o);
+	case IR_VTBL2:
+		return table2(g, o);
 	case IR_VBSWAP:
 		return swap_lanes(g, o);
 	case IR_VEXT: {
