@@ -324,6 +324,7 @@ common_stub: /* vector, error, eip, cs, eflags, (esp, ss) */
 	.endm
 
 check_fault:
+	cld
 	cmp last_vector, %eax
 	jne print_bad
 	cmp last_error, %edx

@@ -334,7 +334,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name, *model; } kernels[] = {
 		{"smoke", "max"}, {"segments", "max"}, {"gates", "max"}, {"paging", "max"}, {"long", "max"}, {"debug", "max"}, {"vm86", "max"}, {"real", "max"},
 		{"control", "max"}, {"triple", "max"}, {"smm", "max"}, {"smm", "pentium3"}, /* each has a map of its own for the saved state */
-		{"lines", "max"},
+		{"lines", "max"}, {"strings", "max"},
 	};
 	const unsigned all = sizeof kernels / sizeof *kernels;
 	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};

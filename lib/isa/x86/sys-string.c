@@ -43,6 +43,23 @@ static uint64_t piece(const struct run *r, unsigned seg, uint64_t offset, uint64
 	return m < n ? m : n;
 }
 
+/* The same, downwards from the element at `linear`. One that crosses into the next page is none. */
+static uint64_t piece_down(const struct run *r, unsigned seg, uint64_t offset, uint64_t linear, uint64_t n, bool write)
+{
+	const struct x86_cpu *c = r->c;
+	uint64_t m = bytes_left(linear) < r->size ? 0 : (linear & 4095) / r->size + 1;
+
+	if (c->mode != 64) {
+		uint64_t in_segment = (offset - c->sys.bounds[seg].low[write]) / r->size + 1;
+		m = m < in_segment ? m : in_segment;
+	}
+	if (r->in->addrsize == 2 || r->in->addrsize == 4) {
+		uint64_t before_wrap = offset / r->size + 1;
+		m = m < before_wrap ? m : before_wrap;
+	}
+	return m < n ? m : n;
+}
+
 static void fill(uint8_t *p, uint64_t v, unsigned size, uint64_t bytes)
 {
 	switch (size) {
@@ -74,6 +91,20 @@ static bool at_once(const struct run *r, uint64_t from, uint64_t to, uint64_t by
 	return true;
 }
 
+/*
+ * Downwards (kernels move themselves so): only where both pages are in the TLB, since the first element, which is the last in memory, would have to
+ * be the one that faults. 0: nothing could be done so.
+ */
+static uint64_t bulk_down(const struct run *r, uint64_t from, uint64_t to, uint64_t n)
+{
+	struct x86_cpu *c = r->c;
+	uint64_t bytes = n * r->size, back = bytes - r->size;
+
+	if (n < 2 || c->rflags & X86_TF || x86_debug_armed(c) || (r->copies && from - to < bytes))
+		return 0;
+	return at_once(r, from - back, to - back, bytes) ? n : 0;
+}
+
 /* Bulk: 0, nothing could be done so. */
 static uint64_t bulk(const struct run *r, uint64_t from, uint64_t to, uint64_t n)
 {
@@ -81,7 +112,7 @@ static uint64_t bulk(const struct run *r, uint64_t from, uint64_t to, uint64_t n
 	uint64_t bytes = n * r->size;
 	uint8_t buffer[4096];
 
-	if (c->rflags & (X86_DF | X86_TF) || x86_debug_armed(c))
+	if (c->rflags & X86_TF || x86_debug_armed(c))
 		return 0;
 	if (r->copies && to - from < bytes)
 		return 0; /* a forward copy onto itself repeats a pattern */
@@ -118,15 +149,16 @@ static void repeat(const struct run *r)
 {
 	struct x86_cpu *c = r->c;
 	uint64_t mask = x86_mask_of(r->in->addrsize), n;
+	bool down = c->rflags & X86_DF;
 
 	while ((n = c->gpr[X86_RCX] & mask)) {
 		uint64_t si = c->gpr[X86_RSI] & mask, di = c->gpr[X86_RDI] & mask, from = 0, v = c->gpr[X86_RAX], done = n;
 		if (r->copies) {
 			from = x86_segment_check(c, r->seg, si, r->size, false);
-			done = piece(r, r->seg, si, from, done, false);
+			done = down ? piece_down(r, r->seg, si, from, done, false) : piece(r, r->seg, si, from, done, false);
 		}
 		uint64_t to = x86_segment_check(c, X86_ES, di, r->size, true);
-		done = bulk(r, from, to, piece(r, X86_ES, di, to, done, true));
+		done = down ? bulk_down(r, from, to, piece_down(r, X86_ES, di, to, done, true)) : bulk(r, from, to, piece(r, X86_ES, di, to, done, true));
 		if (!done) {
 			if (r->copies)
 				mmu_read(&c->cpu, from, &v, r->size, c->sys.map);
