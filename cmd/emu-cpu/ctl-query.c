@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "core.h"
 #include "isa/x86/models.h"
 #include "numa.h"
@@ -138,8 +139,8 @@ static json_t *query_iothreads(void *opaque, struct ctl_call *call, const json_t
 		const json_t *p = json_object_get(o, "props");
 		if (strcmp(json_string_value(json_object_get(o, "qom-type")), "iothread"))
 			continue;
-		/* Disks are served by other processes; what is named here has no thread of its own. */
-		json_array_append_new(list, json_pack("{s:O, s:i, s:I, s:I, s:I}", "id", json_object_get(o, "id"), "thread-id", 0, "poll-max-ns",
+		/* Disks are served by other processes; what is left to do for them here the event loop does, whose thread is the process's first. */
+		json_array_append_new(list, json_pack("{s:O, s:i, s:I, s:I, s:I}", "id", json_object_get(o, "id"), "thread-id", (int)getpid(), "poll-max-ns",
 						      (json_int_t)strtoll(json_string_value(json_object_get(p, "poll-max-ns")), NULL, 0), "poll-grow",
 						      (json_int_t)strtoll(json_string_value(json_object_get(p, "poll-grow")), NULL, 0), "poll-shrink",
 						      (json_int_t)strtoll(json_string_value(json_object_get(p, "poll-shrink")), NULL, 0)));

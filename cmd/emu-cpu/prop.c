@@ -176,6 +176,8 @@ int prop_set(void *state, const char *owner, const struct prop *p, const char *v
 		break;
 	case PROP_CHARDEV:
 		found = serial_find(m, value);
+		if (found && serial_used(found))
+			return err_set(e, EBUSY, "Property '%s.%s' can't take value '%s', it's in use", owner, p->name, value);
 		break;
 	case PROP_NETDEV:
 		found = netdev_find(m, value);
@@ -273,6 +275,8 @@ void prop_get(const void *state, const struct prop *p, char *buf, size_t size)
 		snprintf(buf, size, "\"%s\"", *(void *const *)from ? netdev_id(*(struct netdev *const *)from) : "");
 		break;
 	case PROP_CHARDEV:
+		snprintf(buf, size, "\"%s\"", *(void *const *)from ? serial_id(*(struct serial *const *)from) : "");
+		break;
 	case PROP_MEMDEV:
 		snprintf(buf, size, "\"%s\"", *(void *const *)from ? "connected" : "");
 		break;

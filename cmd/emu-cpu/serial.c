@@ -42,6 +42,8 @@ struct serial {
 	size_t out_size;
 	struct timer *timer;  /* armed while there is some */
 	bool pumping;         /* a posted call is on its way */
+	bool later;           /* it came while the machine ran, for one device, with which it goes */
+	bool gone;
 	const struct serial_ops *ops;
 	void *opaque;
 	struct serial_line line; /* baud 0: the guest has not said */
@@ -124,6 +126,15 @@ static void drop(struct serial *s)
 	}
 	s->in = s->out = -1;
 	s->blocked = false;
+}
+
+static void free_serial(struct serial *s)
+{
+	drop(s);
+	timer_free(s->timer);
+	free(s->id);
+	free(s->class_name);
+	free(s);
 }
 
 static void event(struct serial *s, int what)
@@ -380,18 +391,104 @@ int serial_add(struct machine *m, const char *class_name, const char *text, stru
 		s = NULL;
 	}
 out:
-	if (s) {
-		drop(s);
-		timer_free(s->timer);
-		free(s->id);
-		free(s->class_name);
-		free(s);
-	}
+	if (s)
+		free_serial(s);
 	keyval_free(&kv);
 	return r;
 }
 
+/* ---- streams that come and go while the machine runs ---- */
+
+/* The loop's: what it looks at is its thread's alone. */
+static void forget(void *opaque)
+{
+	struct serial *s = opaque;
+	struct machine *m = s->machine;
+
+	machine_lock(m);
+	if (s->pumping) {
+		loop_post(m->loop, forget, s);
+	} else {
+		for (struct serial **p = &core(m)->list; *p; p = &(*p)->next)
+			if (*p == s) {
+				*p = s->next;
+				break;
+			}
+		free_serial(s);
+	}
+	machine_unlock(m);
+}
+
+static void leave(struct serial *s)
+{
+	s->gone = true;
+	loop_post(s->machine->loop, forget, s);
+}
+
+static json_t *query_streams(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	json_t *list = json_array();
+
+	(void)call, (void)args, (void)e;
+	for (const struct serial *s = core(opaque)->list; s; s = s->next)
+		if (!s->gone)
+			json_array_append_new(list, json_pack("{s:s, s:b}", "id", s->id, "used", (int)serial_used(s)));
+	return list;
+}
+static const struct ctl_command streams_row = {.name = "x-query-chardev-streams", .run = query_streams};
+CTL_COMMAND(streams_row);
+
+/* A stream for device_add, which takes it next. */
+static json_t *stream_add(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	int fd = ctl_take_fd(call, 0);
+	char *quoted = keyval_quote(json_string_value(json_object_get(args, "id"))), *text = NULL;
+
+	if (fd < 0)
+		err_set(e, EBADF, "a file descriptor must come with the command");
+	else if (!quoted || asprintf(&text, "id=%s,fd=%d", quoted, fd) < 0)
+		err_set(e, ENOMEM, "out of memory");
+	else if (serial_add(opaque, "chardev", text, e) == 0)
+		serial_find(opaque, json_string_value(json_object_get(args, "id")))->later = true;
+	else if (e->code == EEXIST)
+		close(fd);
+	free(text);
+	free(quoted);
+	return NULL;
+}
+static const struct ctl_arg stream_args[] = {{"id", 's', false}, {0}};
+static const struct ctl_command stream_add_row = {.name = "x-chardev-stream-add", .args = stream_args, .run = stream_add};
+CTL_COMMAND(stream_add_row);
+
+/* device_add failed. */
+static json_t *stream_del(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	const char *id = json_string_value(json_object_get(args, "id"));
+	struct serial *s = serial_find(opaque, id);
+
+	(void)call;
+	if (!s || !s->later)
+		err_set(e, ENODEV, "there is no byte stream '%s' that came while the machine ran", id);
+	else if (serial_used(s))
+		err_set(e, EBUSY, "the byte stream '%s' is in use", id);
+	else
+		leave(s);
+	return NULL;
+}
+static const struct ctl_command stream_del_row = {.name = "x-chardev-stream-del", .args = stream_args, .run = stream_del};
+CTL_COMMAND(stream_del_row);
+
 /* ---- devices ---- */
+
+const char *serial_id(const struct serial *s)
+{
+	return s->id;
+}
+
+bool serial_used(const struct serial *s)
+{
+	return s->ops != NULL;
+}
 
 void serial_attach(struct serial *s, const struct serial_ops *ops, void *opaque)
 {
@@ -399,6 +496,10 @@ void serial_attach(struct serial *s, const struct serial_ops *ops, void *opaque)
 		return;
 	s->ops = ops;
 	s->opaque = opaque;
+	if (!ops && s->later && !s->gone) {
+		leave(s);
+		return;
+	}
 	if (ops && (s->in >= 0 || s->out >= 0))
 		event(s, SERIAL_OPENED);
 	serial_accept(s);
@@ -436,7 +537,7 @@ void serial_accept(struct serial *s)
 struct serial *serial_find(struct machine *m, const char *id)
 {
 	for (struct serial *s = core(m)->list; s; s = s->next)
-		if (!strcmp(s->id, id))
+		if (!s->gone && !strcmp(s->id, id))
 			return s;
 	return NULL;
 }
@@ -463,11 +564,7 @@ void serial_core_free(struct machine *m)
 		struct serial *s = c->list;
 		c->list = s->next;
 		s->ops = NULL;
-		drop(s);
-		timer_free(s->timer);
-		free(s->id);
-		free(s->class_name);
-		free(s);
+		free_serial(s);
 	}
 	free(c);
 	m->parts->serials = NULL;

@@ -31,6 +31,8 @@ void serial_accept(struct serial *s); /* there is room again */
 /* How the guest set the line: an event, for a back end that is a port of the host's. */
 void serial_set_line(struct serial *s, const struct serial_line *l);
 struct serial *serial_find(struct machine *m, const char *id);
+const char *serial_id(const struct serial *s);
+bool serial_used(const struct serial *s); /* by a device */
 /* The machine's n-th -serial, -parallel and so on: class "serial", "parallel", "virtcon", "debugcon"; NULL: none. */
 struct serial *serial_at(struct machine *m, const char *class_name, unsigned n);
 #endif

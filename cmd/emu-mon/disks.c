@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/sock.h"
 #include "child.h"
 #include "disks.h"
 #include "hmp-rows.h"
@@ -60,6 +61,75 @@ static json_t *run_mapper(char **argv, struct err *e)
 	return part;
 }
 
+/* ---- sets of descriptors that the text names ---- */
+
+struct sets {
+	unsigned count;
+	int fd[SOCK_MAX_FDS];
+	json_t *names;   /* what the part's arguments know them by */
+	char *text;      /* for the mapper: "SET NAME …" */
+};
+
+static bool named(const struct sets *s, long long set)
+{
+	char name[40];
+	size_t n;
+	json_t *v;
+
+	snprintf(name, sizeof name, "fdset%lld", set);
+	json_array_foreach(s->names, n, v)
+		if (!strcmp(json_string_value(v), name))
+			return true;
+	return false;
+}
+
+static int take_sets(struct task *t, const char *text, struct sets *s, struct err *e)
+{
+	static const char prefix[] = "/dev/fdset/";
+	size_t size = 0;
+	FILE *f = open_memstream(&s->text, &size);
+
+	s->names = json_array();
+	if (!f || !s->names) {
+		if (f)
+			fclose(f);
+		return err_set(e, ENOMEM, "out of memory");
+	}
+	for (const char *p = text; !e->code && (p = strstr(p, prefix));) {
+		char path[64], *end;
+		long long set = strtoll(p + strlen(prefix), &end, 10);
+		struct err ignored = ERR_INIT;
+		int fd;
+		bool digits = end > p + strlen(prefix);
+		p = end;
+		if (!digits || named(s, set))
+			continue;
+		if (s->count == SOCK_MAX_FDS) {
+			err_set(e, ENOSPC, "more than %d sets of descriptors are named", SOCK_MAX_FDS);
+			break;
+		}
+		snprintf(path, sizeof path, "%s%lld", prefix, set);
+		fd = fdset_open(t, path, true, &ignored);
+		if (fd < 0)
+			fd = fdset_open(t, path, false, e);
+		if (fd < 0)
+			break;
+		s->fd[s->count++] = fd;
+		json_array_append_new(s->names, json_sprintf("fdset%lld", set));
+		fprintf(f, "%lld fdset%lld ", set, set);
+	}
+	fclose(f);
+	return -e->code;
+}
+
+static void drop_sets(struct sets *s)
+{
+	while (s->count)
+		close(s->fd[--s->count]);
+	json_decref(s->names);
+	free(s->text);
+}
+
 /* A part's socket that has just come or gone is seen by the next command. */
 static void look(void *opaque)
 {
@@ -70,18 +140,22 @@ json_t *disk_add(struct task *t, const char *kind, const char *text, struct err 
 {
 	json_t *parts = part_call(t, PART_SUPER, NULL, "query-parts", NULL, e), *objects, *part = NULL, *v, *r = NULL;
 	char *taken = NULL, **argv = NULL;
+	struct sets sets = {0};
 	size_t n, size = 0, count = 0;
 	FILE *f;
 
-	if (!parts)
+	if (!parts || take_sets(t, text, &sets, e) < 0) {
+		drop_sets(&sets);
+		json_decref(parts);
 		return NULL;
+	}
 	objects = part_call(t, PART_SUPER, NULL, "x-objects", NULL, e);
 	f = objects ? open_memstream(&taken, &size) : NULL;
 	if (f) {
 		json_array_foreach(parts, n, v)
 			fprintf(f, "%s ", text_of(v, "id"));
 		fclose(f);
-		argv = calloc(json_array_size(objects) + 6, sizeof *argv);
+		argv = calloc(json_array_size(objects) + 7, sizeof *argv);
 	}
 	if (argv) {
 		argv[count++] = (char *)"emu-system";
@@ -89,6 +163,7 @@ json_t *disk_add(struct task *t, const char *kind, const char *text, struct err 
 		argv[count++] = (char *)(uintptr_t)kind;
 		argv[count++] = (char *)(uintptr_t)text;
 		argv[count++] = taken;
+		argv[count++] = sets.text;
 		json_array_foreach(objects, n, v)
 			argv[count++] = (char *)(uintptr_t)json_string_value(v);
 		part = run_mapper(argv, e);
@@ -96,11 +171,12 @@ json_t *disk_add(struct task *t, const char *kind, const char *text, struct err 
 		err_set(e, ENOMEM, "out of memory");
 	}
 	if (part)
-		r = part_call(t, PART_SUPER, NULL, "x-disk-add", json_pack("{s:o}", "part", part), e);
+		r = part_call_fds(t, PART_SUPER, NULL, "x-disk-add", json_pack("{s:o, s:O}", "part", part, "fds", sets.names), sets.fd, sets.count, NULL, e);
 	if (r)
 		task_in_loop(t, look, t->monitor);
 	free(argv);
 	free(taken);
+	drop_sets(&sets);
 	json_decref(objects);
 	json_decref(parts);
 	return r;

@@ -104,6 +104,8 @@ static void idle(void *opaque)
 {
 	struct front *f = opaque;
 
+	if (f->ended)
+		look_later(f);
 	if (f->user)
 		char_accept(f->user);
 }
@@ -130,7 +132,8 @@ static void on_later(void *opaque)
 	struct monitors *ms = opaque;
 
 	for (struct front *f = ms->fronts; f; f = f->next) {
-		if (!f->lost && !f->ended)
+		/* The command that ended it all is still to be answered. */
+		if (!f->lost && (!f->ended || (f->session && mon_session_busy(f->session))))
 			continue;
 		if (f->session)
 			close_session(f);
@@ -151,7 +154,7 @@ static size_t can_receive(void *opaque)
 static void receive(void *opaque, const uint8_t *data, size_t n)
 {
 	struct front *f = opaque;
-	int fds[16];
+	int fds[TASK_FDS];
 	unsigned count = 0;
 
 	/* After quit, with the machine still there: a key brings a new prompt. */
@@ -159,7 +162,7 @@ static void receive(void *opaque, const uint8_t *data, size_t n)
 		open_session(f);
 		return;
 	}
-	while (f->mode != MONITOR_HMP && count < 16 && (fds[count] = char_take_fd(f->user)) >= 0)
+	while (count < TASK_FDS && (fds[count] = char_take_fd(f->user)) >= 0)
 		count++;
 	mon_session_input(f->session, (const char *)data, n, fds, count);
 }
@@ -272,6 +275,15 @@ void monitors_go(struct monitors *ms)
 	task_start(ms->monitor, &ms->context, NULL, 0, ask_lines, take_lines, ms);
 	for (struct front *f = ms->fronts; f; f = f->next)
 		idle(f);
+}
+
+bool monitors_ending(struct monitors *ms)
+{
+	ms->go = false;
+	for (const struct front *f = ms->fronts; f; f = f->next)
+		if (f->session && (f->from < f->size || mon_session_busy(f->session)))
+			return true;
+	return false;
 }
 
 void monitors_free(struct monitors *ms)

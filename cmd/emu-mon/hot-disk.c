@@ -28,6 +28,24 @@ char *hot_drive(struct sup_part *p, struct err *e)
 	return plan_word_make(p->plan->drive.word, p->sup->dir.name, p->sup->dir.path, no_fd, NULL, e);
 }
 
+/* "fds": the names that the part's arguments know the descriptors by that came with the command. */
+static int take_fds(struct plan_part *plan, struct ctl_call *call, const json_t *names, struct err *e)
+{
+	plan->fd = calloc(json_array_size(names) + 1, sizeof *plan->fd);
+	if (!plan->fd)
+		return err_set(e, ENOMEM, "out of memory");
+	for (unsigned n = 0; n < json_array_size(names); n++) {
+		const char *name = json_string_value(json_array_get(names, n));
+		int fd = ctl_take_fd(call, n);
+		if (fd < 0)
+			return err_set(e, EBADF, "fds: descriptor %u did not come with the command", n);
+		plan->fd[plan->fds++] = (struct plan_fd){strdup(name ? name : ""), fd};
+		if (!plan->fd[n].name)
+			return err_set(e, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
 static json_t *disk_add(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
 	struct sup *s = opaque;
@@ -53,9 +71,11 @@ static json_t *disk_add(void *opaque, struct ctl_call *call, const json_t *args,
 		plan_part_done(plan);
 		r = err_set(e, EINVAL, "part: it is no disk server");
 	}
+	if (r == 0 && (r = take_fds(plan, call, json_object_get(args, "fds"), e)) < 0)
+		plan_part_done(plan);
 	return hot_launch(s, (unsigned)part, -1, r, call, e) == 0 ? CTL_LATER : NULL;
 }
-static const struct ctl_arg add_args[] = {{"part", 'o', false}, {0}};
+static const struct ctl_arg add_args[] = {{"part", 'o', false}, {"fds", 'a', true}, {0}};
 const struct ctl_command disk_add_row = {.name = "x-disk-add", .args = add_args, .run = disk_add};
 
 /* ---- going ---- */

@@ -13,6 +13,8 @@
 #include "child.h"
 #include "supervise-own.h"
 
+#define LEAVE_PATIENCE 10000000000ull /* ns; what a disk server was asked to write is the kernel's already */
+
 bool hot_present(const struct sup_part *p)
 {
 	return p->plan && p->plan->id;
@@ -197,12 +199,39 @@ const struct ctl_command hot_add_row = {.name = "netdev_add", .args = add_args, 
 void hot_leave(struct sup_part *p)
 {
 	p->leaving = true;
+	p->leave_by = loop_now() + LEAVE_PATIENCE;
 	ctl_client_free(p->ctl);
 	p->ctl = NULL;
-	if (p->pid)
-		kill(p->pid, SIGTERM);
-	else
+	if (!p->pid) {
 		hot_died(p, 0);
+		return;
+	}
+	kill(p->pid, SIGTERM);
+	/* It may be a stopped one. */
+	kill(p->pid, SIGCONT);
+	hot_out_of_patience(p->sup);
+}
+
+/* Who hangs would keep its slot, its image and whoever waits for its end. */
+void hot_out_of_patience(void *sup)
+{
+	struct sup *s = sup;
+	uint64_t now = loop_now(), next = UINT64_MAX;
+	char label[300];
+
+	for (unsigned i = 0; i < s->plan->parts; i++) {
+		struct sup_part *p = &s->part[i];
+		if (!p->pid || !p->leaving)
+			continue;
+		if (now >= p->leave_by) {
+			sup_say("%s does not end and is killed", part_label(p, label, sizeof label));
+			kill(p->pid, SIGKILL);
+			p->leave_by = UINT64_MAX;
+		}
+		if (p->leave_by < next)
+			next = p->leave_by;
+	}
+	loop_set_timer(s->leaving, next);
 }
 
 static void plugged(void *opaque, const struct ctl_answer *a)

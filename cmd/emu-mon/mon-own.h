@@ -23,10 +23,8 @@ struct monitor {
 	bool sweeping, closing;
 	json_t *fds;                        /* getfd's: name → number */
 	json_t *fdsets;                     /* add-fd's, as query-fdsets tells them. Under `lock` */
-	/* nbd-server-start, where several disk servers could be meant: the socket waits for the first disk. Under `lock`. */
-	json_t *nbd_args;                   /* NULL: nothing waits */
+	json_t *nbd;                        /* nbd-server-start without a supervisor (qmp-nbd.c); NULL: nobody serves. Under `lock` */
 	int nbd_fd;
-	char nbd_part[128];                 /* who has it; "": nobody */
 	/* From tasks to the loop. */
 	pthread_mutex_t lock;               /* of the queue and of everything that tasks and loop share */
 	pthread_cond_t turn;                /* the loop has something for a task, or the other way round */

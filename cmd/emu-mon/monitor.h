@@ -28,6 +28,8 @@ struct monitor;
 struct monitor *monitors_monitor(struct monitors *ms); /* session.h */
 /* Every part of the machine is ready: what was typed up to now, and what comes, is carried out. */
 void monitors_go(struct monitors *ms);
+/* The end is near: nothing more is read. Are there commands that have not ended, or answers that have not gone out? */
+bool monitors_ending(struct monitors *ms);
 
 /* The snapshot of the whole machine; done: its complaint, if it failed. */
 void monitors_load(struct monitors *ms, const char *tag, void (*done)(void *opaque, const char *words, bool failed), void *opaque);

@@ -205,6 +205,9 @@ static int fd_of(void *opaque, const char *name)
 	for (unsigned i = 0; fd < 0 && i < p->plan->temporaries; i++)
 		if (!strcmp(p->plan->temporary[i], name))
 			fd = p->temporary[i];
+	for (unsigned i = 0; fd < 0 && i < p->plan->fds; i++)
+		if (!strcmp(p->plan->fd[i].name, name))
+			fd = p->plan->fd[i].fd;
 	for (unsigned i = 0; fd < 0 && i < plan->fds; i++)
 		if (!strcmp(plan->fd[i].name, name))
 			fd = plan->fd[i].fd;

@@ -754,6 +754,11 @@ void plan_part_done(struct plan_part *p)
 	for (unsigned i = 0; i < p->listens; i++)
 		free(p->listen[i].name);
 	free(p->listen);
+	for (unsigned i = 0; i < p->fds; i++) {
+		free(p->fd[i].name);
+		close(p->fd[i].fd);
+	}
+	free(p->fd);
 	free_strings(p->after, p->afters);
 	free_strings(p->env, p->envs);
 	free_commands(p->setup, p->setups);

@@ -38,6 +38,11 @@ struct plan_socket {
 	int type;   /* SOCK_STREAM, SOCK_SEQPACKET */
 };
 
+struct plan_fd {
+	char *name;
+	int fd;
+};
+
 struct plan_part {
 	char *id, *program, *argv0; /* argv0 NULL: the program */
 	char *disk;              /* the id of the disk that it serves; may be NULL */
@@ -51,6 +56,8 @@ struct plan_part {
 	unsigned envs;
 	struct plan_command *setup, *cleanup; /* run and waited for before its start and after its end */
 	unsigned setups, cleanups;
+	struct plan_fd *fd;      /* descriptors of its own, of a part that comes while the machine runs; closed with it */
+	unsigned fds;
 	char **temporary;        /* names of files without names, which the supervisor keeps for it */
 	unsigned temporaries;
 	bool ctl, ready, machine, restart, monitor, terminal;
@@ -72,11 +79,6 @@ struct plan_front {
 	bool debugger;     /* of the machine */
 	char *device;      /* an old device string, "chardev:ID" included */
 	char *option;      /* how the user wrote it, for messages; may be NULL */
-};
-
-struct plan_fd {
-	char *name;
-	int fd;
 };
 
 struct plan {

@@ -30,8 +30,7 @@ static const char *device_of(const json_t *args)
 
 /* ---- which server ---- */
 
-/* To each until one knows the thing; *part (128 bytes, may be NULL): which it was. */
-static json_t *to_disk(struct task *t, const char *command, const json_t *args, const int *fds, unsigned count, char *part, struct err *e)
+json_t *to_disk(struct task *t, const char *command, const json_t *args, const int *fds, unsigned count, char *part, struct err *e)
 {
 	const char *what = device_of(args);
 	json_t *list = part_list(t, PART_DISK), *p, *r = NULL;
@@ -56,8 +55,7 @@ static json_t *to_disk(struct task *t, const char *command, const json_t *args, 
 	return r;
 }
 
-/* A server that has ended for good has removed its socket. */
-static bool part_there(struct task *t, const char *name)
+bool disk_part_there(struct task *t, const char *name)
 {
 	char path[PATH_MAX];
 
@@ -76,7 +74,7 @@ static json_t *of_all(struct task *t, const char *command, const json_t *args, s
 		one = part_call(t, PART_DISK, text_of(p, "name"), command, json_deep_copy(args), &now);
 		if (one)
 			json_array_extend(all, one);
-		else if (strcmp(t->class_name, "CommandNotFound") && now.code == EIO && part_there(t, text_of(p, "name")))
+		else if (strcmp(t->class_name, "CommandNotFound") && now.code == EIO && disk_part_there(t, text_of(p, "name")))
 			*e = now; /* it cannot be reached, being started anew perhaps */
 		json_decref(one);
 	}
@@ -121,7 +119,7 @@ SPREAD(query_jobs, "query-block-jobs")
 SPREAD(query_nodes, "query-named-block-nodes")
 
 /* Whose disk or node it is; "": nobody's. */
-static void owner_of(struct task *t, const char *device, char part[128])
+void disk_owner(struct task *t, const char *device, char part[128])
 {
 	json_t *list = part_list(t, PART_DISK), *p, *o;
 	size_t n, k;
@@ -264,8 +262,8 @@ static bool bring_node(struct task *t, const char *device, const char *node, str
 	char disk[128], other[128];
 	json_t *r, *args;
 
-	owner_of(t, device, disk);
-	owner_of(t, node, other);
+	disk_owner(t, device, disk);
+	disk_owner(t, node, other);
 	if (!*disk || !*other || !strcmp(disk, other))
 		return true;
 	r = disk_del(t, node, true, e);
@@ -479,122 +477,6 @@ static json_t *resize(struct task *t, const json_t *args, struct err *e)
 	return r;
 }
 
-/* ---- export: one socket, which the server of the first disk gets ---- */
-
-static int listening(const json_t *addr, struct err *e)
-{
-	const json_t *data = json_object_get(addr, "data");
-	const char *type = text_of(addr, "type");
-
-	/* The server's filter lets it make no socket: it is made here. */
-	if (!strcmp(type, "inet"))
-		return sock_listen_tcp(text_of(data, "host"), text_of(data, "port"), true_of(data, "ipv4"), true_of(data, "ipv6"), e);
-	if (!strcmp(type, "unix"))
-		return sock_listen_unix(text_of(data, "path"), SOCK_STREAM, 0600, e);
-	return err_set(e, EINVAL, "Invalid parameter '%.40s': an address is one of inet, unix", type);
-}
-
-static json_t *nbd_start(struct task *t, const json_t *args, struct err *e)
-{
-	struct monitor *m = t->monitor;
-	bool running;
-	int fd;
-
-	pthread_mutex_lock(&m->lock);
-	running = m->nbd_args || *m->nbd_part;
-	pthread_mutex_unlock(&m->lock);
-	if (running) {
-		err_set(e, EBUSY, "NBD server already running");
-		return NULL;
-	}
-	fd = listening(json_object_get(args, "addr"), e);
-	if (fd < 0)
-		return NULL;
-	pthread_mutex_lock(&m->lock);
-	m->nbd_args = json_deep_copy(args);
-	m->nbd_fd = fd;
-	pthread_mutex_unlock(&m->lock);
-	return NULL;
-}
-
-static json_t *nbd_add(struct task *t, const json_t *args, struct err *e)
-{
-	struct monitor *m = t->monitor;
-	const char *device = text_of(args, "device");
-	char part[128], has[128];
-	json_t *start, *r;
-	int fd;
-
-	owner_of(t, device, part);
-	if (!*part) {
-		err_set(e, ENODEV, "Cannot find device=%.200s nor node_name=%.200s", device, device);
-		return NULL;
-	}
-	pthread_mutex_lock(&m->lock);
-	start = m->nbd_args;
-	m->nbd_args = NULL;
-	fd = m->nbd_fd;
-	snprintf(has, sizeof has, "%s", m->nbd_part);
-	pthread_mutex_unlock(&m->lock);
-	if (start) {
-		r = part_call_fds(t, PART_DISK, part, "nbd-server-start", start, &fd, 1, NULL, e);
-		close(fd);
-		if (!r)
-			return NULL;
-		json_decref(r);
-		pthread_mutex_lock(&m->lock);
-		snprintf(m->nbd_part, sizeof m->nbd_part, "%s", part);
-		pthread_mutex_unlock(&m->lock);
-	} else if (*has && strcmp(has, part)) {
-		err_set(e, EBUSY, "the NBD server's socket belongs to the disks of %s; '%s' is served by %s", has, device, part);
-		err_hint(e, "A disk of its own server has a socket of its own: %s.nbd in the run directory.", part);
-		return NULL;
-	}
-	return part_call(t, PART_DISK, part, "nbd-server-add", json_deep_copy(args), e);
-}
-
-static json_t *nbd_remove(struct task *t, const json_t *args, struct err *e)
-{
-	char has[128];
-
-	pthread_mutex_lock(&t->monitor->lock);
-	snprintf(has, sizeof has, "%s", t->monitor->nbd_part);
-	pthread_mutex_unlock(&t->monitor->lock);
-	return *has ? part_call(t, PART_DISK, has, "nbd-server-remove", json_deep_copy(args), e) : to_disk(t, "nbd-server-remove", args, NULL, 0, NULL, e);
-}
-
-static json_t *nbd_stop(struct task *t, const json_t *args, struct err *e)
-{
-	struct monitor *m = t->monitor;
-	json_t *waiting, *list, *p, *r = NULL;
-	size_t n;
-
-	(void)args;
-	pthread_mutex_lock(&m->lock);
-	waiting = m->nbd_args;
-	m->nbd_args = NULL;
-	*m->nbd_part = '\0';
-	pthread_mutex_unlock(&m->lock);
-	if (waiting) {
-		close(m->nbd_fd);
-		json_decref(waiting);
-		return NULL;
-	}
-	err_set(e, ENODEV, "NBD server not running");
-	list = part_list(t, PART_DISK);
-	json_array_foreach(list, n, p) {
-		struct err now = ERR_INIT;
-		json_t *one = part_call(t, PART_DISK, text_of(p, "name"), "nbd-server-stop", NULL, &now);
-		if (one && !r) {
-			r = json_object();
-			*e = (struct err)ERR_INIT;
-		}
-		json_decref(one);
-	}
-	json_decref(list);
-	return r;
-}
-
 #define DISK(name_, args_, ret_) {.name = name_, .args = args_, .ret = ret_, .kinds = PART_DISK, .by = "device|id|node-name|node|job-id"}
 
 const struct qmp_row qmp_block_rows[] = {
@@ -637,8 +519,4 @@ const struct qmp_row qmp_block_rows[] = {
 	DISK("block-dirty-bitmap-remove", "@BlockDirtyBitmap", NULL),
 	DISK("block-dirty-bitmap-clear", "@BlockDirtyBitmap", NULL),
 	{.name = "transaction", .args = "actions:[TransactionAction],*properties:TransactionProperties", .run = transaction},
-	{.name = "nbd-server-start", .args = "addr:SocketAddressLegacy,*tls-creds:str", .run = nbd_start},
-	{.name = "nbd-server-add", .args = "device:str,*name:str,*writable:bool", .run = nbd_add},
-	{.name = "nbd-server-remove", .args = "name:str,*mode:NbdServerRemoveMode", .run = nbd_remove},
-	{.name = "nbd-server-stop", .run = nbd_stop},
 	{0}};

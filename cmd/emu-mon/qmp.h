@@ -32,6 +32,6 @@ int qapi_check(const struct qmp_row *row, const json_t *args, struct err *e);
 /* What query-qmp-schema returns, for the commands that `offered` says are there. */
 json_t *qapi_schema(bool (*offered)(void *opaque, const struct qmp_row *r), void *opaque);
 
-extern const struct qmp_row qmp_control_rows[], qmp_machine_rows[], qmp_block_rows[], qmp_net_rows[], qmp_char_rows[], qmp_device_rows[], qmp_option_rows[],
+extern const struct qmp_row qmp_control_rows[], qmp_machine_rows[], qmp_block_rows[], qmp_nbd_rows[], qmp_net_rows[], qmp_char_rows[], qmp_device_rows[], qmp_option_rows[],
 	qmp_missing_rows[];
 #endif

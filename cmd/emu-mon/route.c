@@ -343,9 +343,9 @@ void monitor_free(struct monitor *m)
 	close(m->inotify);
 	loop_del_timer(m->sweep_timer);
 	tasks_end(m);
-	if (m->nbd_args)
+	if (json_object_get(m->nbd, "args"))
 		close(m->nbd_fd);
-	json_decref(m->nbd_args);
+	json_decref(m->nbd);
 	close_fds(m);
 	free(m->dir);
 	free(m);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "crypto/object.h"
 
 #define RING_READ (1 << 20)
@@ -242,6 +243,50 @@ static const struct ctl_arg read_args[] = {{.name = "device", .type = 's'}, {.na
 					   {.name = "format", .type = 's', .optional = true}, {0}};
 static const struct ctl_command read_row = {.name = "ringbuf-read", .args = read_args, .run = ring_read};
 
+/* From a monitor's device_add: emu-cpu's end of a stream for one more device at the back end. */
+static json_t *port(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct serve_ctl *s = opaque;
+	struct chardev *c = chardevs_find(s->chars, text(args, "id"));
+	json_t *r;
+	int fd;
+
+	if (!c) {
+		ctl_error_class(call, "DeviceNotFound");
+		err_set(e, ENODEV, "Chardev '%.200s' not found", text(args, "id"));
+		return NULL;
+	}
+	r = serve_port(s->opaque, c, json_object_get(args, "streams"), &fd, e);
+	if (fd >= 0) {
+		ctl_send_fd(call, fd);
+		close(fd);
+	}
+	return r;
+}
+static const struct ctl_arg port_args[] = {{.name = "id", .type = 's'}, {.name = "streams", .type = '*'}, {0}};
+static const struct ctl_command port_row = {.name = "x-chardev-port", .args = port_args, .run = port};
+
+/* From nbd-server-start and its kin: the socket that waits for a disk, or who has it; with set: that. */
+static json_t *nbd_server(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
+{
+	struct serve_ctl *s = opaque;
+	json_t *set = json_object_get(args, "set");
+	const json_t *now;
+	int fd;
+
+	(void)e;
+	if (set) {
+		serve_nbd_set(s->opaque, set, ctl_take_fd(call, 0));
+		return NULL;
+	}
+	now = serve_nbd(s->opaque, &fd);
+	if (fd >= 0)
+		ctl_send_fd(call, fd);
+	return now ? json_deep_copy(now) : NULL;
+}
+static const struct ctl_arg nbd_args[] = {{.name = "set", .type = 'o', .optional = true}, {0}};
+static const struct ctl_command nbd_row = {.name = "x-nbd-server", .args = nbd_args, .run = nbd_server};
+
 /* From the supervisor: commands have someone to go to now. */
 static json_t *go(void *opaque, struct ctl_call *call, const json_t *args, struct err *e)
 {
@@ -288,7 +333,7 @@ static json_t *loadvm(void *opaque, struct ctl_call *call, const json_t *args, s
 static const struct ctl_arg name_args[] = {{.name = "name", .type = 's'}, {0}};
 static const struct ctl_command loadvm_row = {.name = "x-loadvm", .args = name_args, .run = loadvm};
 
-static const struct ctl_command *const rows[] = {&go_row, &loadvm_row, &gdb_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
+static const struct ctl_command *const rows[] = {&go_row, &loadvm_row, &gdb_row, &port_row, &nbd_row, &query_row, &backends_row, &add_row, &change_row, &remove_row, &break_row, &write_row, &read_row};
 
 static void closed(void *opaque)
 {

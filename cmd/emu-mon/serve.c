@@ -20,9 +20,11 @@
 #include "char/terminal.h"
 #include "crypto/object.h"
 #include "debugger.h"
+#include "hmp-rows.h"
 #include "monitor.h"
 #include "plan.h"
 #include "serve-own.h"
+#include "serve-ports.h"
 #include "settings.h"
 
 #define LAST_BYTES_MS 2000
@@ -36,10 +38,12 @@ struct serve {
 	struct monitors *monitors;
 	struct relay **relay;
 	unsigned relays;
+	struct ports *ports; /* of devices that came later */
 	struct ctl_server *ctl;
 	struct debugger *debugger; /* -gdb; NULL: none */
 	int store;
 	bool ready;
+	int nbd;           /* the socket of nbd-server-start, as long as no disk has taken it; -1 */
 	json_t *changed;   /* mon.state: {ID: description as -chardev has it, null: removed}, what is not as the plan says */
 };
 
@@ -104,22 +108,31 @@ static void on_break(void *opaque, const char *id)
 
 /* ---- what was changed since the start (mon.state) ---- */
 
+static const char nbd_name[] = "nbd server"; /* no back end has a space in its id */
+
 static void state_path(const struct serve *s, char *path, size_t size, const char *end)
 {
 	snprintf(path, size, "%s/mon.state%s", s->set->run_dir, end);
 }
 
-void serve_note(void *opaque, const char *id, const struct char_spec *spec)
+static void write_state(struct serve *s, const char *what)
 {
-	struct serve *s = opaque;
-	char path[PATH_MAX], new_path[PATH_MAX], *text = spec ? char_spec_print(spec) : NULL;
+	char path[PATH_MAX], new_path[PATH_MAX];
 
-	json_object_set_new(s->changed, id, text ? json_string(text) : json_null());
-	free(text);
 	state_path(s, path, sizeof path, "");
 	state_path(s, new_path, sizeof new_path, ".tmp");
 	if (json_dump_file(s->changed, new_path, JSON_COMPACT) < 0 || rename(new_path, path) < 0)
-		err_print("cannot write %s: a monitor that is started again will not know of '%s'", path, id);
+		err_print("cannot write %s: a monitor that is started again will not know of '%s'", path, what);
+}
+
+void serve_note(void *opaque, const char *id, const struct char_spec *spec)
+{
+	struct serve *s = opaque;
+	char *text = spec ? char_spec_print(spec) : NULL;
+
+	json_object_set_new(s->changed, id, text ? json_string(text) : json_null());
+	free(text);
+	write_state(s, id);
 }
 
 /* The directory was emptied of it when the machine began, so it is an earlier monitor's. */
@@ -133,6 +146,28 @@ static void read_state(struct serve *s)
 		json_decref(s->changed);
 		s->changed = json_object();
 	}
+	s->nbd = take(s, nbd_name);
+}
+
+/* ---- the socket of nbd-server-start (qmp-nbd.c), for all monitors of the machine ---- */
+
+const json_t *serve_nbd(void *opaque, int *fd)
+{
+	const struct serve *s = opaque;
+
+	*fd = s->nbd;
+	return json_object_get(s->changed, nbd_name);
+}
+
+void serve_nbd_set(void *opaque, json_t *what, int fd)
+{
+	struct serve *s = opaque;
+
+	file_close(s->nbd);
+	s->nbd = fd;
+	keep(s, nbd_name, fd);
+	json_object_set(s->changed, nbd_name, what);
+	write_state(s, nbd_name);
 }
 
 /* The description in force for the back end; false: it was removed. */
@@ -211,6 +246,25 @@ int serve_debugger(void *opaque, const char *device, struct err *e)
 	return r;
 }
 
+/* ---- ports of devices that come later ---- */
+
+json_t *serve_port(void *opaque, struct chardev *c, const json_t *streams, int *fd, struct err *e)
+{
+	struct serve *s = opaque;
+
+	return ports_open(s->ports, c, s->relay, s->relays, streams, fd, e);
+}
+
+static void take_ports(struct serve *s)
+{
+	for (unsigned i = 0; i < s->set->kept.count; i++) {
+		char *name;
+		long fd = strtol(s->set->kept.item[i], &name, 10);
+		if (!strncmp(name, ":port ", 6))
+			ports_take(s->ports, s->chars, name + 1, (int)fd);
+	}
+}
+
 /* ---- set-up ---- */
 
 static int add_front(struct serve *s, const struct plan_front *f, bool monitors, struct err *e)
@@ -273,6 +327,7 @@ static int make_back_ends(struct serve *s, struct err *e)
 			if (add_front(s, &s->plan->front[i], pass == 1, e) < 0)
 				return -e->code;
 	add_later_ones(s);
+	take_ports(s);
 	/* One that came by the monitor's gdbserver. */
 	if (!s->debugger && chardevs_find(s->chars, gdb_id) && json_object_get(s->changed, gdb_id))
 		return let_debugger_in(s, chardevs_find(s->chars, gdb_id), e);
@@ -336,6 +391,7 @@ static void serial_line(void *opaque, const char *id, const struct char_line *li
 	for (unsigned i = 0; i < s->relays; i++)
 		if (!strcmp(relay_id(s->relay[i]), id))
 			relay_set_line(s->relay[i], line);
+	ports_set_line(s->ports, id, line);
 }
 
 static int set_up(struct serve *s, struct err *e)
@@ -349,6 +405,9 @@ static int set_up(struct serve *s, struct err *e)
 	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
 		if (loop_add_signal(s->loop, signals[i], on_signal, s, e) < 0)
 			return -e->code;
+	s->ports = ports_new(s->loop, &(struct ports_config){.keep = keep, .on_break = on_break, .opaque = s});
+	if (!s->ports)
+		return err_set(e, ENOMEM, "out of memory");
 	s->chars = chardevs_new(s->loop, s->objects, &hooks, e);
 	s->monitors = s->chars ? monitors_new(s->loop, &config, e) : NULL;
 	if (!s->monitors)
@@ -370,7 +429,7 @@ static int set_up(struct serve *s, struct err *e)
 	return 0;
 }
 
-/* The machine is gone, or going: what it wrote last still goes out. */
+/* The machine is gone, or going: what it wrote last still goes out, and the answer to who asked it to go. */
 static void last_bytes(struct serve *s)
 {
 	uint64_t end = loop_now() + LAST_BYTES_MS * 1000000ull;
@@ -378,7 +437,7 @@ static void last_bytes(struct serve *s)
 
 	while (busy && loop_now() < end) {
 		loop_once(s->loop, 1);
-		busy = false;
+		busy = monitors_ending(s->monitors) || ports_busy(s->ports);
 		for (unsigned i = 0; i < s->relays; i++)
 			busy |= relay_busy(s->relay[i]);
 	}
@@ -392,14 +451,16 @@ static void tear_down(struct serve *s)
 	for (unsigned i = 0; i < s->relays; i++)
 		relay_free(s->relay[i]);
 	free(s->relay);
+	ports_free(s->ports);
 	ctl_free(s->ctl);
 	chardevs_free(s->chars);
 	json_decref(s->changed);
+	file_close(s->nbd);
 }
 
 int serve(const struct settings *set, struct err *e)
 {
-	struct serve s = {.set = set, .store = (int)set->store_fd};
+	struct serve s = {.set = set, .store = (int)set->store_fd, .nbd = -1};
 	char from[32];
 	int r = 0;
 

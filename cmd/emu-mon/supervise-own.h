@@ -47,6 +47,7 @@ struct sup_part {
 	bool was_ready;               /* once in its life */
 	bool hot;                     /* it came while the machine ran (hot.c) */
 	bool leaving;                 /* and is to go: not started again */
+	uint64_t leave_by;            /* after which it is killed */
 	bool chose;                   /* the machine: its guest chose the status with which it ends */
 	struct ctl_call *call;        /* whose answer waits for it; NULL: nobody's */
 	int used[PLAN_LINKS];         /* descriptors that its arguments name */
@@ -75,6 +76,7 @@ struct sup {
 	struct sup_part *part;
 	struct sup_link *link;
 	struct loop_timer *patience;
+	struct loop_timer *leaving;   /* for parts that are to go while the machine runs (hot.c) */
 	int plan_fd;                  /* for the monitor */
 	int store[2];                 /* ours, the monitor's */
 	struct loop_fd *store_watch;
@@ -124,6 +126,7 @@ int hot_slot(struct sup *s, const char *id, const char *what, struct err *e);
  */
 int hot_launch(struct sup *s, unsigned part, int link, int r, struct ctl_call *call, struct err *e);
 void hot_leave(struct sup_part *p); /* it is ended, and its slot is free then */
+void hot_out_of_patience(void *sup); /* the timer's */
 void hot_ready(struct sup_part *p);
 void hot_died(struct sup_part *p, int status); /* before it was ready, or told to go */
 bool hot_present(const struct sup_part *p);    /* false: the slot is free */

@@ -507,7 +507,8 @@ static int set_up(struct sup *s, const struct settings *set, struct err *e)
 		guard_pid_file(s->guard, s->plan->pid_file);
 	s->loop = loop_new(e);
 	s->patience = s->loop ? loop_add_timer(s->loop, out_of_patience, s) : NULL;
-	if (!s->patience)
+	s->leaving = s->loop ? loop_add_timer(s->loop, hot_out_of_patience, s) : NULL;
+	if (!s->patience || !s->leaving)
 		return e->code ? -e->code : err_set(e, ENOMEM, "out of memory");
 	if (take_signals(s, e) < 0 || words_init(s->loop, resume, s, e) < 0 || plan_to_memory(s, e) < 0 || store_init(s, e) < 0 || start_ctl(s, e) < 0)
 		return -e->code;

@@ -540,6 +540,8 @@ static void on_listen(void *opaque, unsigned events)
 	fd = sock_accept(s->listen_fd, &e);
 	if (fd >= 0)
 		ctl_add_client(s, fd, false, &e);
+	else if (s->count && (e.code == EMFILE || e.code == ENFILE))
+		loop_set_fd(s->listen_watch, 0); /* likewise */
 }
 
 int ctl_listen_fd(struct ctl_server *s, int fd, struct err *e)

@@ -15,7 +15,7 @@
 #include "base/loop.h"
 #include "base/sock.h"
 
-#define CTL_CLIENTS 32            /* connected at the same time */
+#define CTL_CLIENTS 128           /* connected at the same time: every attached monitor is one */
 #define CTL_BACKLOG (64u << 20)   /* bytes that wait for a client that does not read; then it is cut off */
 
 struct ctl_server;

@@ -184,3 +184,8 @@ const char *relay_id(const struct relay *r)
 {
 	return r->id;
 }
+
+struct chardev *relay_backend(const struct relay *r)
+{
+	return char_backend(r->user);
+}

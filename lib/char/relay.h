@@ -18,6 +18,7 @@ struct relay *relay_new(struct loop *l, struct chardev *c, int fd, const struct 
 /* The device at the descriptor's other end has set its line so. */
 void relay_set_line(struct relay *r, const struct char_line *line);
 const char *relay_id(const struct relay *r);
+struct chardev *relay_backend(const struct relay *r);
 void relay_free(struct relay *r); /* NULL is allowed; not from within its callbacks */
 /* Bytes from the descriptor that the back end has not taken, or that were never read. */
 bool relay_busy(const struct relay *r);

@@ -161,6 +161,7 @@ proc fdset_names {text} {
         if {![info exists ::fdsets($set)]} { fail "/dev/fdset/$set: no descriptor was added to this set" "-add-fd fd=N,set=$set adds one" }
         set name [lindex $::fdsets($set) 0]
         foreach {candidate fd} $::fdsets($set) {
+            if {$fd eq ""} break
             set handle [open /proc/self/fdinfo/$fd]
             regexp {flags:\s*([0-7]+)} [read $handle] - flags
             close $handle

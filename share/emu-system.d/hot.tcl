@@ -2,8 +2,10 @@
 # A disk for a machine that runs: emu-mon calls this with the arguments of drive_add or blockdev-add, and gets the part as the plan has it, with what
 # the machine is told of the disk. So one table says what a drive is, whenever it comes.
 
-# kind: drive or blockdev; taken: names of the machine's parts; objects: those of the command line.
-proc hot_main {kind text taken args} {
+# kind: drive or blockdev; taken: names of the machine's parts; sets: of /dev/fdset/N, N and the name of the descriptor that the monitor sends along;
+# objects: those of the command line.
+proc hot_main {kind text taken sets args} {
+    foreach {set name} $sets { set ::fdsets($set) [list $name ""] }
     foreach name $taken { set ::part_taken($name) 1 }
     foreach object $args { object_option "-object $object" $object }
     if {$kind eq "drive"} {
