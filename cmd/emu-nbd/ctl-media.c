@@ -332,6 +332,8 @@ int limits_take_over(struct daemon *d, struct disk *k, struct err *e)
 	free(text);
 	if (r == 0) {
 		disk_drain(k);
+		/* What is done at the top of the graph is done there from now on. */
+		filter->file->flags |= filter->flags & (BLK_WRITETHROUGH | BLK_DETECT_ZEROES | BLK_COPY_ON_READ);
 		disk_set_root(k, filter->file);
 		disk_undrain(k);
 	}

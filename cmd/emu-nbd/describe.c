@@ -116,6 +116,9 @@ json_t *describe_node(struct daemon *d, struct blk *b, struct disk *k)
 		char *full = blk_resolve(b, b->backing_name);
 		json_object_set_new(o, "backing_file", json_string(full ? full : b->backing_name));
 		free(full);
+	} else if (b->backing && blk_skip_filters(b->backing)->filename) {
+		/* The overlay of a snapshot names none: it was given its backing node. */
+		json_object_set_new(o, "backing_file", json_string(blk_skip_filters(b->backing)->filename));
 	}
 	limits_to_json(k, o);
 	json_object_set_new(o, "image", image(b, MAX_NEST));

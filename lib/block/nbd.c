@@ -81,7 +81,7 @@ static int set_escaped(json_t *options, const char *key, const char *text, size_
 
 static int parse_uri(const char *url, const char *rest, bool is_unix, json_t *options, struct err *e)
 {
-	const char *slash = strchrnul(rest, '/'), *path = *slash ? slash + 1 : slash, *query = strchrnul(path, '?');
+	const char *slash = rest + strcspn(rest, "/?"), *path = slash + (*slash == '/'), *query = strchrnul(path, '?'); /* an empty path needs no slash (RFC 3986 §3.3) */
 	int r = 0;
 
 	if (query > path)

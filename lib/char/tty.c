@@ -218,7 +218,8 @@ static void pty_close(struct chardev *c)
 static char *pty_filename(struct chardev *c)
 {
 	char *text = NULL;
-	return asprintf(&text, "%spty:%s", c->opened ? "" : "disconnected:", c->pty) < 0 ? NULL : text;
+	/* Programs find the terminal by this, whether or not somebody has opened it. */
+	return asprintf(&text, "pty:%s", c->pty) < 0 ? NULL : text;
 }
 
 static void pty_keep(struct chardev *c)

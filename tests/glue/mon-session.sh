@@ -419,6 +419,19 @@ while True:
 ok('1024 levels' in v['error']['desc'] and q.value().get('id') == 3, '10,000 levels of nesting', v)
 q.end()
 
+# ---- 64 programs at once, each in the middle of an object while the others speak ----
+many = [Qmp() for _ in range(64)]
+for n, m in enumerate(many):
+    m.send("{'execute':'qmp_capabilities'}{'execute':'query-name','id':%d}{'execute':'query-" % n)
+got = [(m.value(), m.value()) for m in many]
+ok(all(a == {'return': {}} and b == {'return': {'name': 'test'}, 'id': n} for n, (a, b) in enumerate(got)), '64 clients at once', got[:3])
+for m in reversed(many):
+    m.send("status'}")
+got = [m.value() for m in many]
+ok(all('status' in v.get('return', {}) for v in got), 'each finishes the object that it had begun', got[:3])
+for m in many:
+    m.end()
+
 # ---- a machine without a disk, as programs ask it ----
 bare = tmp + '/bare'
 os.mkdir(bare, 0o700)

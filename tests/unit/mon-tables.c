@@ -5,6 +5,7 @@
 #include "../../cmd/emu-mon/edit.h"
 #include "../../cmd/emu-mon/mon.h"
 #include "../../cmd/emu-mon/qapi.h"
+#include "../../cmd/emu-mon/qmp.h"
 
 /* The manual's lists. */
 static const char *const commands[] = {
@@ -66,6 +67,25 @@ static const char *const qmp_commands[] = {
 	"set_password", "expire_password", "screendump", "query-spice", "query-vnc", "query-vnc-servers",
 	"change-vnc-password", "query-mice", "send-key", "input-send-event", NULL};
 
+static const char *const events[] = {
+	"BLOCK_IMAGE_CORRUPTED", "BLOCK_IO_ERROR", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_ERROR",
+	"BLOCK_JOB_READY", "BLOCK_JOB_PENDING", "BLOCK_WRITE_THRESHOLD", "DEVICE_TRAY_MOVED", "QUORUM_FAILURE",
+	"QUORUM_REPORT_BAD", "VSERPORT_CHANGE", "BALLOON_CHANGE", "DEVICE_DELETED", "MEM_UNPLUG_ERROR",
+	"ACPI_DEVICE_OST", "RTC_CHANGE", "NIC_RX_FILTER_CHANGED", "SHUTDOWN", "POWERDOWN", "RESET", "STOP", "RESUME",
+	"SUSPEND", "SUSPEND_DISK", "WAKEUP", "WATCHDOG", "GUEST_PANICKED", NULL};
+/* Of what is not built in: to programs they do not exist. */
+static const char *const absent_events[] = {
+	"MIGRATION", "MIGRATION_PASS", "DUMP_COMPLETED", "COMMAND_DROPPED", "SPICE_CONNECTED", "SPICE_INITIALIZED",
+	"SPICE_DISCONNECTED", "SPICE_MIGRATE_COMPLETED", "VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED", NULL};
+
+static bool event_known(const char *name)
+{
+	for (const struct qmp_event *e = qmp_events; e->name; e++)
+		if (!strcmp(e->name, name))
+			return true;
+	return false;
+}
+
 static void test_names(void)
 {
 	unsigned missing = 0, count = 0;
@@ -84,6 +104,17 @@ static void test_names(void)
 			missing++;
 		}
 	ok(!missing, "%u commands of QMP are known", count);
+	missing = count = 0;
+	for (const char *const *n = events; *n; n++, count++)
+		if (!event_known(*n)) {
+			printf("# %s\n", *n);
+			missing++;
+		}
+	ok(!missing, "%u events of QMP are known", count);
+	missing = 0;
+	for (const char *const *n = absent_events; *n; n++)
+		missing += event_known(*n);
+	ok(!missing, "those of what is not built in are not told");
 }
 
 /* ---- rows ---- */

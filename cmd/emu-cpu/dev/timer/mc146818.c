@@ -495,7 +495,7 @@ static int rtc_options(struct mc146818 *s, struct err *e)
 
 	if (!s->dev.machine->config.rtc)
 		return 0;
-	r = keyval_parse(s->dev.machine->config.rtc, NULL, &kv, e);
+	r = keyval_parse(s->dev.machine->config.rtc, "base", &kv, e);
 	if (r < 0)
 		return err_prefix(e, "-rtc");
 	for (unsigned i = 0; i < kv.count && r >= 0; i++) {
