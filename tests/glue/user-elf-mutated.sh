@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Damaged ELF files never crash or hang emu-user itself: it refuses them in one line, or the guest program dies as it would.
-# MUTATIONS=10000 for a long run; the seed is printed and can be given in SEED.
+# MUTATIONS=10000 for a long run, ARCHS for other guests than x86_64 and aarch64; the seed is printed and can be given in SEED.
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=${BUILD:-build}
 emu=$PWD/$BUILD/bin/emu-user
@@ -87,21 +87,39 @@ C
 cat >"$dir/guest.c" <<'C'
 static long call(long n, long a, long b, long c)
 {
+#if defined(__x86_64__)
 	long r;
-	__asm__ volatile("syscall" : "=a"(r) : "0"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall" : "=a"(r) : "0"(n ? 1 : 60), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
 	return r;
+#elif defined(__i386__)
+	long r;
+	__asm__ volatile("int $0x80" : "=a"(r) : "0"(n ? 4 : 1), "b"(a), "c"(b), "d"(c) : "memory");
+	return r;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = n ? 64 : 93, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
+#elif defined(__powerpc__)
+	register long r0 __asm__("r0") = n ? 4 : 1, r3 __asm__("r3") = a, r4 __asm__("r4") = b, r5 __asm__("r5") = c;
+	__asm__ volatile("sc" : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5) : : "memory", "cr0", "ctr", "r6", "r7", "r8", "r9", "r10", "r11", "r12");
+	return r3;
+#endif
 }
 char zeros[5000], data[] = "data";
 void _start(void)
 {
 	call(1, 1, (long)data, 4);
 	zeros[4999] = 1;
-	call(60, 0, 0, 0);
+	call(0, 0, 0, 0);
 }
 C
-gcc -O1 -w -o "$dir/mutate" "$dir/mutate.c" && gcc -O1 -w -nostdlib -static -fno-stack-protector -o "$dir/guest" "$dir/guest.c" &&
-    gcc -O1 -w -o "$dir/dynamic" -x c - <<<'#include <stdio.h>
-int main(void) { puts("x"); return 0; }' || { echo "1..0 # SKIP no compiler"; exit 0; }
+compiler_of() {
+    case $1 in x86_64) echo gcc ;; i386) echo i686-linux-gnu-gcc ;; ppc) echo powerpc-linux-gnu-gcc ;; ppc64*) echo "powerpc${1#ppc}-linux-gnu-gcc" ;; *) echo "$1-linux-gnu-gcc" ;; esac
+}
+gcc -O1 -w -o "$dir/mutate" "$dir/mutate.c" || { echo "1..0 # SKIP no compiler"; exit 0; }
+dynamic='#include <stdio.h>
+int main(void) { puts("x"); return 0; }'
+gcc -O1 -w -o "$dir/dynamic" -x c - <<<"$dynamic" || exit 1
 seed=${SEED:-$$$RANDOM}
 echo "# seed $seed"
 status=0
@@ -126,14 +144,22 @@ else
     echo "not ok $n - a segment with 16 TB of zeros: status $got, $(head -1 "$dir/out")"
     status=1
 fi
-for p in guest dynamic; do
-    n=$((n + 1))
-    if "$dir/mutate" "$emu" "$dir/$p" "${MUTATIONS:-200}" "$seed" "$dir"; then
-        echo "ok $n - ${MUTATIONS:-200} damaged copies of a program ($p) leave emu-user in order"
-    else
-        echo "not ok $n - damaged copies of $p"
-        status=1
-    fi
+for arch in ${ARCHS:-x86_64 aarch64}; do
+    cc=$(compiler_of "$arch") prefix=
+    [ "$arch" = x86_64 ] || prefix=/usr/${cc%-gcc}
+    for p in guest dynamic; do
+        n=$((n + 1))
+        what=(-nostdlib -static -fno-stack-protector "$dir/guest.c")
+        [ $p = guest ] || what=(-x c - )
+        if ! command -v "$cc" >/dev/null || ! $cc -O1 -w -o "$dir/$arch-$p" "${what[@]}" <<<"$dynamic" 2>"$dir/cc"; then
+            echo "ok $n - $arch $p # SKIP no $cc"
+        elif QEMU_LD_PREFIX=$prefix "$dir/mutate" "$emu" "$dir/$arch-$p" "${MUTATIONS:-200}" "$seed" "$dir"; then
+            echo "ok $n - $arch: ${MUTATIONS:-200} damaged copies of a program ($p) leave emu-user in order"
+        else
+            echo "not ok $n - $arch: damaged copies of $p"
+            status=1
+        fi
+    done
 done
 echo "1..$n"
 exit $status

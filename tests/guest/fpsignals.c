@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+static volatile int signals;
+
+#if defined(__x86_64__) || defined(__i386__)
 #ifdef __x86_64__
 #define VECTORS 16
 #define ALL(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
@@ -30,7 +33,6 @@ struct state {
 } __attribute__((aligned(32)));
 
 static int avx;
-static volatile int signals;
 
 /* Leaves nothing as it was. */
 static void on_signal(int sig)
@@ -81,6 +83,77 @@ static void work(const struct state *in, struct state *out, long turns)
 	memset(out->x87 + 12, 0, 16);
 }
 
+static void set_up(void)
+{
+	__builtin_cpu_init();
+	avx = __builtin_cpu_supports("avx");
+}
+
+static void set_rounding(struct state *in, unsigned mode)
+{
+	in->mxcsr = 0x1f80 | mode << 13;
+}
+
+#elif defined(__aarch64__)
+#define VECTORS 32
+#define ALL(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15) op(16) op(17) \
+	op(18) op(19) op(20) op(21) op(22) op(23) op(24) op(25) op(26) op(27) op(28) op(29) op(30) op(31)
+
+struct state {
+	uint8_t vector[VECTORS][16];
+	uint64_t x[6], nzcv, fpsr, fpcr;
+} __attribute__((aligned(16)));
+
+/* Leaves nothing as it was. */
+static void on_signal(int sig)
+{
+	(void)sig;
+#define ONES(n) "movi v" #n ".16b, #0xff\n"
+	__asm__ volatile(ALL(ONES) "msr fpcr, %0\n msr fpsr, %1\n msr nzcv, %2\n"
+			 "mov x9, #-1\n mov x10, #-1\n mov x11, #-1\n mov x12, #-1\n mov x13, #-1\n mov x14, #-1\n"
+			 : : "r"(3ul << 22), "r"(1ul << 27 | 0x9f), "r"(0xful << 28)
+			 : "memory", "cc", "x9", "x10", "x11", "x12", "x13", "x14");
+	signals++;
+}
+
+/* `turns` times around a loop whose results depend on rounding, on vectors and integers, and on flags that live through it. */
+static void work(const struct state *in, struct state *out, long turns)
+{
+#define LOADV(n) "ldr q" #n ", [%[in], #16*" #n "]\n"
+#define STOREV(n) "str q" #n ", [%[out], #16*" #n "]\n"
+	__asm__ volatile("msr fpcr, %[fpcr]\n msr fpsr, xzr\n" ALL(LOADV)
+			 "add x15, %[in], #512\n ldp x9, x10, [x15]\n ldp x11, x12, [x15, #16]\n ldp x13, x14, [x15, #32]\n msr nzcv, %[nzcv]\n"
+			 "1:\n"
+			 "fadd v0.2d, v0.2d, v1.2d\n fmul v3.2d, v3.2d, v2.2d\n fsqrt d4, d5\n fsub v7.4s, v7.4s, v6.4s\n"
+			 "add v6.4s, v6.4s, v0.4s\n fmadd d8, d9, d10, d11\n fmla v12.4s, v13.4s, v14.4s\n fdiv d15, d16, d17\n"
+			 "sqadd v18.8h, v18.8h, v19.8h\n tbl v20.16b, {v21.16b, v22.16b}, v23.16b\n fcvtzs x9, d24\n scvtf d25, x10\n"
+			 "pmull v26.8h, v27.8b, v28.8b\n frintx v29.2d, v30.2d\n ext v31.16b, v31.16b, v30.16b, #3\n"
+			 "adc x10, x10, x9\n ror x11, x11, #7\n eor x12, x12, x11\n csel x13, x12, x13, mi\n madd x14, x13, x12, x14\n"
+			 "sub %[turns], %[turns], #1\n cbnz %[turns], 1b\n"
+			 "mrs x15, nzcv\n str x15, [%[out], #560]\n mrs x15, fpsr\n str x15, [%[out], #568]\n mrs x15, fpcr\n str x15, [%[out], #576]\n"
+			 ALL(STOREV) "add x15, %[out], #512\n stp x9, x10, [x15]\n stp x11, x12, [x15, #16]\n stp x13, x14, [x15, #32]\n msr fpcr, xzr\n"
+			 : [turns] "+r"(turns) : [in] "r"(in), [out] "r"(out), [fpcr] "r"(in->fpcr), [nzcv] "r"(in->nzcv)
+			 : "memory", "cc", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8",
+			   "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25",
+			   "v26", "v27", "v28", "v29", "v30", "v31");
+}
+
+static void set_up(void)
+{
+}
+
+static void set_rounding(struct state *in, unsigned mode)
+{
+	in->fpcr = (uint64_t)mode << 22;
+	in->nzcv = (uint64_t)(mode * 5 & 15) << 28;
+	for (unsigned i = 0; i < 6; i++)
+		in->x[i] = 0x9e3779b97f4a7c15 * (mode + i + 1);
+}
+
+#else
+#error "what this processor keeps is not written down here"
+#endif
+
 int main(int argc, char **argv)
 {
 	int want = argc > 1 ? atoi(argv[1]) : 3000, rounds = 0, wrong = 0;
@@ -91,8 +164,7 @@ int main(int argc, char **argv)
 	struct itimerspec every = {{0, 23000}, {0, 23000}};
 	timer_t timer;
 
-	__builtin_cpu_init();
-	avx = __builtin_cpu_supports("avx");
+	set_up();
 	signal(SIGUSR1, on_signal);
 	timer_create(CLOCK_MONOTONIC, &event, &timer);
 	timer_settime(timer, 0, &every, NULL);
@@ -103,7 +175,7 @@ int main(int argc, char **argv)
 			double d = (double)(int32_t)(seed = seed * 1664525 + 1013904223) / (1 << 20);
 			memcpy((char *)in.vector + 8 * i, &d, 8);
 		}
-		in.mxcsr = 0x1f80 | (seed >> 9 & 3) << 13;
+		set_rounding(&in, seed >> 9 & 3);
 		memset(&blocked, 0, sizeof(blocked));
 		memset(&fired, 0, sizeof(fired));
 		sigprocmask(SIG_BLOCK, &set, &old);

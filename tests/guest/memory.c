@@ -14,20 +14,13 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "machine.h"
 
 static int global = 1;
 
 static const char *why(void)
 {
 	return strerrorname_np(errno);
-}
-
-/* mov $n,%eax; ret */
-static void emit(unsigned char *p, int n)
-{
-	p[0] = 0xb8;
-	memcpy(p + 1, &n, 4);
-	p[5] = 0xc3;
 }
 
 static int in_maps(const void *addr, char perms[5], char *name)
@@ -97,45 +90,46 @@ int main(int argc, char **argv)
 	q = sbrk(0);
 	printf("sbrk %d\n", sbrk(100000) == q);
 	memset(q, 7, 100000);
-	printf("shrink %d now %d\n", sbrk(-100000) != (void *)-1, sbrk(0) == q);
+	printf("shrink %d", sbrk(-100000) != (void *)-1);
+	printf(" now %d\n", sbrk(0) == q);
 
 	/* code that changes */
 	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int sum = 0;
 	for (i = 0; i < 200; i++) {
-		emit((unsigned char *)p, i);
-		sum += ((int (*)(void))p)();
+		machine_code((unsigned char *)p, i);
+		sum += machine_call(p);
 	}
 	printf("code rewritten: %d\n", sum);
 	for (i = 0, sum = 0; i < 50; i++) {
 		mprotect(p, 8192, PROT_READ | PROT_WRITE);
-		emit((unsigned char *)p + 64, i);
+		machine_code((unsigned char *)p + 64, i);
 		mprotect(p, 8192, PROT_READ | PROT_EXEC);
-		sum += ((int (*)(void))(p + 64))();
+		sum += machine_call(p + 64);
 	}
 	printf("code written and protected: %d\n", sum);
 	mprotect(p, 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
-	emit((unsigned char *)p, 5);
-	((int (*)(void))p)();
+	machine_code((unsigned char *)p, 5);
+	machine_call(p);
 	fd = open("/dev/zero", O_RDONLY);
 	printf("read into code %d\n", (int)read(fd, p + 100, 3000));
 	close(fd);
 	fd = memfd_create("code", 0);
-	emit((unsigned char *)name, 1234);
+	machine_code((unsigned char *)name, 1234);
 	if (write(fd, name, 16) != 16)
 		return 1;
 	lseek(fd, 0, SEEK_SET);
 	printf("code read from a file %d", (int)read(fd, p, 16));
-	printf(": %d\n", ((int (*)(void))p)());
+	printf(": %d\n", machine_call(p));
 	/* two views of one file: the code changes under the other name */
 	if (ftruncate(fd, 4096))
 		return 1;
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	q = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-	printf("shared view %d\n", ((int (*)(void))q)());
+	printf("shared view %d\n", machine_call(q));
 	for (i = 0, sum = 0; i < 50; i++) {
-		emit((unsigned char *)p, i);
-		sum += ((int (*)(void))q)();
+		machine_code((unsigned char *)p, i);
+		sum += machine_call(q);
 	}
 	printf("code written through the other view: %d\n", sum);
 	munmap(p, 4096), munmap(q, 4096);

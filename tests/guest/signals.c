@@ -18,6 +18,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#if defined(__x86_64__) || defined(__i386__)
+#define X86
+#endif
+
 static volatile int count, last_sig, last_code, last_value, nested;
 static void *volatile last_addr;
 static sigjmp_buf jump;
@@ -78,9 +82,18 @@ static void skip_insn(int sig, siginfo_t *si, void *context)
 #ifdef __x86_64__
 	uc->uc_mcontext.gregs[REG_RIP] += 2;
 	uc->uc_mcontext.gregs[REG_RBX] = 0x1234;
-#else
+#elif defined(__i386__)
 	uc->uc_mcontext.gregs[REG_EIP] += 2;
 	uc->uc_mcontext.gregs[REG_ECX] = 0x1234;
+#elif defined(__aarch64__)
+	uc->uc_mcontext.pc += 4;
+	uc->uc_mcontext.regs[9] = 0x1234;
+#elif defined(__powerpc64__)
+	uc->uc_mcontext.gp_regs[PT_NIP] += 4;
+	uc->uc_mcontext.gp_regs[9] = 0x1234;
+#else
+	uc->uc_mcontext.uc_regs->gregs[PT_NIP] += 4;
+	uc->uc_mcontext.uc_regs->gregs[9] = 0x1234;
 #endif
 }
 
@@ -99,7 +112,9 @@ static void clobber(int sig, siginfo_t *si, void *uc)
 	(void)sig, (void)si, (void)uc;
 	fesetround(FE_UPWARD);
 	x = x * 3.7 + 1e300 * x;
+#ifdef X86
 	__asm__ volatile("pxor %%xmm0,%%xmm0; pxor %%xmm1,%%xmm1; pxor %%xmm5,%%xmm5; fninit; fldpi; fldpi" ::: "memory");
+#endif
 	count++;
 }
 
@@ -143,16 +158,20 @@ static void faults(void)
 	printf("addr %d\n", (int)((char *)last_addr - p));
 	FAULT("no exec", fn());
 	printf("addr %d\n", (int)((char *)last_addr - p));
+#ifdef X86 /* others divide by zero without a fault */
 	FAULT("divide", one = one / zero);
 	FAULT("ud2", __asm__ volatile("ud2"));
 	FAULT("int3", __asm__ volatile("int3"));
 	FAULT("hlt", __asm__ volatile("hlt"));
 	FAULT("in", __asm__ volatile("in %%dx,%%al" ::: "eax"));
+#endif
+	(void)one;
 	if (ftruncate(fd, 100) == 0) {
 		char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		FAULT("bus", m[5000] = 1);
 		printf("addr %d\n", (int)((char *)last_addr - m));
 	}
+#ifdef X86
 	{
 		unsigned cw = 0x1f80 & ~0x200u; /* unmask divide by zero */
 		__asm__ volatile("ldmxcsr %0" ::"m"(cw));
@@ -160,14 +179,23 @@ static void faults(void)
 		cw = 0x1f80;
 		__asm__ volatile("ldmxcsr %0" ::"m"(cw));
 	}
+#endif
 	act(SIGILL, skip_insn, 0);
 	count = 0;
 	{
 		long v = 0;
 #ifdef __x86_64__
 		__asm__ volatile("ud2" : "=b"(v));
-#else
+#elif defined(__i386__)
 		__asm__ volatile("ud2" : "=c"(v));
+#elif defined(__aarch64__)
+		register long x9 __asm__("x9");
+		__asm__ volatile("udf #0" : "=r"(x9));
+		v = x9;
+#else
+		register long r9 __asm__("r9");
+		__asm__ volatile(".long 0" : "=r"(r9));
+		v = r9;
 #endif
 		printf("changed context: %d %lx\n", count, v);
 	}
@@ -302,6 +330,11 @@ static void children(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+#ifdef X86
+#define TURNS 3000000
+#else
+#define TURNS 300000 /* long double is a library's */
+#endif
 static void floating(void)
 {
 	struct itimerval it = {{0, 300}, {0, 300}}, off = {{0, 0}, {0, 0}};
@@ -311,14 +344,14 @@ static void floating(void)
 	double want = 0;
 	long double lwant = 0;
 
-	for (i = 1; i < 3000000; i++) {
+	for (i = 1; i < TURNS; i++) {
 		want += x / (double)i;
 		lwant += (long double)1 / i;
 	}
 	act(SIGALRM, clobber, SA_RESTART);
 	count = 0;
 	setitimer(ITIMER_REAL, &it, NULL);
-	for (i = 1; i < 3000000; i++) {
+	for (i = 1; i < TURNS; i++) {
 		acc += x / (double)i;
 		lacc += (long double)1 / i;
 	}

@@ -12,9 +12,13 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "machine.h"
 
 #define THREADS 8
 static atomic_long atomic, signals;
+#define HALF (sizeof(long) * 4) /* bits */
+#define LOW ((1ul << HALF) - 1)
+static _Atomic unsigned long pair = LOW << HALF; /* a count, and its complement */
 static long counter, mine[THREADS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t thread[THREADS];
@@ -47,6 +51,16 @@ static void *work(void *arg)
 		for (i = 0; i < 200; i++)
 			atomic_fetch_add(&atomic, 1);
 		mine[n] += 200;
+		/* A pair of words that only change together: exclusive accesses on the machines that have them. */
+		for (i = 0; i < 50; i++) {
+			unsigned long was = atomic_load(&pair), is;
+			do {
+				if ((was & LOW) != (~was >> HALF))
+					fail("compare and exchange");
+				is = (was + 1) & LOW;
+				is |= ~is << HALF;
+			} while (!atomic_compare_exchange_weak(&pair, &was, is));
+		}
 		for (i = 0; i < 50; i++) {
 			pthread_mutex_lock(&lock);
 			counter++;
@@ -74,10 +88,8 @@ static void *work(void *arg)
 		munmap(p, 64 << 10);
 		for (i = 0; i < 5; i++) {
 			int v = (int)rand_r(&seed);
-			code[0] = 0xb8;
-			memcpy(code + 1, &v, 4);
-			code[5] = 0xc3;
-			if (((int (*)(void))code)() != v)
+			machine_code(code, v);
+			if (machine_call(code) != v)
 				fail("code");
 		}
 		if (rand_r(&seed) % 64 == 0) {
@@ -120,6 +132,8 @@ int main(int argc, char **argv)
 		pthread_join(thread[i], NULL);
 	for (i = 0; i < THREADS; i++)
 		sum += mine[i];
+	if ((pair & LOW) != ((unsigned long)sum / 5 & LOW)) /* 50 with each 250 of the others */
+		fail("a change of the pair was lost");
 	printf("sums agree %d, signals came %d, wrong %d\n", sum == atomic + counter, signals > 0, bad);
 	if (argc > 2)
 		fprintf(stderr, "%ld signals, %ld rounds\n", (long)signals, sum / 250);

@@ -164,7 +164,8 @@ int main(void)
 	pthread_mutexattr_init(&ma);
 	pthread_mutexattr_setprotocol(&ma, PTHREAD_PRIO_INHERIT);
 	pthread_mutex_init(&pi, &ma);
-	printf("pi: %d %d\n", pthread_mutex_lock(&pi), pthread_mutex_unlock(&pi));
+	st = pthread_mutex_lock(&pi);
+	printf("pi: %d %d\n", st, pthread_mutex_unlock(&pi));
 	for (i = 0; i < 4; i++)
 		pthread_create(&th[i], NULL, mapper, NULL);
 	for (i = 0, sum = 0; i < 4; i++) {
