@@ -13,7 +13,10 @@
 #include "block/bitmap.h"
 #include "block/job.h"
 
-/* Bytes that a mirror which shall end may still lack: they are copied while the guest waits, who would otherwise dirty them for ever. */
+/*
+ * Bytes that a mirror may still lack when it says that it is ready, or ends: the last ones are copied while the guest waits, who would otherwise dirty
+ * them for ever. Each round over the disk that does not get there doubles what the end allows, so that it comes with any guest.
+ */
 #define REST (2u << 20)
 
 struct mirror {
@@ -105,10 +108,30 @@ static void progress(struct blk_job *j)
 	job_progress(j, s->done, s->done + bitmap_bytes(&s->map));
 }
 
+/* It was told to complete, or to be cancelled with the target as it should be. */
+static bool shall_end(struct blk_job *j)
+{
+	bool yes;
+
+	pthread_mutex_lock(&j->lock);
+	yes = (j->complete || j->cancel) && (j->ready || ((struct mirror *)j->state)->empty);
+	pthread_mutex_unlock(&j->lock);
+	return yes;
+}
+
+static int set_ready(struct blk_job *j)
+{
+	int r = j->ready ? 0 : blk_flush(((struct mirror *)j->state)->target);
+
+	if (!r)
+		job_set_ready(j);
+	return r;
+}
+
 static int mirror_run(struct blk_job *j, struct err *e)
 {
 	struct mirror *s = j->state;
-	uint64_t at = 0, n = 0;
+	uint64_t at = 0, n = 0, rest = REST;
 	void *buf = NULL;
 	unsigned since = 0;
 	int r = posix_memalign(&buf, 4096, 1 << 20) ? -ENOMEM : 0;
@@ -118,25 +141,23 @@ static int mirror_run(struct blk_job *j, struct err *e)
 	progress(j);
 	while (!r) {
 		struct disk_range range;
-		if (j->ready && __atomic_load_n(&j->complete, __ATOMIC_RELAXED) && bitmap_bytes(&s->map) <= REST)
+		if (shall_end(j) && bitmap_bytes(&s->map) <= rest)
 			break;
 		uint64_t next = bitmap_next(&s->map, at), copied = 0;
-		bool source = true, ending;
-		if (next == UINT64_MAX && at) {
-			at = 0; /* round again */
+		bool source = true;
+		if (next == UINT64_MAX && at) { /* round again */
+			at = 0;
+			if (shall_end(j))
+				rest *= rest < s->source->size ? 2 : 1;
+			else if (bitmap_bytes(&s->map) <= REST && (r = set_ready(j)))
+				break;
 			continue;
 		}
 		if (next == UINT64_MAX) {
 			progress(j);
-			if (!j->ready && (r = blk_flush(s->target)))
+			if ((r = set_ready(j)))
 				break;
-			job_set_ready(j);
-			pthread_mutex_lock(&j->lock);
-			ending = j->complete || j->cancel;
-			pthread_mutex_unlock(&j->lock);
-			if (ending)
-				break;
-			if (!__atomic_exchange_n(&s->news, 0, __ATOMIC_RELAXED))
+			if (!shall_end(j) && !__atomic_exchange_n(&s->news, 0, __ATOMIC_RELAXED))
 				job_sleep(j, 50);
 		} else {
 			uint64_t most = job_piece(j);

@@ -2,8 +2,9 @@
 """A guest uses its disk while the disk is mirrored, snapshotted, committed, backed up, streamed, throttled, resized; each also cancelled half-way, and
 with the server killed half-way. fio in the guest reads back what it wrote, and in the end the image is what the guest sees.
 
-Without arguments: each thing once or twice (make check). ROUNDS=N: N kills at random moments, then it ends (SOAK=storage). RECORD=FILE gets a line for
-each ten kills, and a run that finds such lines goes on behind them. SEED. OPERATIONS="mirror kill,backup plain,...": those instead of the usual ones."""
+ROUNDS=N (SOAK=storage): limits are measured, each operation is done whole, cancelled half-way and with the server killed half-way, then come N kills of the server, at
+least a quarter of them right after a snapshot, pivot, resize or media change or during a job. RECORD=FILE gets a line for each, and a run that finds lines
+there goes on behind them. Without ROUNDS: a few of each. SEED. OPERATIONS="mirror kill,backup plain,...": those instead."""
 from vm import *
 
 ROUNDS, SEED, RECORD = int(os.environ.get('ROUNDS', 0)), int(os.environ.get('SEED', time.time())), os.environ.get('RECORD')
@@ -18,8 +19,12 @@ if why:
 fill('base.raw', SIZE)
 create('top0', 'qcow2', None, '-b', DIR + '/base.raw', '-F', 'raw')
 server = Server('--id', 'd', '--state', DIR + '/st', '-f', 'qcow2', 'top0')
-vm = VM(('d0', server.path, 'if=virtio'))
+fill('disc0', 1 << 20, 50)
+discs = Server('--id', 'cd0', '--state', DIR + '/st-cd', '--removable', '-r', '-f', 'raw', 'disc0', name='discs')
+vm = VM(('d0', server.path, 'if=virtio'), ('cd0', discs.path, 'if=none,media=cdrom'), args=['-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd0'])
 size, serial, want = SIZE, 0, DIR + '/top0'
+kills = 0
+vm.sh('for m in scsi_common scsi_mod virtio_scsi cdrom sr_mod; do insmod /modules/$m.ko; done 2>/dev/null')
 if not ok(vm.sh('fio --version')[1].startswith('fio-'), 'a guest with fio', vm.sh('fio --version 2>&1')):
     finish()
 
@@ -72,6 +77,8 @@ def ended(event='BLOCK_JOB_COMPLETED|BLOCK_JOB_CANCELLED'):
 
 
 def kill(what):
+    global kills
+    kills += 1
     server.restart()
     return ok(server.ctl is not None and top() == want, '%s: the restarted server has the graph that was acknowledged' % what,
               '%s, not %s: %s' % (server.ctl and top(), want, server.errors()[-300:]))
@@ -124,6 +131,52 @@ def mirror(mode):
         if completed('mirror'):
             want = t
         equal(top(), want, 'mirror: the target is the disk')
+
+
+def pivot(mode):
+    """A mirror whose server dies right after it was told to complete."""
+    global want
+    t = new_file('mirror')
+    c('drive-mirror', device='d', target=t, sync='full', format='qcow2')
+    half(2)
+    c('block-job-complete', device='d')
+    want = t
+    if mode == 'kill':
+        server.restart()
+        for _ in range(600):
+            if not c('query-block-jobs'):
+                break
+            time.sleep(.05)
+        kill('pivot')
+    else:
+        e = ended()
+        ok(e['event'] == 'BLOCK_JOB_COMPLETED' and 'error' not in e['data'], 'pivot: completes', e)
+    equal(top(), want, 'pivot: the target is the disk')
+
+
+def media(mode):
+    """Another disc in the guest's CD drive."""
+    global serial, kills
+    serial += 1
+    name = DIR + '/disc%d' % serial
+    fill(name, 1 << 20, serial)
+    fd = os.open(name, os.O_RDONLY)
+    discs.ctl('blockdev-change-medium', fds=[fd], device='cd0', filename=name, format='raw', **{'read-only-mode': 'read-only'})
+    os.close(fd)
+    if mode == 'kill':
+        kills += 1
+        discs.restart()
+        ok(discs.ctl is not None and discs.ctl('query-block')[0]['inserted']['file'] == name, 'media: the restarted server has the disc', discs.errors()[-300:])
+    vm.ctl('x-drive-insert', id='cd0', path=discs.path, force=True)
+    with open(name, 'rb') as f:
+        sum_ = hashlib.md5(f.read()).hexdigest()
+    for _ in range(50):
+        got = vm.sh('dd if=/dev/sr0 bs=64k iflag=direct 2>/dev/null | md5sum')[1].split()[0]
+        if got == sum_:
+            break
+        time.sleep(.1)
+    equal(got, sum_, 'media: the guest reads the disc')
+    os.remove(name)
 
 
 def snapshot(mode):
@@ -194,8 +247,13 @@ def backup(mode):
 
 def resize(mode):
     global size
-    size += 1 << 20
-    c('block_resize', device='d', size=size)
+    if mode == 'cancel': # taken back at once
+        c('block_resize', device='d', size=size + (1 << 20))
+        vm.ctl('x-drive-resized', id='d0')
+        c('block_resize', device='d', size=size)
+    else:
+        size += 1 << 20
+        c('block_resize', device='d', size=size)
     if mode == 'kill':
         kill('resize')
     vm.ctl('x-drive-resized', id='d0')
@@ -215,12 +273,19 @@ def nothing(mode):
         kill('nothing')
 
 
-OPERATIONS = {f.__name__: f for f in (mirror, snapshot, empty, stream, backup, resize, nothing)}
+OPERATIONS = {f.__name__: f for f in (mirror, pivot, snapshot, empty, stream, backup, resize, media, nothing)}
 
 
 def same(what, seconds=300):
+    """The guest is quiet: what it reads, what the server has, and what another program finds in the image's file."""
     if vm.load_end(what, seconds):
-        equal(digest(server.uri()), vm.digest(), what + ': the disk is what the guest sees')
+        seen = vm.digest()
+        vm.sh('blockdev --flushbufs /dev/vda 2>/dev/null; sync')
+        equal(digest(server.uri()), seen, what + ': the disk is what the guest sees')
+        run('qemu-io', '-f', 'raw', '-c', 'flush', server.uri())
+        status, out = run('/usr/bin/qemu-img', 'check', '-U', want)
+        ok(status == 0 or (status == 3 and kills), what + ': the image is consistent' + (', but for clusters that a kill left' if status == 3 else ''), out)
+        equal(digest(want, 'qcow2'), seen, what + ': and its file holds it')
 
 
 # ---- limits ----
@@ -229,22 +294,36 @@ def limits(**values):
     server.ctl('block_set_io_throttle', device='d', **{**dict.fromkeys(('bps', 'bps_rd', 'bps_wr', 'iops', 'iops_rd', 'iops_wr'), 0), **values})
 
 
-def measured(what, expected, values, options, field, seconds):
-    """fio's count of `seconds` against the limit's; a machine that was busy with other things may try again."""
+def measured(what, expected, values, options, field, seconds, meanwhile=None):
+    """fio's count of `seconds` against the limit's; a machine that was busy with other things may try again. meanwhile(): is called half-way."""
     got = []
     for _ in range(8 if ROUNDS else 2):
         limits(**values)
+        if meanwhile:
+            threading.Timer(seconds / 2, meanwhile).start()
         f = vm.fio('--time_based', '--runtime=%d' % seconds, '--size=8m', *options, seconds=120)
-        got.append((float(f[field]) * (1024 if field in (5, 46) else 1) / seconds if f else 0) / expected)
+        got.append(float(f[field]) * 1024 / seconds / expected if f else 0)
         if .95 <= got[-1] <= 1.05:
             break
     limits()
     # Never above it; below it only in the short form, on a host that may be busy with other things.
-    ok((.95 if ROUNDS else .02) <= got[-1] <= 1.05 and max(got) <= 1.05, 'throttle: %s is within 5 %% of what is set (%s)' % (what, ', '.join('%.3f' % g for g in got)))
+    good_ = ok((.95 if ROUNDS else .02) <= got[-1] <= 1.05 and max(got) <= 1.05, 'throttle: %s is within 5 %% of what is set (%s)' % (what, ', '.join('%.3f' % g for g in got)))
+    if good_:
+        note('throttle: %s: %.3f of what is set' % (what, got[-1]))
+
+
+def lifted(what, options, values, field, seconds):
+    """A limit that is taken away half-way: at least three times as much gets through."""
+    limits(**values)
+    threading.Timer(seconds / 2, limits).start()
+    f = vm.fio('--time_based', '--runtime=%d' % seconds, '--size=8m', *options, seconds=120)
+    got = float(f[field]) * 1024 / (values['bps'] * seconds) if f else 0
+    if ok(got > 3, 'throttle: ' + what + ' (%.1f times as much)' % got):
+        note('throttle: %s: %.1f times as much' % (what, got))
 
 
 def throttle(long):
-    """Fields of fio's terse output, version 3: total KiB and operations a second of reads 5 and 7, of writes 46 and 48."""
+    """Fields of fio's terse output, version 3: total KiB of reads 5, of writes 46."""
     # The first tenth of a second's worth is free.
     t = 10 if long else 4
     k = t + .1
@@ -259,6 +338,21 @@ def throttle(long):
         measured('operations of 16 KiB a second', 65536 / 4 * 100 * k / t, {'iops': 100, 'iops_size': 16384}, ['--rw=randwrite', '--bs=64k', '--iodepth=4'], 46, t)
         measured('writes a second with a burst', 4096 * (400 * 3 + 100 * t) / t, {'iops_wr': 100, 'iops_wr_max': 400, 'iops_wr_max_length': 3},
                  ['--rw=randwrite', '--bs=4k', '--iodepth=4'], 46, t)
+        t = 20
+        measured('bytes a second over a kill', (2 << 20) * (t + .1) / t, {'bps': 2 << 20}, ['--rw=randread', '--bs=64k', '--iodepth=4'], 5, t, lambda: kill('throttle'))
+        lifted('a limit that is taken away half-way', ['--rw=randread', '--bs=64k', '--iodepth=4'], {'bps': 512 << 10}, 5, 10)
+
+
+# ---- the record ----
+
+def recorded(pattern):
+    return re.findall('(?m)^' + pattern, open(RECORD).read()) if RECORD and os.path.exists(RECORD) else []
+
+
+def note(text):
+    if RECORD and not failed:
+        with open(RECORD, 'a') as f:
+            f.write('%s %s\n' % (time.strftime('%F'), text))
 
 
 def short():
@@ -271,33 +365,39 @@ def short():
 
 
 def soak():
-    done = 0
-    if RECORD and os.path.exists(RECORD):
-        done = sum(int(m) for m in re.findall(r'(?m)^kills (\d+) ', open(RECORD).read()))
-    throttle(True)
+    if len(recorded(r'\S+ throttle: ')) < 7:
+        throttle(True)
     for name in OPERATIONS:
         for mode in 'plain', 'cancel', 'kill':
+            what = '%s, %s' % (name, {'plain': 'whole', 'cancel': 'cancelled half-way', 'kill': 'server killed half-way'}[mode])
+            if (name in ('nothing', 'pivot', 'media') and mode == 'cancel') or recorded(r'\S+ %s: ' % what):
+                continue
+            before = failed
             vm.load_begin()
             OPERATIONS[name](mode)
-            same('%s, %s' % (name, mode))
+            same(what)
             tidy()
+            if failed == before:
+                note(what + ': the guest read back what it wrote, image checked, digests equal')
+    done = sum(int(m) for m in recorded(r'\S+ kills (\d+) '))
     kinds = {}
     while done < ROUNDS and not failed:
+        begun = kills
+        kinds.clear()
         vm.load_begin()
-        for _ in range(min(10, ROUNDS - done)):
+        while kills - begun < min(10, ROUNDS - done):
             name = rng.choice(list(OPERATIONS))
-            kinds[name] = kinds.get(name, 0) + 1
+            before = kills
             OPERATIONS[name]('kill')
+            kinds[name] = kinds.get(name, 0) + kills - before
             if len(chain()) > 6:
                 stream('plain')
             tidy()
             time.sleep(rng.random() * .5)
-        same('10 kills')
-        done += 10
-        if RECORD and not failed:
-            with open(RECORD, 'a') as f:
-                f.write('kills 10 SEED=%d %s: the guest met no error, the disk is what it sees %s\n' % (SEED, time.strftime('%F'), kinds))
-    ok(done >= ROUNDS, '%d kills in all' % done, kinds)
+        same('%d kills' % (kills - begun))
+        done += kills - begun
+        note('kills %d SEED=%d: the guest met no error, the disk is what it sees, the image is consistent; %s' % (kills - begun, SEED, kinds))
+    ok(done >= ROUNDS, '%d kills in all' % done)
 
 
 try:
@@ -305,9 +405,9 @@ try:
     status = vm.sh('sync; poweroff -f >/dev/null 2>&1 &')
     vm.p.wait(timeout=60)
     ok('cannot go on' not in server.errors(), 'no job was given up', server.errors())
-    equal(server.quit(), 0, 'the server ends')
+    equal((server.quit(), discs.quit()), (0, 0), 'the servers end')
     status, out = run('/usr/bin/qemu-img', 'check', want)
-    ok(status == 0, 'the image is clean', out)
+    ok(status == 0 or (status == 3 and kills), 'the image is consistent', out)
 except (Dead, Refused, EOFError, OSError, subprocess.TimeoutExpired) as e:
     ok(False, 'to the end', '%s: %s\nserver %s: %s\nmachine %s: %s\n%s' % (type(e).__name__, e, server.proc.poll(), server.errors()[-500:], vm.p.poll(),
                                                                              open('cpu.err').read()[-500:], vm.text[-800:]))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Block jobs and snapshots of emu-nbd, with a client that writes meanwhile."""
+import threading
 from common import *
 
 SIZE = 24 << 20
@@ -348,6 +349,30 @@ ok('error' not in c.wait('BLOCK_JOB_COMPLETED')['data'], 'a commit that empties 
 m.finish()
 equal(c('query-block')[0]['inserted']['file'], DIR + '/snap3', 'leaves it where it is')
 same(m, s.uri(), 'raw', 'with everything')
+# a client that never pauses, and jobs slower than it
+bench = subprocess.Popen(['qemu-io', '-f', 'raw', s.uri()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def keep_writing():
+    r = random.Random(5)
+    try:
+        while True:
+            bench.stdin.write(''.join('aio_write -q -P %d %d 4k\n' % (r.randrange(1, 256), r.randrange(256) << 12) for _ in range(50)) + 'aio_flush\n')
+    except (OSError, ValueError):
+        pass
+
+
+threading.Thread(target=keep_writing, daemon=True).start()
+c('block-commit', device='d', speed=256 << 10, **{'x-empty': True})
+ok('error' not in c.wait('BLOCK_JOB_COMPLETED')['data'], 'a commit that empties the overlay ends although writes come faster than it copies')
+c('drive-mirror', device='d', target=passed(c, 'chased'), sync='top', format='qcow2', speed=256 << 10)
+c.wait('BLOCK_JOB_READY')
+c('block-job-cancel', device='d')
+ok('error' not in c.wait('BLOCK_JOB_COMPLETED|BLOCK_JOB_CANCELLED')['data'], 'so does a mirror become ready and end')
+ok(bench.poll() is None, 'the client writes on')
+bench.kill()
+bench.wait()
+run('/usr/bin/qemu-img', 'convert', '-f', 'raw', '-O', 'raw', s.uri(), 'model')
 # a whole machine's snapshot: state in, other writes, state out
 state = os.urandom(3 << 20) + b'end'
 open('state.in', 'wb').write(state)

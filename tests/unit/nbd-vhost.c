@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vhost-user-blk of emu-nbd, with a front end of our own: requests of every type, several queues, chains that are wrong, and a server
- * that is killed with requests in flight. BENCH=SECONDS: random reads of 4 KiB at depth 32 instead, and their number a second.
+ * that is killed with requests in flight. BENCH=SECONDS: random reads of 4 KiB at depth 32 instead, all over the raw image BENCH_IMAGE, and their number a second.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -440,7 +440,7 @@ static void killed(void)
 	stop(SIGTERM);
 }
 
-static void bench(double seconds)
+static void bench(double seconds, uint64_t blocks)
 {
 	uint64_t begun = now(), end = begun + (uint64_t)(seconds * 1e9), count = 0, x = 88172645463325252ull;
 	struct queue *q = &queues[0];
@@ -454,7 +454,7 @@ static void bench(double seconds)
 		uint16_t at = (uint16_t)(q->seen - 1);
 		do {
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-			put(0, q->used->ring[at++ % SIZE].id / 4, BLK_T_IN, x % (256 << 8) * 8 % 65536, mem + DATA + x % DEPTH * 4096, 4096);
+			put(0, q->used->ring[at++ % SIZE].id / 4, BLK_T_IN, x % blocks * 8, mem + DATA + x % DEPTH * 4096, 4096);
 			count++;
 		} while (at != __atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE));
 		q->seen = at;
@@ -465,8 +465,9 @@ static void bench(double seconds)
 
 int main(void)
 {
-	const char *plain[] = {"-f", "raw", NULL, NULL};
+	const char *plain[] = {"-f", "raw", NULL, NULL}, *bench_image = getenv("BENCH") ? getenv("BENCH_IMAGE") : NULL;
 	char path[160];
+	struct stat st;
 	int fd;
 
 	if (!mkdtemp(dir))
@@ -481,11 +482,13 @@ int main(void)
 	mem_fd = memfd_create("guest", MFD_CLOEXEC);
 	if (mem_fd < 0 || ftruncate(mem_fd, MEMORY) < 0 || (mem = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, mem_fd, 0)) == MAP_FAILED)
 		bail("memory");
-	plain[2] = image;
+	plain[2] = bench_image ? bench_image : image;
+	if (stat(plain[2], &st) < 0 || st.st_size < 4096)
+		bail(plain[2]);
 	start(plain);
 	ok(sock >= 0 && negotiate(true), "negotiation");
 	if (getenv("BENCH")) {
-		bench(atof(getenv("BENCH")));
+		bench(atof(getenv("BENCH")), (uint64_t)st.st_size / 4096);
 	} else {
 		requests();
 		wrong_chains();
