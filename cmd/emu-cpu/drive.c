@@ -585,6 +585,7 @@ static int insert(struct drive *d, struct err *e)
 
 int drive_change(struct drive *d, const char *nbd, bool force, struct err *e)
 {
+	unsigned index = UINT_MAX;
 	char *path;
 	int r = d->info.present ? drive_eject(d, force, e) : 0;
 
@@ -593,14 +594,14 @@ int drive_change(struct drive *d, const char *nbd, bool force, struct err *e)
 	path = strdup(nbd);
 	if (!path)
 		return err_set(e, ENOMEM, "out of memory");
+	/* The process that connects knows only the command line's paths, this drive's own among them. */
+	for (struct drive *o = core(d->machine)->list; o; o = o->next)
+		if (o->path && !strcmp(o->path, path))
+			index = o->dial_index;
 	free(d->path);
 	d->path = path;
 	d->dial_name = NULL;
-	/* The process that connects knows only the command line's paths. */
-	d->dial_index = UINT_MAX;
-	for (struct drive *o = core(d->machine)->list; o; o = o->next)
-		if (o != d && o->path && !strcmp(o->path, path))
-			d->dial_index = o->dial_index;
+	d->dial_index = index;
 	return insert(d, e);
 }
 
