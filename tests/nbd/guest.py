@@ -36,11 +36,15 @@ def c(command, **args):
 def new_file(kind):
     global serial
     serial += 1
-    name = '%s%d' % (kind, serial)
+    return passed('%s/%s%d' % (DIR, kind, serial))
+
+
+def passed(name):
+    """A server that was started again knows only the files in use."""
     fd = os.open(name, os.O_RDWR | os.O_CREAT)
-    server.ctl('add-fd', fds=[fd], path=DIR + '/' + name)
+    server.ctl('add-fd', fds=[fd], path=name)
     os.close(fd)
-    return DIR + '/' + name
+    return name
 
 
 def top():
@@ -245,7 +249,7 @@ def backup(mode):
             time.sleep(.1)
         ok(c('query-block')[0]['dirty-bitmaps'][0]['count'] > 0, 'backup: the bitmap has what the guest wrote since')
         vm.load_end('backup')
-        c('drive-backup', device='d', target=t, sync='incremental', bitmap='b', format='qcow2', mode='existing', speed=SLOW if mode == 'kill' else 0)
+        c('drive-backup', device='d', target=passed(t), sync='incremental', bitmap='b', format='qcow2', mode='existing', speed=SLOW if mode == 'kill' else 0)
         if mode == 'kill':
             run_job('incremental backup', mode)
         e = ended()
