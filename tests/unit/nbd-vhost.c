@@ -496,7 +496,9 @@ int main(void)
 		nonsense();
 		cut();
 		struct err e = ERR_INIT;
-		for (int i = 0; i < 100 && (sock < 0 || !negotiate(true)); i++) {
+		for (int i = 0; sock < 0 || !negotiate(true); i++) {
+			if (i == 500)
+				bail("no other front end may come");
 			if (sock >= 0)
 				close(sock);
 			poll(NULL, 0, 20);
