@@ -127,6 +127,7 @@ static void thread_notes(struct notes *n, struct thread *t, int sig)
 {
 	const struct abi *abi = t->process->abi;
 	uint8_t b[2048] __attribute__((aligned(64)));
+	uint32_t type;
 	size_t k;
 
 	prstatus(n, t, sig);
@@ -136,6 +137,8 @@ static void thread_notes(struct notes *n, struct thread *t, int sig)
 	k = abi->core_xstate(t->cpu, b, sizeof(b));
 	if (k)
 		note(n, "LINUX", NT_X86_XSTATE, b, k);
+	for (unsigned i = 0; abi->core_more && (k = abi->core_more(t->cpu, i, &type, b, sizeof(b))); i++)
+		note(n, "LINUX", type, b, k);
 }
 
 /* NT_FILE: count, page size, then start, end, page offset of each file mapping, then the names. */

@@ -334,6 +334,8 @@ struct abi {
 	size_t (*core_gregs)(struct cpu *c, void *buf, size_t size);
 	size_t (*core_fpregs)(struct cpu *c, void *buf, size_t size);
 	size_t (*core_xstate)(struct cpu *c, void *buf, size_t size);
+	/* Note number `which` of further registers, owner LINUX: its type and bytes; 0: there are no more. May be NULL. */
+	size_t (*core_more)(struct cpu *c, unsigned which, uint32_t *type, void *buf, size_t size);
 };
 
 extern const struct abi abi_x86_64, abi_i386, abi_aarch64, abi_ppc, abi_ppc64, abi_ppc64le, abi_ppc64abi32;

@@ -199,13 +199,37 @@ static uint32_t narrow(uint64_t v)
 	return e >= 874 ? sign | (uint32_t)(((v & ((1ull << 52) - 1)) | 1ull << 52) >> (926 - e)) : sign;
 }
 
+/* IR_ROUND_SINGLE: rounded to odd first, which the second rounding cannot tell from the exact result. */
+static bool to_single(struct fpu_status *st, const struct ir_op *op, const union ir_value *v, union ir_value *d)
+{
+	const uint32_t outer = FPU_OVERFLOW | FPU_UNDERFLOW | FPU_ROUNDED_UP;
+	struct fpu_status wide = *st;
+	bool negated = op->op == IR_FMA && op->aux & FPU_NEG_RESULT;
+	unsigned aux = negated ? op->aux & ~(unsigned)FPU_NEG_RESULT : op->aux;
+
+	wide.enabled = 0;
+	wide.round = FPU_ODD;
+	if (!one(&wide, IR_F64, op->op, aux, v, d))
+		return false;
+	/* The sign of an exact zero depends on the rounding. */
+	if (!(d->u64[0] << 1) && !(wide.flags & ~st->flags & FPU_INEXACT)) {
+		wide.round = st->round;
+		one(&wide, IR_F64, op->op, aux, v, d);
+	}
+	st->flags = (wide.flags & ~outer) | (st->flags & outer & ~(uint32_t)FPU_ROUNDED_UP);
+	d->u64[0] = widen(f32_from_f64(d->u64[0], st));
+	if (negated && !f64_is_nan(d->u64[0]))
+		d->u64[0] ^= 1ull << 63;
+	return true;
+}
+
 bool ir_eval_fp(struct fpu_status *st, const struct ir_op *op, unsigned src, const union ir_value *v, union ir_value *d)
 {
 	uint8_t round = st->round;
 	bool done;
 
-	if (op->x >= IR_ROUND_NEAREST && op->x <= IR_ROUND_ODD)
-		st->round = (uint8_t)(op->x - 1);
+	if ((op->x & 7) >= IR_ROUND_NEAREST && (op->x & 7) <= IR_ROUND_ODD)
+		st->round = (uint8_t)((op->x & 7) - 1);
 	switch (op->op) {
 	case IR_FPGET:
 		d->u32[0] = op->aux ? st->round : st->flags & ~(uint32_t)FPU_ROUNDED_UP; /* that one is not sticky */
@@ -237,6 +261,7 @@ bool ir_eval_fp(struct fpu_status *st, const struct ir_op *op, unsigned src, con
 		break;
 	default:
 		done = ir_op_info[op->op].flags & IR_F_FLANE ? vector(st, op, v, d)
+		       : op->x & IR_ROUND_SINGLE	     ? to_single(st, op, v, d)
 							     : one(st, op->type, op->op, op->aux, v, d);
 		break;
 	}

@@ -81,6 +81,11 @@ enum ir_hint { IR_HINT_NONE, IR_HINT_CALL, IR_HINT_RET, IR_HINT_FAR };
 
 /* op->x of floating-point operations: the guest's own rounding, or 1 + enum fpu_round. */
 enum ir_round { IR_ROUND_GUEST, IR_ROUND_NEAREST, IR_ROUND_DOWN, IR_ROUND_UP, IR_ROUND_ZERO, IR_ROUND_AWAY, IR_ROUND_ODD };
+/*
+ * With that, for fadd fsub fmul fdiv fsqrt fma of f64: the exact result is rounded once, to what an f32 holds, and stays an f64. Machines
+ * that keep singles in doubles have such operations.
+ */
+#define IR_ROUND_SINGLE 8u
 
 /* Results of fcmp, and a set of them for vfcmp. */
 enum ir_relation { IR_REL_LT = 1, IR_REL_EQ = 2, IR_REL_GT = 4, IR_REL_UN = 8, IR_REL_SIGNALLING = 16 };

@@ -192,6 +192,10 @@ static int structures(const char *self)
 int main(int argc, char **argv)
 {
 	int how;
+#ifdef __VSX__
+	if (argc > 2 && argv[1][0] == 'c')
+		__asm__ volatile("vspltisb 5, 5\n li 9, 0x1234\n mtvsrd 7, 9\n xxspltd 7, 7, 0" : : : "9", "v5", "fr7");
+#endif
 	if (argc > 2)
 		return argv[1][0] == 'c' ? (*(volatile int *)8 = 1) : puts("child") < 0;
 	printf("frames %d\n", frames());
@@ -237,8 +241,9 @@ emu-user -strace "$top/static-ppc64le" a b 2>&1 | grep -q 'write(1,0x[0-9a-f]*,6
 (cd "$top" && ulimit -c unlimited && emu-user "$top/static-ppc64le" c b >/dev/null 2>err; ls static-ppc64le.core.* >/dev/null 2>&1); ok $? "a crash leaves a core dump"
 grep -q "SIGSEGV at address 0x8" "$top/err" && grep -q "stw r" "$top/err"; ok $? "and says where, with the instruction"
 if command -v gdb-multiarch >/dev/null; then
-    gdb-multiarch -batch -nx -ex "set confirm off" -ex "bt" -ex "p \$r3" -ex "info registers pc f0" "$top/static-ppc64le" "$top"/static-ppc64le.core.* >"$top/gdb" 2>&1
+    gdb-multiarch -batch -nx -ex "set confirm off" -ex "bt" -ex "p \$r3" -ex "info registers pc f0" -ex "p/x \$vr5.v4_int32" -ex "p/x \$vs7.uint128" "$top/static-ppc64le" "$top"/static-ppc64le.core.* >"$top/gdb" 2>&1
     grep -q "in main" "$top/gdb"; ok $? "gdb reads the core dump"
+    grep -q '{0x5050505, 0x5050505, 0x5050505, 0x5050505}' "$top/gdb" && grep -q 0x12340000000000001234 "$top/gdb"; ok $? "its AltiVec and VSX registers too"
     for guest in ppc64le:powerpc64le ppc:powerpc; do
         L=/usr/${guest#*:}-linux-gnu guest=${guest%:*}
         [ -x "$top/dynamic-$guest" ] || continue

@@ -270,12 +270,39 @@ static size_t core_xstate(struct cpu *c, void *buf, size_t size)
 	return 0;
 }
 
+/* NT_PPC_VMX: the vector registers, VSCR, VRSAVE, each in a quadword; NT_PPC_VSX: the right halves of registers 0 to 31. */
+static size_t core_more(struct cpu *c, unsigned which, uint32_t *type, void *buf, size_t size)
+{
+	struct ppc_cpu *p = ppc_cpu(c);
+	uint8_t *b = buf;
+
+	if (size < 34 * 16)
+		return 0;
+	if (which == 0 && PPC_HAS(p, ALTIVEC)) {
+		*type = NT_PPC_VMX;
+		memset(b, 0, 34 * 16);
+		for (unsigned i = 0; i < 32; i++)
+			ppc_put_vector(p->big, b + 16 * i, &p->vsr[32 + i]);
+		ppc_put32(p->big, b + 16 * 32 + 12, p->vscr);
+		ppc_put32(p->big, b + 16 * 33, p->vrsave);
+		return 34 * 16;
+	}
+	if (which == 1 && PPC_HAS(p, VSX)) {
+		*type = NT_PPC_VSX;
+		for (unsigned i = 0; i < 32; i++)
+			ppc_put64(p->big, b + 8 * i, p->vsr[i].u64[1]);
+		return 32 * 8;
+	}
+	return 0;
+}
+
 #define COMMON                                                                                                        \
 	.page_size = PAGE, .init = init, .syscall_args = syscall_args, .syscall_result = syscall_result,              \
 	.syscall_restart = syscall_restart, .get_sp = get_sp, .clone_tls_fourth = true, .clone_regs = clone_regs,     \
 	.set_tls = set_tls, .exception = exception, .write_siginfo = ppc_write_siginfo, .read_siginfo = ppc_read_siginfo, \
 	.hwcap = hwcap, .cpu_platform = platform, .aux = more_aux, .vdso = ppc_vdso, .vdso_mapped = ppc_vdso_mapped,   \
-	.core_gregs = core_gregs, .core_fpregs = core_fpregs, .core_xstate = core_xstate
+	.core_gregs = core_gregs, .core_fpregs = core_fpregs, .core_xstate = core_xstate, \
+	.core_more = core_more
 
 #define WIDE(name_, isa_, data, calls_)                                                                               \
 	{                                                                                                             \

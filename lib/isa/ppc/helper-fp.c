@@ -99,7 +99,7 @@ static uint64_t single(unsigned op, uint64_t a, uint64_t b, uint64_t c, S *st)
 		wide.round = st->round;
 		v = arithmetic(op, a, b, c, &wide);
 	}
-	st->flags = wide.flags & ~(uint32_t)(FPU_OVERFLOW | FPU_UNDERFLOW | FPU_ROUNDED_UP);
+	st->flags = (wide.flags & ~(uint32_t)(FPU_OVERFLOW | FPU_UNDERFLOW | FPU_ROUNDED_UP)) | (st->flags & (FPU_OVERFLOW | FPU_UNDERFLOW));
 	v = ppc_widen(f32_from_f64(v, st));
 	if (estimate)
 		st->flags = (st->flags & ~(uint32_t)FPU_INEXACT) | inexact;

@@ -67,13 +67,18 @@ static ir_ref native(T *t, unsigned op, ir_ref a, ir_ref b, ir_ref c)
 				      [PPC_FP_NMADD - PPC_FP_MADD] = FPU_NEG_RESULT,
 				      [PPC_FP_NMSUB - PPC_FP_MADD] = FPU_NEG_RESULT | FPU_NEG_ADDEND};
 	struct ir_region *r = t->r;
+	unsigned base = op & 63, round = IR_ROUND_GUEST | (op & PPC_FP_SINGLE ? IR_ROUND_SINGLE : 0);
 	ir_ref v;
 
-	switch (op) {
-	case PPC_FP_ADD: case PPC_FP_SUB: case PPC_FP_MUL: case PPC_FP_DIV: return ir_fp(r, arith[op], IR_ROUND_GUEST, 0, a, b, 0);
-	case PPC_FP_SQRT: return ir_fp(r, IR_FSQRT, IR_ROUND_GUEST, 0, a, 0, 0);
+	switch (base) {
+	case PPC_FP_ADD: case PPC_FP_SUB: case PPC_FP_MUL: case PPC_FP_DIV: return ir_fp(r, arith[base], round, 0, a, b, 0);
+	case PPC_FP_SQRT: return ir_fp(r, IR_FSQRT, round, 0, a, 0, 0);
 	case PPC_FP_MADD: case PPC_FP_MSUB: case PPC_FP_NMADD: case PPC_FP_NMSUB:
-		return ir_fp(r, IR_FMA, IR_ROUND_GUEST, how[op - PPC_FP_MADD], a, b, c);
+		return ir_fp(r, IR_FMA, round, how[base - PPC_FP_MADD], a, b, c);
+	}
+	switch (op) {
+	case PPC_FP_CFID | PPC_FP_SINGLE:
+		return ir_fcvt(r, IR_F64, ir_itof(r, IR_F32, ir_bitcast(r, IR_I64, a), true, IR_ROUND_GUEST), IR_ROUND_GUEST);
 	case PPC_FP_RSP: return ir_fcvt(r, IR_F64, ir_fcvt(r, IR_F32, a, IR_ROUND_GUEST), IR_ROUND_GUEST);
 	case PPC_FP_CFID: return ir_itof(r, IR_F64, ir_bitcast(r, IR_I64, a), true, IR_ROUND_GUEST);
 	case PPC_FP_CTIWZ: case PPC_FP_CTIW:

@@ -108,6 +108,63 @@ static bool multiply_add(struct t1_gen *g, const struct ir_op *o)
 	return true;
 }
 
+/*
+ * IR_ROUND_SINGLE by two roundings, to a double and to a single. That is the same but where the double lies in the middle between two
+ * singles, or the result is below a single's normal range: then lib/fpu does it, as for NaNs.
+ */
+static bool single_precision(struct t1_gen *g, const struct ir_op *o)
+{
+	static const uint8_t code[] = {[IR_FADD - IR_FADD] = 0x58, [IR_FSUB - IR_FADD] = 0x5c,
+				       [IR_FMUL - IR_FADD] = 0x59, [IR_FDIV - IR_FADD] = 0x5e};
+	static const uint8_t fused[] = {0xb9, 0xbd, 0xbb, 0xbf};
+	unsigned a, b = NO, c = NO, d, e, t, first = g->colds;
+	bool fma = o->op == IR_FMA, low;
+
+	if (!t1_host.avx || (fma && !t1_host.fma))
+		return false;
+	a = t1_xmm(g, o->a);
+	if (o->b)
+		b = o->b == o->a ? a : t1_xmm(g, o->b);
+	if (o->c)
+		c = t1_xmm(g, o->c);
+	low = g->loc[fma ? o->c : o->a].low;
+	e = t1_alloc_xmm(g);
+	d = t1_dest_xmm(g, o->dst, 0);
+	t = t1_alloc(g);
+	if (fma) {
+		t1_mov(g, e, c, IR_V128);
+		g->p = asm_vex(g->p, O_66 | O_0F38 | O_W | fused[o->aux & 3], false, e, a, rm_reg(b));
+	} else if (o->op == IR_FSQRT) {
+		g->p = asm_vex(g->p, O_F2 | O_0F | 0x51, false, e, a, rm_reg(a));
+	} else {
+		g->p = asm_vex(g->p, O_F2 | O_0F | code[o->op - IR_FADD], false, e, a, rm_reg(b));
+	}
+	g->p = asm_vex(g->p, O_F2 | O_0F | 0x5a, false, 31, e, rm_reg(e)); /* cvtsd2ss */
+	g->p = asm_vex(g->p, O_F3 | O_0F | 0x5a, false, d, 31, rm_reg(31)); /* cvtss2sd */
+	g->loc[o->dst].low = low;
+	INS(O_66 | O_0F | 0x7e, e, rm_reg(t));
+	INS(0x81, 4, rm_reg(t));
+	g->p = e_u32(g->p, 0x1fffffff);
+	INS(0x81, 7, rm_reg(t));
+	g->p = e_u32(g->p, 0x10000000);
+	cold(g, CC_E, d, a, b, c);
+	t1_constant_op(g, O_0F | 0x54, 31, d, T1_CONST_ABS64);
+	INS(O_66 | O_0F | 0x2e, 31, rm_rip());
+	t1_rip_fix(g, T1_CONST_LEAST_SINGLE, 0);
+	g->p = e_u16(g->p, 0x77); /* ja */
+	uint8_t *from = g->p;
+	INS(O_66 | O_W | O_0F | 0x7e, e, rm_reg(t)); /* only a zero is left */
+	INS(0x03 | O_W, t, rm_reg(t));
+	cold(g, CC_NE, d, a, b, c);
+	from[-1] = (uint8_t)(g->p - from);
+	if (fma && o->aux & FPU_NEG_RESULT)
+		t1_constant_op(g, O_0F | 0x57, d, d, T1_CONST_SIGNBIT64);
+	if (!g->failed)
+		for (unsigned i = first; i < g->colds; i++)
+			g->cold[i].back = g->p;
+	return true;
+}
+
 static bool compare(struct t1_gen *g, const struct ir_op *o, unsigned src)
 {
 	unsigned a = t1_xmm(g, o->a), b = o->b == o->a ? a : t1_xmm(g, o->b), d = t1_dest(g, o->dst, 0), t = t1_alloc(g);
@@ -409,10 +466,16 @@ bool t1_fp(struct t1_gen *g, const struct ir_op *o)
 		done = true;
 		break;
 	case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FSQRT:
-		done = f3264 && o->x == IR_ROUND_GUEST && arithmetic(g, o);
+		if (o->x == (IR_ROUND_GUEST | IR_ROUND_SINGLE))
+			done = single_precision(g, o);
+		else
+			done = f3264 && o->x == IR_ROUND_GUEST && arithmetic(g, o);
 		break;
 	case IR_FMA:
-		done = f3264 && o->x == IR_ROUND_GUEST && multiply_add(g, o);
+		if (o->x == (IR_ROUND_GUEST | IR_ROUND_SINGLE))
+			done = single_precision(g, o);
+		else
+			done = f3264 && o->x == IR_ROUND_GUEST && multiply_add(g, o);
 		break;
 	case IR_FCMP:
 		done = src3264 && compare(g, o, src);
