@@ -97,7 +97,7 @@ int sock_connect_unix(const char *path, int type, struct err *e)
 
 int sock_wait_unix(const char *path, int type, int timeout_ms, struct err *e)
 {
-	struct timespec start, now, pause = {.tv_nsec = 10000000};
+	struct timespec start, now, pause = {.tv_nsec = 500000}; /* parts that are started together are there within a few milliseconds */
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (;;) {
@@ -108,6 +108,8 @@ int sock_wait_unix(const char *path, int type, int timeout_ms, struct err *e)
 		if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 >= timeout_ms)
 			return err_set(e, -fd, "waited %d ms, but nobody listens on %s", timeout_ms, path);
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < 8000000)
+			pause.tv_nsec *= 2;
 	}
 }
 
