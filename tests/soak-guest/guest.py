@@ -59,7 +59,7 @@ def end(t, m, d, what):
 
 
 def run(t):
-    t.tool('debootstrap', 'debootstrap')
+    t.tool('mmdebstrap', 'mmdebstrap')
     each = int(os.environ.get('SECONDS_EACH', '600'))
     try:
         t.run(t.top + '/tests/boot/debian-image', t.cache, t.build + '/bin/emu-img', 'soak', '2400', t.top + '/tests/soak-guest', *PACKAGES)

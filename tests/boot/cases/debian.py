@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A Debian that was installed by debootstrap on a qcow2 disk, which emu-nbd serves: GRUB, systemd, a login prompt, apt-get install of a local package,
+# A Debian that was installed by mmdebstrap on a qcow2 disk, which emu-nbd serves: GRUB, systemd, a login prompt, apt-get install of a local package,
 # reboot, a clean file system.
 import os
 
