@@ -58,7 +58,7 @@ static void fault(int sig, siginfo_t *si, void *context)
 static int frames(void)
 {
 	struct sigaction sa = {.sa_sigaction = fault, .sa_flags = SA_SIGINFO};
-	unsigned long x11, cr, vector = 6;
+	unsigned long x11, cr, vector = 6, red = 0x5a5a;
 	double f, in = 2.5;
 	sigaction(SIGSEGV, &sa, NULL);
 	seen = 0;
@@ -66,12 +66,17 @@ static int frames(void)
 #ifdef __VSX__
 			 "vspltisb 5, 5\n"
 #endif
-			 "stw 10, 0(9)\n mr %[x11], 11\n mfcr %[cr]\n fmr %[f], 7\n"
+#ifdef __powerpc64__ /* what a leaf function keeps below its stack pointer */
+			 "std %[red], -280(1)\n li %[red], 0\n stw 10, 0(9)\n ld %[red], -280(1)\n"
+#else
+			 "stw 10, 0(9)\n"
+#endif
+			 "mr %[x11], 11\n mfcr %[cr]\n fmr %[f], 7\n"
 #ifdef __VSX__
 			 "xxswapd 37, 37\n mfvsrwz %[vector], 37\n"
 #endif
-			 : [x11] "=&r"(x11), [cr] "=&r"(cr), [f] "=&f"(f), [vector] "+&r"(vector) : [in] "f"(in) : "9", "10", "11", "fr7", "v5", "cr0", "memory");
-	return seen && x11 == 77 && cr >> 28 == 2 && f == 99 && vector == 6;
+			 : [x11] "=&r"(x11), [cr] "=&r"(cr), [f] "=&f"(f), [vector] "+&r"(vector), [red] "+&r"(red) : [in] "f"(in) : "9", "10", "11", "fr7", "v5", "cr0", "memory");
+	return seen && x11 == 77 && cr >> 28 == 2 && f == 99 && vector == 6 && red == 0x5a5a;
 }
 static sigjmp_buf back;
 static void trap(int sig, siginfo_t *si, void *context)

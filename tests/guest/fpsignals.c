@@ -150,6 +150,88 @@ static void set_rounding(struct state *in, unsigned mode)
 		in->x[i] = 0x9e3779b97f4a7c15 * (mode + i + 1);
 }
 
+#elif defined(__powerpc__)
+#define ALL(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15) op(16) op(17) \
+	op(18) op(19) op(20) op(21) op(22) op(23) op(24) op(25) op(26) op(27) op(28) op(29) op(30) op(31)
+#ifdef __powerpc64__
+#define WORD(op, r, n) op "d " #r ", 8*" #n "(9)\n"
+#define LOADS ""
+#define STORE "st"
+#else
+#define WORD(op, r, n) op " " #r ", 4*" #n "(9)\n"
+#define LOADS "wz"
+#define STORE "stw"
+#endif
+#ifdef __VSX__
+#define VECTORS 64
+#define MORE(op) op(32) op(33) op(34) op(35) op(36) op(37) op(38) op(39) op(40) op(41) op(42) op(43) op(44) op(45) op(46) op(47) op(48) \
+	op(49) op(50) op(51) op(52) op(53) op(54) op(55) op(56) op(57) op(58) op(59) op(60) op(61) op(62) op(63)
+#define LOADV(n) "lxvd2x " #n ", 0, 9\n addi 9, 9, 16\n"
+#define STOREV(n) "stxvd2x " #n ", 0, 9\n addi 9, 9, 16\n"
+#define ONES(n) "xxleqv " #n ", " #n ", " #n "\n"
+#define VECTOR_BODY                                                                                                   \
+	"xvadddp 32, 32, 33\n xvmulsp 34, 34, 35\n vadduwm 4, 4, 5\n vperm 6, 7, 8, 9\n xvnmsubadp 42, 43, 44\n vsubuhs 13, 13, 14\n" \
+	"xscvdpsxds 47, 21\n xxpermdi 48, 49, 50, 1\n xvcmpgtdp. 51, 52, 53\n vmulouh 22, 23, 24\n vrld 25, 25, 26\n fsqrt 27, 28\n"
+#define VECTOR_NAMES                                                                                                   \
+	, "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", \
+		"v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31"
+#else
+#define VECTORS 32
+#define MORE(op)
+#define LOADV(n) "lfd " #n ", 0(9)\n addi 9, 9, 16\n"
+#define STOREV(n) "stfd " #n ", 0(9)\n addi 9, 9, 16\n"
+#define ONES(n) "fmr " #n ", 1\n"
+#define VECTOR_BODY
+#define VECTOR_NAMES
+#endif
+
+struct state {
+	uint8_t vector[VECTORS][16];
+	uint64_t fpscr;
+	unsigned long x[6], cr, xer;
+} __attribute__((aligned(16)));
+
+/* Leaves nothing as it was. */
+static void on_signal(int sig)
+{
+	(void)sig;
+	__asm__ volatile(ALL(ONES) MORE(ONES) "mtfsfi 7, 1\n mtfsb1 6\n li 9, -1\n mtcr 9\n mtxer 9\n mtctr 9\n mr 10, 9\n mr 11, 9\n"
+			 : : : "memory", "9", "10", "11", "ctr", "cr0", "cr1", "cr2", "cr3", "cr4", "cr5", "cr6", "cr7");
+	signals++;
+}
+
+/* `turns` times around a loop whose results depend on rounding, on vectors and integers, on carries and on fields of CR. */
+static void work(const struct state *in, struct state *out, long turns)
+{
+	__asm__ volatile("lfd 0, 0(%[status])\n mtfsf 255, 0\n mr 9, %[in]\n" ALL(LOADV) MORE(LOADV)
+			 "addi 9, %[status], 8\n" WORD("l" LOADS, 14, 0) WORD("l" LOADS, 15, 1) WORD("l" LOADS, 16, 2) WORD("l" LOADS, 17, 3)
+			 WORD("l" LOADS, 18, 4) WORD("l" LOADS, 19, 5) "li 9, 0\n mtxer 9\n mtcr 14\n mtctr %[turns]\n"
+			 "1:\n"
+			 "fadd 0, 0, 1\n fmul 3, 3, 2\n fdiv 4, 5, 6\n fmadd 8, 9, 10, 11\n fnmsub 12, 13, 14, 15\n fadds 16, 16, 17\n frsp 18, 19\n"
+			 "fctiwz 20, 21\n fsub 22, 22, 23\n fdivs 24, 25, 26\n fcmpu 1, 0, 3\n" VECTOR_BODY
+			 "addc 14, 14, 15\n adde 16, 16, 14\n rotlwi 15, 15, 7\n xor 17, 17, 15\n cmpw 5, 16, 17\n mullw. 18, 17, 18\n subfe 19, 19, 18\n"
+			 "crxor 12, 20, 1\n fmsubs 28, 29, 30, 31\n bdnz 1b\n"
+			 "mfcr 10\n mfxer 11\n stfd 0, 0(%[after])\n addi 9, %[after], 8\n" WORD(STORE, 14, 0) WORD(STORE, 15, 1) WORD(STORE, 16, 2)
+			 WORD(STORE, 17, 3) WORD(STORE, 18, 4) WORD(STORE, 19, 5) WORD(STORE, 10, 6) WORD(STORE, 11, 7)
+			 "mr 9, %[out]\n" ALL(STOREV) MORE(STOREV) "mffs 0\n stfd 0, 0(%[after])\n mtfsfi 7, 0\n"
+			 : : [in] "b"(in), [out] "b"(out), [status] "b"(&in->fpscr), [after] "b"(&out->fpscr), [turns] "r"(turns)
+			 : "memory", "ctr", "xer", "cr0", "cr1", "cr2", "cr3", "cr4", "cr5", "cr6", "cr7", "9", "10", "11", "14", "15", "16", "17",
+			   "18", "19", "fr0", "fr1", "fr2", "fr3", "fr4", "fr5", "fr6", "fr7", "fr8", "fr9", "fr10", "fr11", "fr12", "fr13", "fr14",
+			   "fr15", "fr16", "fr17", "fr18", "fr19", "fr20", "fr21", "fr22", "fr23", "fr24", "fr25", "fr26", "fr27", "fr28", "fr29",
+			   "fr30", "fr31" VECTOR_NAMES);
+}
+
+static void set_up(void)
+{
+}
+
+static void set_rounding(struct state *in, unsigned mode)
+{
+	in->fpscr = mode;
+	for (unsigned i = 0; i < 6; i++)
+		in->x[i] = (unsigned long)(0x9e3779b97f4a7c15 * (mode + i + 1));
+}
+
 #else
 #error "what this processor keeps is not written down here"
 #endif

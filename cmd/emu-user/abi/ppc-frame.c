@@ -76,7 +76,8 @@ int ppc64_signal_frame(struct thread *t, const struct user_action *a, const sigi
 	/* ELFv1: a function is where its descriptor says. */
 	if (v1 && (user_read_u64(t, &entry, a->handler) || user_read_u64(t, &toc, a->handler + 8)))
 		return -EFAULT;
-	if (user_write(t, at, b, sizeof(b)) || user_write(t, frame, zero, sizeof(zero)) || user_write_u64(t, frame, sp))
+	/* The red zone above stays as it is: leaf functions keep registers there. */
+	if (user_write(t, at, b, F_INFO + PPC_SIGINFO_SIZE) || user_write(t, frame, zero, sizeof(zero)) || user_write_u64(t, frame, sp))
 		return -EFAULT;
 	p->lr = t->process->rt_signal_return;
 	p->gpr[1] = frame;

@@ -103,7 +103,7 @@ int ppc32_signal_frame(struct thread *t, const struct user_action *a, const sigi
 		save(t, b + SC_SIZE, si);
 	}
 	put(head, sp);
-	if (user_write(t, at, b, size) || user_write(t, frame, head, at - frame))
+	if (user_write(t, at, b, size - GAP) || user_write(t, frame, head, at - frame))
 		return -EFAULT;
 	p->lr = rt ? t->process->rt_signal_return : t->process->signal_return;
 	p->gpr[1] = frame;
