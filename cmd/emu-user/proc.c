@@ -309,6 +309,6 @@ int64_t user_prctl(struct thread *t, const uint64_t *a)
 	case PR_GET_TID_ADDRESS:
 		return user_write_word(t, a[1], t->clear_child_tid);
 	default:
-		return -ENOTSUP;
+		return t->process->abi->prctl ? t->process->abi->prctl(t, a) : -ENOTSUP;
 	}
 }

@@ -336,6 +336,8 @@ struct abi {
 	size_t (*core_xstate)(struct cpu *c, void *buf, size_t size);
 	/* Note number `which` of further registers, owner LINUX: its type and bytes; 0: there are no more. May be NULL. */
 	size_t (*core_more)(struct cpu *c, unsigned which, uint32_t *type, void *buf, size_t size);
+	/* prctl operations of this architecture alone; -ENOTSUP: it is none. May be NULL. */
+	int64_t (*prctl)(struct thread *t, const uint64_t *arg);
 };
 
 extern const struct abi abi_x86_64, abi_i386, abi_aarch64, abi_ppc, abi_ppc64, abi_ppc64le, abi_ppc64abi32;

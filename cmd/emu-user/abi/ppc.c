@@ -7,6 +7,8 @@
 #include "../linux/structs.h"
 #include "ppc.h"
 
+#define PR_FP_ALL_EXCEPT (PR_FP_EXC_DIV | PR_FP_EXC_OVF | PR_FP_EXC_UND | PR_FP_EXC_RES | PR_FP_EXC_INV)
+
 /* ---- values in which the kernel's headers differ from the host's ---- */
 
 /* asm/fcntl.h; the host's O_LARGEFILE is 0100000 whatever its C library says. */
@@ -233,6 +235,28 @@ static unsigned more_aux(struct cpu *c, uint64_t *aux)
 	return sizeof(v) / sizeof(v[0]);
 }
 
+/* arch/powerpc/kernel/process.c: whether enabled floating-point exceptions are delivered. Imprecise ones are precise here. */
+static int64_t ppc_prctl(struct thread *t, const uint64_t *a)
+{
+	struct ppc_cpu *p = ppc_cpu(t->cpu);
+
+	switch ((int)a[0]) {
+	case PR_SET_FPEXC:
+		if (a[1] & ~(uint64_t)(PR_FP_EXC_SW_ENABLE | PR_FP_ALL_EXCEPT | PR_FP_EXC_PRECISE))
+			return -EINVAL;
+		if (a[1] & PR_FP_EXC_SW_ENABLE) { /* SPE's */
+			if (!PPC_HAS(p, SPE))
+				return -EINVAL;
+			p->fp_trap = (uint32_t)a[1];
+			return 0;
+		}
+		p->fp_trap = (uint32_t)a[1] & PR_FP_EXC_PRECISE;
+		return 0;
+	case PR_GET_FPEXC: return user_write_u32(t, a[1], p->fp_trap);
+	default: return -ENOTSUP;
+	}
+}
+
 /* ---- core dumps ---- */
 
 static size_t core_gregs(struct cpu *c, void *buf, size_t size)
@@ -302,7 +326,7 @@ static size_t core_more(struct cpu *c, unsigned which, uint32_t *type, void *buf
 	.set_tls = set_tls, .exception = exception, .write_siginfo = ppc_write_siginfo, .read_siginfo = ppc_read_siginfo, \
 	.hwcap = hwcap, .cpu_platform = platform, .aux = more_aux, .vdso = ppc_vdso, .vdso_mapped = ppc_vdso_mapped,   \
 	.core_gregs = core_gregs, .core_fpregs = core_fpregs, .core_xstate = core_xstate, \
-	.core_more = core_more
+	.core_more = core_more, .prctl = ppc_prctl
 
 #define WIDE(name_, isa_, data, calls_)                                                                               \
 	{                                                                                                             \

@@ -38,7 +38,8 @@ static const struct {
 	{"NB", "", 16, 5}, {"UI", "", 16, 16}, {"UIM", "", 11, 5}, {"UIM2", "", 14, 2}, {"SHB", "", 22, 4}, {"ST", "", 16, 1}, {"SIX", "", 17, 4},
 	{"PS", "", 22, 1}, {"DM", "", 22, 2}, {"IMM8", "", 13, 8}, {"DCMX", "", 9, 7}, {"FXM", "", 12, 8}, {"CY", "", 21, 2}, {"L2", "", 14, 2},
 	{"SYNC", "", 9, 2}, {"TH", "", 6, 5}, {"CT", "", 7, 4}, {"STRM", "", 9, 2}, {"U", "", 16, 4}, {"W", "", 15, 1}, {"FLM", "", 7, 8},
-	{"L15", "", 6, 1}, {"DRM", "", 18, 3}, {"RM", "", 19, 2},
+	{"L15", "", 6, 1}, {"DRM", "", 18, 3}, {"RM", "", 19, 2}, {"DCM", "", 16, 6}, {"UIM6", "", 10, 6}, {"RMC", "", 21, 2},
+	{"R", "", 15, 1}, {"SP", "", 11, 2}, {"S", "", 11, 1}, {"SH22", "", 16, 6},
 };
 
 static void based(struct out *o, long disp, uint32_t i)
@@ -58,6 +59,8 @@ static void operand(struct out *o, const char *k, uint32_t i)
 	else if (!strcmp(k, "SI"))
 		put(o, "%ld", (long)SI(i));
 	else if (!strcmp(k, "SIM"))
+		put(o, "%d", (int)(RA(i) ^ 16) - 16);
+	else if (!strcmp(k, "TE"))
 		put(o, "%d", (int)(RA(i) ^ 16) - 16);
 	else if (!strcmp(k, "DX"))
 		put(o, "%d", (int16_t)(ppc_field(i, 16, 10) << 6 | RA(i) << 1 | (i & 1)));

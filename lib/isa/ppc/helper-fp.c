@@ -80,30 +80,101 @@ static uint64_t arithmetic(unsigned op, uint64_t a, uint64_t b, uint64_t c, S *s
 	return a;
 }
 
+/* The same with 64 bits and a wide exponent, rounded to odd: exact enough for a second rounding to single. */
+static f80 wide_arithmetic(unsigned op, uint64_t a, uint64_t b, uint64_t c, S *st)
+{
+	f80 x = f80_from_f64(a, st), y = f80_from_f64(b, st), z = f80_from_f64(c, st);
+
+	switch (op) {
+	case PPC_FP_ADD: return f80_add(x, y, st);
+	case PPC_FP_SUB: return f80_sub(x, y, st);
+	case PPC_FP_MUL: return f80_mul(x, y, st);
+	case PPC_FP_DIV: return f80_div(x, y, st);
+	case PPC_FP_SQRT: return f80_sqrt(x, st);
+	case PPC_FP_MADD: return f80_fma(x, y, z, 0, st);
+	default: return f80_fma(x, y, z, FPU_NEG_ADDEND, st); /* MSUB */
+	}
+}
+
+/*
+ * An enabled overflow or underflow of a single (4.4.3.1, 4.4.4.1): the result is rounded with its exponent adjusted by 192; the register
+ * can hold more exponents than singles have. Overflow is known before: rounded is what it gives without.
+ */
+static bool adjusted(f80 v, uint32_t flags, S *st, uint64_t *r)
+{
+	unsigned due = flags & st->enabled & (FPU_OVERFLOW | FPU_UNDERFLOW);
+	int e = (v.se & 0x7fff) - 16383;
+	f32 mantissa;
+
+	if (!due)
+		return false;
+	v.se = (uint16_t)((v.se & 0x8000) | 16383);
+	mantissa = f32_from_f80(v, st);
+	*r = f64_scale(f64_from_f32(mantissa, st), e + (due & FPU_OVERFLOW ? -192 : 192), st);
+	st->flags |= due;
+	return true;
+}
+
 static uint64_t single(unsigned op, uint64_t a, uint64_t b, uint64_t c, S *st)
 {
-	bool estimate = op == PPC_FP_RE || op == PPC_FP_RSQRTE;
 	bool negated = op == PPC_FP_NMADD || op == PPC_FP_NMSUB;
-	S wide = *st;
-	uint32_t inexact = st->flags & FPU_INEXACT;
+	uint32_t inexact = st->flags & FPU_INEXACT, old = st->flags & (FPU_OVERFLOW | FPU_UNDERFLOW);
+	uint64_t v;
+	f80 x;
+	S wide = *st, rounded;
 
-	/* An inner tiny result is one of the outer rounding too; so is an overflow. */
-	wide.enabled = 0;
-	wide.round = FPU_ODD;
+	if (op == PPC_FP_RE || op == PPC_FP_RSQRTE) {
+		v = ppc_widen(f32_from_f64(arithmetic(op, a, b, c, st), st));
+		st->flags = (st->flags & ~(uint32_t)FPU_INEXACT) | inexact;
+		return v;
+	}
 	/* The sign changes behind the rounding. */
 	if (negated)
 		op = op == PPC_FP_NMADD ? PPC_FP_MADD : PPC_FP_MSUB;
-	uint64_t v = arithmetic(op, a, b, c, &wide);
+	wide.enabled = 0;
+	wide.round = FPU_ODD;
+	/* An operand that does not count must not raise anything. */
+	if (op < PPC_FP_MADD)
+		c = 0;
+	if (op == PPC_FP_SQRT)
+		b = 0;
+	x = wide_arithmetic(op, a, b, c, &wide);
 	/* The sign of an exact zero depends on the rounding. */
-	if (!(v << 1) && !(wide.flags & ~st->flags & FPU_INEXACT)) {
+	if (!x.sig && !(wide.flags & ~st->flags & FPU_INEXACT)) {
 		wide.round = st->round;
-		v = arithmetic(op, a, b, c, &wide);
+		x = wide_arithmetic(op, a, b, c, &wide);
 	}
-	st->flags = (wide.flags & ~(uint32_t)(FPU_OVERFLOW | FPU_UNDERFLOW | FPU_ROUNDED_UP)) | (st->flags & (FPU_OVERFLOW | FPU_UNDERFLOW));
-	v = ppc_widen(f32_from_f64(v, st));
-	if (estimate)
-		st->flags = (st->flags & ~(uint32_t)FPU_INEXACT) | inexact;
+	rounded = wide;
+	rounded.round = st->round;
+	rounded.flags = wide.flags & ~(uint32_t)(FPU_OVERFLOW | FPU_UNDERFLOW | FPU_ROUNDED_UP | FPU_INEXACT);
+	rounded.flags |= inexact;
+	f32 narrow = f32_from_f80(x, &rounded);
+	/* tininess is known of exact results too, with the exception enabled */
+	if (st->enabled & FPU_UNDERFLOW && x.sig && (x.se & 0x7fff) != 0x7fff && (x.se & 0x7fff) < 16383 - 126)
+		rounded.flags |= FPU_UNDERFLOW;
+	st->flags = rounded.flags;
+	v = ppc_widen(narrow);
+	if (rounded.flags & st->enabled & (FPU_OVERFLOW | FPU_UNDERFLOW)) {
+		st->flags = (rounded.flags & ~(uint32_t)(FPU_OVERFLOW | FPU_UNDERFLOW | FPU_INEXACT | FPU_ROUNDED_UP)) | inexact;
+		adjusted(x, rounded.flags, st, &v);
+	}
+	st->flags |= old;
 	return negated && !f64_is_nan(v) ? v ^ 1ull << 63 : v;
+}
+
+static uint64_t rounded_to_single(uint64_t a, S *st)
+{
+	S before = *st;
+	uint64_t v;
+
+	before.enabled = 0;
+	before.flags = 0;
+	v = ppc_widen(f32_from_f64(a, &before));
+	if (st->enabled & FPU_UNDERFLOW && f64_class(a) <= FPU_CLASS_NORMAL && a << 1 && (a >> 52 & 2047) < 1023 - 126)
+		before.flags |= FPU_UNDERFLOW;
+	if (!adjusted(f64_class(a) <= FPU_CLASS_NORMAL ? f80_from_f64(a, &(S){.flags = 0}) : (f80){0, 0}, before.flags, st, &v))
+		st->flags |= before.flags;
+	return v;
 }
 
 uint64_t ppc_fp_eval(unsigned how, uint64_t a, uint64_t b, uint64_t c, S *st)
@@ -115,7 +186,7 @@ uint64_t ppc_fp_eval(unsigned how, uint64_t a, uint64_t b, uint64_t c, S *st)
 	if (op <= PPC_FP_NMSUB)
 		return s ? single(op, a, b, c, st) : arithmetic(op, a, b, c, st);
 	switch (op) {
-	case PPC_FP_RSP: case PPC_FP_DPSP: return ppc_widen(f32_from_f64(a, st));
+	case PPC_FP_RSP: case PPC_FP_DPSP: return rounded_to_single(a, st);
 	case PPC_FP_SPDP: return f64_from_f32((f32)(a >> 32), st);
 	case PPC_FP_HPDP: return f64_from_f16((f16)a, st);
 	case PPC_FP_DPHP: return f16_from_f64(a, st);

@@ -227,6 +227,21 @@ PPC_FN(mcrfs, uint32_t field)
 
 /* ---- enabled exceptions (book I, 4.4) ---- */
 
+bool ppc_fpscr_commit(struct ppc_cpu *p, uint32_t flags, uint64_t fprf)
+{
+	uint64_t before = p->fpscr, bits = ppc_fpscr_flags(flags), v = (before | bits) & ~(uint64_t)(FPSCR_FR | FPSCR_FI);
+	bool stays = (bits & FPSCR_VX_ALL && before & FPSCR_VE) || (bits & FPSCR_ZX && before & FPSCR_ZE);
+
+	if (!stays) {
+		if (flags & FPU_INEXACT)
+			v |= FPSCR_FI | (flags & FPU_ROUNDED_UP ? FPSCR_FR : 0);
+		if (fprf != PPC_FPRF_STAYS)
+			v = (v & ~(uint64_t)FPSCR_FPRF) | fprf;
+	}
+	p->fpscr = ppc_fpscr_summary(v, before);
+	return stays;
+}
+
 /*
  * With invalid operation or division by zero enabled the target stays; overflow and underflow enabled give the result with its
  * exponent adjusted, which lib/fpu does.
@@ -249,6 +264,10 @@ PPC_FN(fp_careful, uint64_t a, uint64_t b, uint64_t addend, uint32_t op, uint64_
 	else
 		v = status_of(op, r, st.flags, v);
 	p->fpscr = ppc_fpscr_summary(v, before);
+	if (op & PPC_FP_WORDS) {
+		r = (op & 63) == PPC_FP_DPSP ? ppc_narrow(r) : (uint32_t)r;
+		r |= r << 32;
+	}
 	return suppressed ? old : r;
 }
 

@@ -143,7 +143,7 @@ PPC_FN(vec_convert, V *out, const V *b, uint32_t op, uint32_t scale)
 			uint64_t i = 0;
 			f64 d = f64_from_f32(w, &st);
 			enum fpu_int_fate fate = f64_to_int(f64_scale(d, (int)scale, &st), 32, is_signed, FPU_ZERO, &i, &st);
-			if (fate != FPU_INT_OK)
+			if (fate != FPU_INT_OK && fate != FPU_INT_NAN) /* a NaN is 0 and does not saturate: 6.10.3 */
 				p->vscr |= VSCR_SAT;
 			v.u32[n] = (uint32_t)i;
 		}

@@ -21,6 +21,12 @@ uint64_t ppc_fprf(unsigned op, uint64_t v);
 uint64_t ppc_fpscr_flags(uint32_t flags);
 /* FX, FEX and VX follow from the others; `before`: FPSCR as it was, for FX. */
 uint64_t ppc_fpscr_summary(uint64_t v, uint64_t before);
+/*
+ * FPSCR, which is up to date, behind an operation that raised these flags of lib/fpu and gave a result of class fprf (at its place, or
+ * PPC_FPRF_STAYS where it is undefined). True: an enabled invalid operation or division by zero, the target stays.
+ */
+#define PPC_FPRF_STAYS (~0ull)
+bool ppc_fpscr_commit(struct ppc_cpu *p, uint32_t flags, uint64_t fprf);
 /* The CR field of ftdiv, ftsqrt and the like; singles without wide. */
 unsigned ppc_test_divide(uint64_t a, uint64_t b, bool wide);
 unsigned ppc_test_root(uint64_t b, bool wide);

@@ -14,6 +14,17 @@ enum ppc_fp_op {
 	PPC_FP_CTIDU, PPC_FP_CTIDUZ, PPC_FP_CFID, PPC_FP_CFIDU, PPC_FP_RIN, PPC_FP_RIZ, PPC_FP_RIP, PPC_FP_RIM, PPC_FP_RIC, PPC_FP_DPSP,
 	PPC_FP_SPDP, PPC_FP_HPDP, PPC_FP_DPHP, PPC_FP_OPS,
 	PPC_FP_SINGLE = 64, PPC_X_M = 128 /* the addend is XB, the second factor XT */,
+	PPC_FP_WORDS = 256, /* fp_careful: a word or single in both halves */
+};
+
+/* Decimal floating point: the operation, then which operands are pairs of registers. */
+enum ppc_dfp_op {
+	PPC_D_ADD, PPC_D_SUB, PPC_D_MUL, PPC_D_DIV, PPC_D_QUAI, PPC_D_QUA, PPC_D_RRND, PPC_D_RINTX, PPC_D_RINTN, PPC_D_CTDP, PPC_D_CTQPQ, PPC_D_RSP,
+	PPC_D_RDPQ, PPC_D_CFFIX, PPC_D_CTFIX, PPC_D_DEDPD, PPC_D_ENBCD, PPC_D_XEX, PPC_D_IEX, PPC_D_SCLI, PPC_D_SCRI,
+	/* into a CR field */
+	PPC_D_CMPU, PPC_D_CMPO, PPC_D_TSTDC, PPC_D_TSTDG, PPC_D_TSTEX, PPC_D_TSTSF, PPC_D_TSTSFI,
+	PPC_D_TP = 32, PPC_D_AP = 64, PPC_D_BP = 128, PPC_D_PAIRS = PPC_D_TP | PPC_D_AP | PPC_D_BP,
+	PPC_D_IMM_SHIFT = 8, PPC_D_ROUND_SHIFT = 16, PPC_D_DRN = 15 /* for a number of lib/fpu: as FPSCR[DRN] says */,
 };
 
 /* Forms of VSX accesses. */

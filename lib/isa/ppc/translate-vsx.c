@@ -32,7 +32,11 @@ bool ppc_xs3(T *t, uint32_t i, unsigned arg)
 
 bool ppc_xs2(T *t, uint32_t i, unsigned op)
 {
-	ppc_fp_scalar(t, op, XT(i), ppc_f(t, XB(i)), 0, 0);
+	bool words = op == PPC_FP_DPSP || (op >= PPC_FP_CTIW && op <= PPC_FP_CTIWUZ);
+
+	ppc_fp_scalar(t, op | (t->careful && words ? PPC_FP_WORDS : 0), XT(i), ppc_f(t, XB(i)), 0, 0);
+	if (t->careful)
+		return true;
 	if (op == PPC_FP_DPSP) { /* as a single, in both words */
 		struct ir_region *r = t->r;
 		ir_ref w = ir_zext(r, IR_I64, ppc_double_to_single(t, XT(i)));
@@ -53,7 +57,10 @@ bool ppc_xsn(T *t, uint32_t i, unsigned widen)
 	if (widen) {
 		ppc_set_f(t, XT(i), ppc_single_to_double(t, ir_vgetlane(r, IR_F32, B(i), 1)));
 	} else {
-		ir_ref w = ir_zext(r, IR_I64, ppc_double_to_single(t, XB(i)));
+		/* A denormal double is 0 by ConvertDPtoSP_NS (7.6.3), where stfs leaves it undefined. */
+		ir_ref v = ppc_fbits(t, XB(i)), sign = ir_and_imm(r, ir_shr_imm(r, v, 32), 0x80000000);
+		ir_ref w = ir_select(r, IR_LTU, ir_shl_imm(r, v, 1), ppc_imm(t, IR_I64, 1ull << 53), sign,
+				     ir_zext(r, IR_I64, ppc_double_to_single(t, XB(i))));
 		ppc_set_f(t, XT(i), ir_or(r, w, ir_shl_imm(r, w, 32)));
 	}
 	return true;

@@ -26,9 +26,16 @@ void ir_call_helper(const struct ir_helper *h, struct cpu *cpu, const union ir_v
 void ir_fault_trap(struct cpu *cpu, const struct access_scope *s, uint64_t guest_base)
 {
 	struct trap *t = &cpu->trap;
+	uint64_t error_code = t->error_code, address = t->address;
 
 	memset(t, 0, sizeof *t);
 	t->kind = TRAP_EXCEPTION;
+	if (!s->sig) { /* ir_raise() */
+		t->vector = s->code;
+		t->error_code = error_code;
+		t->address = address;
+		return;
+	}
 	t->vector = IR_VECTOR_MEMORY;
 	t->host_fault = true;
 	t->si = s->si;
