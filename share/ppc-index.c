@@ -37,6 +37,8 @@ static bool listed(const struct row *r, const char *which)
 
 	if (strcmp(which, "list32"))
 		return true;
+	if (!strncmp(r->name, "mffs", 4) && strcmp(r->name, "mffs.")) /* reserved fields there */
+		return false;
 	for (unsigned k = 0; narrow[k]; k++)
 		if (!strcmp(narrow[k], r->feature))
 			return true;

@@ -324,6 +324,8 @@ static uint32_t valid(uint32_t i, const char *name)
 		i &= ~0x200000u;
 	if (!strcmp(name, "vextractd"))
 		i &= ~0x100000u;
+	if (!strncmp(name, "xsrqp", 5) && !(i & 0x10000) && (i >> 9 & 3) % 3)
+		i |= 0x600; /* RMC 1 and 2 are reserved without R */
 	if (last < 15 && (i >> 16 & 15) > last && !strstr(name, "lx") && !strstr(name, "rx"))
 		i = (i & ~0xf0000u) | last << 16;
 	return i;
@@ -465,7 +467,7 @@ static void prepare(uint32_t i, unsigned mem, const char *name, unsigned k)
 	now.cr = rnd() & 0xffffffff;
 	now.xer = rnd() & 0xe0000000;
 	now.fpscr = rnd() & 3;
-	if (strstr(name, "nm") && kind != QUAD) /* the peer rounds behind the change of sign */
+	if (strstr(name, "nm")) /* the peer rounds behind the change of sign */
 		now.fpscr = 0;
 	if (sizeof(long) == 8)
 		now.fpscr |= (rnd() & 7) << 32;

@@ -94,7 +94,7 @@ static void operand(struct out *o, const char *k, uint32_t i)
 		put(o, "0x%llx", (unsigned long long)((i & 2 ? 0 : o->pc) + (uint64_t)(int64_t)(int16_t)(i & 0xfffc)));
 }
 
-/* '.' and ';': a dot where Rc (bit 31, of vectors bit 21) is set; '^': an o where OE is; '@': l and a where LK and AA are. */
+/* '.' and ';': a dot where Rc (bit 31, of vectors bit 21) is set; '^': an o where OE is, '`' where bit 31 is (to odd); '@': l and a where LK and AA are. */
 static void mnemonic(struct out *o, const char *name, uint32_t i)
 {
 	bool rc_fixed = i >> 26 == 13 || i >> 26 == 28 || i >> 26 == 29 || strstr(name, "cx.") || !strncmp(name, "bcd", 3);
@@ -106,6 +106,8 @@ static void mnemonic(struct out *o, const char *name, uint32_t i)
 	for (; *name; name++) {
 		if (*name == '^')
 			put(o, "%s", i >> 10 & 1 ? "o" : "");
+		else if (*name == '`')
+			put(o, "%s", i & 1 ? "o" : "");
 		else if (*name == '.')
 			put(o, "%s", rc_fixed || i & 1 ? "." : "");
 		else if (*name == ';')

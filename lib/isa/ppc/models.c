@@ -28,7 +28,7 @@ struct ppc_model {
 
 static const struct ppc_model models[] = {
 	{"power8", "power8", 128, 0x004d0200, P8, "POWER8, ISA 2.07 (the default of 64-bit guests)"},
-	{"power9", "power9", 128, 0x004e1202, P9, "POWER9, ISA 3.0 without decimal and quad FP"},
+	{"power9", "power9", 128, 0x004e1202, P9, "POWER9, ISA 3.0"},
 	{"power7", "power7", 128, 0x003f0203, P7, "POWER7, ISA 2.06"},
 	{"power6", "power6", 128, 0x003e0000, P6, "POWER6, ISA 2.05"},
 	{"power5+", "power5+", 128, 0x003b0201, P5P, "POWER5+, ISA 2.02"},

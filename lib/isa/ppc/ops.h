@@ -27,6 +27,17 @@ enum ppc_dfp_op {
 	PPC_D_IMM_SHIFT = 8, PPC_D_ROUND_SHIFT = 16, PPC_D_DRN = 15 /* for a number of lib/fpu: as FPSCR[DRN] says */,
 };
 
+/* Binary floating point of 128 bits; PPC_Q_GUEST: rounds as FPSCR[RN] says. */
+enum ppc_quad_op {
+	PPC_Q_ADD, PPC_Q_SUB, PPC_Q_MUL, PPC_Q_DIV, PPC_Q_MADD, PPC_Q_MSUB, PPC_Q_NMADD, PPC_Q_NMSUB, PPC_Q_SQRT, PPC_Q_RINT, PPC_Q_RINTX,
+	PPC_Q_RXP, PPC_Q_FROM_DP, PPC_Q_FROM_SD, PPC_Q_FROM_UD, PPC_Q_TO_DP, PPC_Q_TO_SD, PPC_Q_TO_UD, PPC_Q_TO_SW, PPC_Q_TO_UW,
+	/* into a CR field */
+	PPC_Q_CMPO, PPC_Q_CMPU, PPC_Q_CMPEXP, PPC_Q_STDC,
+	/* inline */
+	PPC_Q_CPSGN, PPC_Q_ABS, PPC_Q_NABS, PPC_Q_NEG, PPC_Q_XEXP, PPC_Q_XSIG, PPC_Q_IEXP,
+	PPC_Q_GUEST = 15,
+};
+
 /* Forms of VSX accesses. */
 enum ppc_x_access { PPC_X_D, PPC_X_D2, PPC_X_W4, PPC_X_DS, PPC_X_IWA, PPC_X_IWZ, PPC_X_SP, PPC_X_H8, PPC_X_B16, PPC_X_WS, PPC_X_IBZ, PPC_X_IHZ, PPC_X_V };
 

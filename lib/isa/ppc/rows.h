@@ -5,7 +5,7 @@
  *   ROW(FORM(primary opcode, extended opcode), "mnemonic", "operands", translator, argument, feature)
  *
  * A form is a value and a mask (below; named after the manual's, book I 1.6). In the mnemonic '.' stands for a dot where bit 31 (Rc) is
- * set, '^' for an o where bit 21 (OE) is. The decoder's index, the checks (two rows that overlap, a row that is never
+ * set, '^' for an o where bit 21 (OE) is, '`' for an o where bit 31 is. The decoder's index, the checks (two rows that overlap, a row that is never
  * reached) and the disassembler come from the same rows; what no row matches is illegal. A translator refuses a reserved field by
  * returning false.
  *
