@@ -24,7 +24,9 @@ struct nbd_peer {
 	pthread_cond_t turn;  /* the reader's office is free */
 	pthread_mutex_t send;
 	bool reading, ending;
-	unsigned threads, waiting, running, parallel; /* parallel: requests for which others should read ahead */
+	unsigned threads, waiting;
+	/* Of the holder of the office: requests that are to be worked on side by side, and how many the next slow one means. */
+	unsigned parallel, eager;
 	pthread_cond_t all_done;
 };
 

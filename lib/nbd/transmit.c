@@ -3,21 +3,27 @@
  * The transmission phase of a server's connection.
  *
  * Theory of operation. Threads of one connection take turns at reading: the one that holds the office reads a request (and
- * the data of a write). If more requests are waiting already, it hands the office to another thread (a new one, up to
- * config.threads) before it does the work; if not, it keeps the office, works, answers and reads on, so that a client
- * with one request at a time costs one thread and no switch. Requests that turned out to be there when an answer had
- * been sent make the next few hand-overs eager: a slow disk does not keep a deep queue waiting.
+ * the data of a write), does the work, answers and reads on. As long as the work is quick, one thread does everything: a client
+ * with one request at a time costs no switch, and what a client with many sent at once is answered at once, for the answers
+ * are held back until the last request that was received is done (or HOLD bytes are there).
+ * If the work was slow and more requests wait, the next ones are worked on side by side: before the work the office goes
+ * to another thread (a new one, up to config.threads). After `parallel` such requests one is tried in the old way again;
+ * each time it turns out slow, doubles the distance to the next such try.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/loop.h"
 #include "crypto/tls.h"
 #include "nbd/server-internal.h"
 #include "proto/nbd.h"
 
 #define KEEP_BUFFER (2u << 20) /* a thread keeps a buffer of this size between requests */
-#define EAGER 64u
+#define EAGER 64u     /* requests that are worked on side by side once the disk turned out slow, at first */
+#define EAGER_MOST 4096u
+#define SLOW 50000u   /* nanoseconds of work from which on a switch of threads is worth it */
+#define HOLD (64u << 10) /* bytes of answers that wait for each other */
 #define HOLE_READ (64u << 10)  /* reads from this size on are answered with holes where there are */
 #define MAX_EXTENTS 4096u
 
@@ -31,6 +37,9 @@ struct worker {
 	struct nbd_peer *peer;
 	char *buf;
 	size_t room;
+	char *out;   /* HOLD bytes: answers that are held back */
+	size_t held;
+	bool corked; /* answers may be held back */
 };
 
 static uint32_t wire_error(int error)
@@ -50,7 +59,7 @@ static uint32_t wire_error(int error)
 
 /* ---- answers ---- */
 
-static int send_all(struct nbd_peer *p, struct iovec *iov, int count)
+static int send_now(struct nbd_peer *p, struct iovec *iov, int count)
 {
 	int r;
 
@@ -58,6 +67,30 @@ static int send_all(struct nbd_peer *p, struct iovec *iov, int count)
 	r = nbd_conn_write(&p->conn, iov, count);
 	pthread_mutex_unlock(&p->send);
 	return r;
+}
+
+static int send_held(struct worker *w)
+{
+	struct iovec iov = {w->out, w->held};
+
+	w->held = 0;
+	return iov.iov_len ? send_now(w->peer, &iov, 1) : 0;
+}
+
+static int send_all(struct worker *w, struct iovec *iov, int count)
+{
+	size_t n = 0;
+	int r;
+
+	for (int i = 0; i < count; i++)
+		n += iov[i].iov_len;
+	if (w->corked && n <= HOLD - w->held) {
+		for (int i = 0; i < count; w->held += iov[i++].iov_len)
+			memcpy(w->out + w->held, iov[i].iov_base, iov[i].iov_len);
+		return 0;
+	}
+	r = send_held(w);
+	return r < 0 ? r : send_now(w->peer, iov, count);
 }
 
 static void chunk_head(char *head, uint16_t flags, uint16_t type, uint64_t cookie, uint32_t length)
@@ -70,8 +103,9 @@ static void chunk_head(char *head, uint16_t flags, uint16_t type, uint64_t cooki
 }
 
 /* Success without data, or an error. */
-static int answer(struct nbd_peer *p, const struct request *q, int error)
+static int answer(struct worker *w, const struct request *q, int error)
 {
+	struct nbd_peer *p = w->peer;
 	char head[NBD_CHUNK_SIZE + 6];
 	struct iovec iov = {head, NBD_SIMPLE_SIZE};
 
@@ -83,22 +117,19 @@ static int answer(struct nbd_peer *p, const struct request *q, int error)
 	} else {
 		nbd_put64(nbd_put32(nbd_put32(head, NBD_SIMPLE_MAGIC), wire_error(error)), q->cookie);
 	}
-	return send_all(p, &iov, 1);
+	return send_all(w, &iov, 1);
 }
 
-static int answer_data(struct nbd_peer *p, const struct request *q, const char *data)
+/* What goes before the data of a read; its size. */
+static size_t data_head(const struct nbd_peer *p, const struct request *q, char *head)
 {
-	char head[NBD_CHUNK_SIZE + 8];
-	struct iovec iov[2] = {{head, NBD_SIMPLE_SIZE}, {(void *)(uintptr_t)data, q->length}};
-
-	if (p->structured) {
-		chunk_head(head, NBD_CHUNK_DONE, NBD_CHUNK_OFFSET_DATA, q->cookie, q->length + 8);
-		nbd_put64(head + NBD_CHUNK_SIZE, q->offset);
-		iov[0].iov_len = NBD_CHUNK_SIZE + 8;
-	} else {
+	if (!p->structured) {
 		nbd_put64(nbd_put32(nbd_put32(head, NBD_SIMPLE_MAGIC), 0), q->cookie);
+		return NBD_SIMPLE_SIZE;
 	}
-	return send_all(p, iov, 2);
+	chunk_head(head, NBD_CHUNK_DONE, NBD_CHUNK_OFFSET_DATA, q->cookie, q->length + 8);
+	nbd_put64(head + NBD_CHUNK_SIZE, q->offset);
+	return NBD_CHUNK_SIZE + 8;
 }
 
 /* ---- requests ---- */
@@ -151,20 +182,46 @@ static int read_with_holes(struct worker *w, const struct request *q)
 			chunk_head(head, flags, NBD_CHUNK_OFFSET_HOLE, q->cookie, 12);
 			nbd_put32(nbd_put64(head + NBD_CHUNK_SIZE, at), ext[i].length);
 			iov[0].iov_len = NBD_CHUNK_SIZE + 12;
-			r = send_all(p, iov, 1);
+			r = send_all(w, iov, 1);
 		} else {
 			r = x->ops->read(x->opaque, at, ext[i].length, w->buf);
 			if (r < 0)
-				return answer(p, q, -r);
+				return answer(w, q, -r);
 			chunk_head(head, flags, NBD_CHUNK_OFFSET_DATA, q->cookie, ext[i].length + 8);
 			nbd_put64(head + NBD_CHUNK_SIZE, at);
-			r = send_all(p, iov, 2);
+			r = send_all(w, iov, 2);
 		}
 		if (r < 0)
 			return r;
 		at += ext[i].length;
 	}
 	return 0;
+}
+
+static int read_data(struct worker *w, const struct request *q)
+{
+	struct nbd_peer *p = w->peer;
+	const struct nbd_export *x = p->export;
+	char head[NBD_CHUNK_SIZE + 8];
+	struct iovec iov[2] = {{head, data_head(p, q, head)}, {NULL, q->length}};
+	int r;
+
+	if (w->corked && q->length < HOLE_READ && iov[0].iov_len + q->length <= HOLD - w->held) { /* straight to its place */
+		r = x->ops->read(x->opaque, q->offset, q->length, w->out + w->held + iov[0].iov_len);
+		if (r < 0)
+			return answer(w, q, -r);
+		memcpy(w->out + w->held, head, iov[0].iov_len);
+		w->held += iov[0].iov_len + q->length;
+		return 0;
+	}
+	if (!reserve(w, q->length))
+		return answer(w, q, ENOMEM);
+	r = read_with_holes(w, q);
+	if (r <= 0)
+		return r;
+	r = x->ops->read(x->opaque, q->offset, q->length, w->buf);
+	iov[1].iov_base = w->buf;
+	return r < 0 ? answer(w, q, -r) : send_all(w, iov, 2);
 }
 
 static int block_status(struct worker *w, const struct request *q)
@@ -181,9 +238,9 @@ static int block_status(struct worker *w, const struct request *q)
 			any = true;
 		}
 	if (!any || !q->length)
-		return answer(p, q, EINVAL);
+		return answer(w, q, EINVAL);
 	if (!reserve(w, max * (sizeof *ext + 8) + 4))
-		return answer(p, q, ENOMEM);
+		return answer(w, q, ENOMEM);
 	ext = (struct nbd_extent *)(void *)w->buf;
 	for (unsigned k = 0; k <= last; k++) {
 		char head[NBD_CHUNK_SIZE], *data = w->buf + max * sizeof *ext, *d = data;
@@ -194,13 +251,13 @@ static int block_status(struct worker *w, const struct request *q)
 			continue;
 		r = x->ops->status(x->opaque, k, q->offset, q->length, ext, max, &n);
 		if (r < 0 || n == 0)
-			return answer(p, q, r < 0 ? -r : EIO);
+			return answer(w, q, r < 0 ? -r : EIO);
 		d = nbd_put32(d, k);
 		for (unsigned i = 0; i < n; i++)
 			d = nbd_put32(nbd_put32(d, ext[i].length), ext[i].state);
 		iov[1].iov_len = (size_t)(d - data);
 		chunk_head(head, k == last ? NBD_CHUNK_DONE : 0, NBD_CHUNK_BLOCK_STATUS, q->cookie, (uint32_t)iov[1].iov_len);
-		r = send_all(p, iov, 2);
+		r = send_all(w, iov, 2);
 		if (r < 0)
 			return r;
 	}
@@ -246,18 +303,12 @@ static int perform(struct worker *w, const struct request *q)
 	int r = refuse(p, q);
 
 	if (r)
-		return answer(p, q, r);
+		return answer(w, q, r);
 	if (q->length == 0 && q->type != NBD_CMD_FLUSH && q->type != NBD_CMD_BLOCK_STATUS)
-		return answer(p, q, 0);
+		return answer(w, q, 0);
 	switch (q->type) {
 	case NBD_CMD_READ:
-		if (!reserve(w, q->length))
-			return answer(p, q, ENOMEM);
-		r = read_with_holes(w, q);
-		if (r <= 0)
-			return r;
-		r = ops->read(o, q->offset, q->length, w->buf);
-		return r < 0 ? answer(p, q, -r) : answer_data(p, q, w->buf);
+		return read_data(w, q);
 	case NBD_CMD_WRITE:
 		r = ops->write(o, q->offset, q->length, w->buf, fua);
 		break;
@@ -280,7 +331,7 @@ static int perform(struct worker *w, const struct request *q)
 	default:
 		r = -EINVAL;
 	}
-	return answer(p, q, -r);
+	return answer(w, q, -r);
 }
 
 /* By the holder of the office: the next request, with the data of a write in w->buf. */
@@ -311,6 +362,9 @@ static int next_request(struct worker *w, struct request *q)
 	}
 	if (!reserve(w, q->length ? q->length : 1))
 		return -ENOMEM;
+	/* Nobody waits for an answer while we wait for data. */
+	if (q->length > nbd_conn_buffered(c) && (r = send_held(w)) < 0)
+		return r;
 	return nbd_conn_read(c, w->buf, q->length);
 }
 
@@ -321,6 +375,12 @@ static bool more_waiting(struct nbd_peer *p)
 	if (nbd_conn_buffered(&p->conn) || (p->conn.tls && tls_session_pending(p->conn.tls)))
 		return true;
 	return poll(&fd, 1, 0) > 0;
+}
+
+/* The head of one, at least. */
+static bool another_buffered(const struct nbd_peer *p)
+{
+	return nbd_conn_buffered(&p->conn) >= NBD_REQUEST_SIZE;
 }
 
 static void worker_thread(void *opaque);
@@ -344,7 +404,6 @@ static void work(struct nbd_peer *p)
 
 	while (!ending) {
 		int r;
-		bool hand_over;
 
 		if (!office) {
 			pthread_mutex_lock(&p->lock);
@@ -360,22 +419,30 @@ static void work(struct nbd_peer *p)
 				break;
 		}
 		r = next_request(&w, &q);
+		if (r == 0 && p->parallel) {
+			r = send_held(&w);
+			pthread_mutex_lock(&p->lock);
+			p->parallel--;
+			office = false;
+			promote(p);
+			pthread_mutex_unlock(&p->lock);
+		}
 		if (r == 0) {
-			hand_over = p->parallel || nbd_conn_buffered(&p->conn);
-			if (hand_over) {
-				pthread_mutex_lock(&p->lock);
-				if (p->parallel)
-					p->parallel--;
-				if (nbd_conn_buffered(&p->conn))
-					p->parallel = EAGER;
-				office = false;
-				promote(p);
-				pthread_mutex_unlock(&p->lock);
-			}
+			uint64_t begun = office ? loop_now() : 0;
+			w.corked = office && (w.held || another_buffered(p)) && (w.out || (w.out = malloc(HOLD)));
 			r = perform(&w, &q);
-			/* Did something come in while this one was worked on? */
-			if (office && more_waiting(p))
-				p->parallel = EAGER;
+			w.corked = false;
+			if (office) {
+				bool slow = loop_now() - begun > SLOW;
+				if (slow && more_waiting(p)) {
+					p->parallel = p->eager;
+					p->eager = p->eager < EAGER_MOST ? p->eager * 2 : EAGER_MOST;
+				} else if (!slow) {
+					p->eager = EAGER;
+				}
+				if (r == 0 && (slow || !another_buffered(p)))
+					r = send_held(&w);
+			}
 		}
 		if (w.room > KEEP_BUFFER) {
 			free(w.buf);
@@ -383,6 +450,7 @@ static void work(struct nbd_peer *p)
 			w.room = 0;
 		}
 		if (r < 0) {
+			send_held(&w);
 			pthread_mutex_lock(&p->lock);
 			p->ending = ending = true;
 			if (office)
@@ -393,6 +461,7 @@ static void work(struct nbd_peer *p)
 		}
 	}
 	free(w.buf);
+	free(w.out);
 }
 
 static void worker_thread(void *opaque)
@@ -410,6 +479,7 @@ void nbd_transmit(struct nbd_peer *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->threads = 1;
+	p->eager = EAGER;
 	pthread_mutex_unlock(&p->lock);
 	work(p);
 	pthread_mutex_lock(&p->lock);
