@@ -103,6 +103,18 @@ static void exclusive_end(void *opaque, struct cpu *c)
 	vcpu_exclusive_end(vcpu_of(c));
 }
 
+static void wait_begin(void *opaque, struct cpu *c)
+{
+	(void)opaque;
+	vcpu_leave(vcpu_of(c));
+}
+
+static void wait_end(void *opaque, struct cpu *c)
+{
+	(void)opaque;
+	vcpu_enter(vcpu_of(c));
+}
+
 static void spent(void *opaque, struct cpu *c)
 {
 	struct vcpu *v = vcpu_of(c);
@@ -472,7 +484,7 @@ static struct x86_shared *make_shared(struct machine *m, struct err *e)
 	s->machine = m;
 	s->a20 = true;
 	s->hooks = (struct mmu_machine){.page = page, .load = load, .store = store, .dirtied = dirtied, .exclusive_begin = exclusive_begin,
-					.exclusive_end = exclusive_end, .spent = spent, .ram_pages = memory_ram_pages(m), .opaque = s};
+					.exclusive_end = exclusive_end, .spent = spent, .wait_begin = wait_begin, .wait_end = wait_end, .ram_pages = memory_ram_pages(m), .opaque = s};
 	config.machine = &s->hooks;
 	j = jit_new(&config, e);
 	if (!j) {

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "jit/engine.h"
-#include "jit/mmu.h"
+#include "jit/tlb.h"
 
 #define DEFAULT_CACHE ((size_t)128 << 20)
 #define SMALLEST_CACHE ((size_t)2 << 20)
@@ -249,11 +249,37 @@ void jit_table_offer(struct jit *j, uint64_t pc, uint32_t entry)
 	table_put(j, pc, entry);
 }
 
+/*
+ * In system mode who waits here is in guest code, where others wait for a processor: exclusive_begin() until it cannot touch memory, a flush of all
+ * TLBs until it has done its own. Both may have been asked for by somebody for whom, in turn, the one who has set `stop` waits: a
+ * processor in a device's function, with an offset into the cache, that waits for the machine lock or for the end of what is exclusive.
+ * So for the time of such a wait the processor is not in guest code.
+ */
+static void wait_begin(const struct jit *j, struct jit_cpu *self)
+{
+	if (j->config.machine && self)
+		tlb_wait_begin(self->cpu->mmu);
+}
+
+static void wait_end(const struct jit *j, struct jit_cpu *self)
+{
+	if (j->config.machine && self)
+		tlb_wait_end(self->cpu->mmu);
+}
+
+/* Until nobody has set `stop`. Not inside, lock not held. */
+static void wait_for_stop(struct jit *j, struct jit_cpu *self)
+{
+	wait_begin(j, self);
+	futex_wait(&j->stop, 1);
+	wait_end(j, self);
+}
+
 void jit_enter_wait(struct jit *j, struct jit_cpu *self)
 {
 	while (atomic_load(&j->stop)) {
 		atomic_store(&self->inside, 0);
-		futex_wait(&j->stop, 1);
+		wait_for_stop(j, self);
 		atomic_store(&self->inside, 1);
 	}
 }
@@ -262,12 +288,14 @@ void jit_enter_wait(struct jit *j, struct jit_cpu *self)
  * In system mode a processor may be in a device's function, with a return address into the cache, and wait there for somebody who
  * needs the lock (DMA). So the lock is given up now and then; `stop` keeps all others from using the cache meanwhile.
  */
-static void give_way(struct jit *j, struct cpu *c)
+static void give_way(struct jit *j, struct jit_cpu *self, struct cpu *c)
 {
 	__atomic_store_n(&c->pending, 1, __ATOMIC_SEQ_CST);
 	jit_unlock(j);
+	wait_begin(j, self);
 	struct timespec nap = {0, 20000};
 	syscall(SYS_nanosleep, &nap, NULL);
+	wait_end(j, self);
 	jit_lock(j);
 }
 
@@ -279,7 +307,7 @@ static void stop_others(struct jit *j, struct jit_cpu *self)
 		if (self)
 			atomic_store(&self->inside, 0);
 		jit_unlock(j);
-		futex_wait(&j->stop, 1);
+		wait_for_stop(j, self);
 		jit_lock(j);
 		if (self)
 			atomic_store(&self->inside, 1);
@@ -289,7 +317,7 @@ static void stop_others(struct jit *j, struct jit_cpu *self)
 		unsigned turns = 0;
 		while (c != self && atomic_load(&c->inside)) {
 			if (j->config.machine) {
-				give_way(j, c->cpu);
+				give_way(j, self, c->cpu);
 				continue;
 			}
 			if (turns++ % 64 == 0 && j->config.host.kick)
@@ -303,7 +331,7 @@ static void stop_others(struct jit *j, struct jit_cpu *self)
 uint8_t *jit_side(struct jit *j, uint32_t bytes)
 {
 	if (bytes > j->side_end - j->side) {
-		if (bytes > JIT_SIDE || j->cold - j->hot < JIT_SIDE + 8192)
+		if (bytes > JIT_SIDE || jit_room(j) < JIT_SIDE + 8192)
 			return NULL;
 		j->cold = (j->cold - JIT_SIDE) & ~63u;
 		j->side = j->cold;
@@ -336,6 +364,7 @@ void jit_flush(struct jit *j, struct jit_cpu *self)
 		madvise(j->delta, j->delta_used, MADV_DONTNEED);
 	}
 	j->exits = j->delta_used = 1;
+	j->links = 0;
 	j->hot = j->floor;
 	j->cold = (uint32_t)j->size;
 	j->side = j->side_end = 0;
@@ -364,7 +393,7 @@ void jit_lock_inside(struct jit *j, struct jit_cpu *self)
 		/* Only in system mode: who stops all has given up the lock for a moment. */
 		atomic_store(&self->inside, 0);
 		jit_unlock(j);
-		futex_wait(&j->stop, 1);
+		wait_for_stop(j, self);
 	}
 }
 
@@ -410,7 +439,7 @@ bool jit_reserve(struct jit *j, struct jit_cpu *self)
 {
 	if (__builtin_expect(j->hot > JIT_LARGE && !j->large, 0))
 		large_pages(j);
-	if (j->cold - j->hot >= JIT_RESERVE && j->regions < JIT_MAX_REGIONS - 64 && j->exits < JIT_MAX_EXITS - 4096 &&
+	if (jit_room(j) >= JIT_RESERVE && j->regions < JIT_MAX_REGIONS - 64 && j->exits < JIT_MAX_EXITS - 4096 &&
 	    j->delta_used < JIT_DELTA_BYTES - 65536)
 		return false;
 	jit_flush(j, self);

@@ -67,6 +67,18 @@ struct jit_context {
 };
 #define JIT_MAX_CONTEXTS 4096
 
+/*
+ * System mode: when the first translation is to be made of a page, a processor may stand between its look at the page's write tag and its
+ * store, for as long as its thread has no host processor. Until it is seen at another boundary, `turn` of its mmu, nothing is translated there.
+ */
+struct mmu;
+struct jit_young {
+	struct mmu *mmu;
+	uint64_t ram;
+	uint32_t turn;
+};
+#define JIT_MAX_YOUNG 32
+
 /* System mode: a virtual page and the RAM page that code was read from through it. */
 struct jit_mapping {
 	uint64_t page, ram;
@@ -128,6 +140,8 @@ static inline uint32_t jit_ticks(void)
 
 /* The ISA's part of linking: writes a stub for the exit at p (rw view), returns its end; at most JIT_STUB_BYTES. */
 #define JIT_STUB_BYTES 24
+/* A stub in the cold area: what the ISA's stub function writes takes no more. */
+#define JIT_COLD_STUB 17
 typedef uint8_t *jit_stub_fn(struct jit *j, uint8_t *p, uint32_t exit);
 
 /* The end of the region made last: where another may take the place of its stubs. */
@@ -157,6 +171,7 @@ struct jit {
 	_Atomic uint32_t regions; /* used, with index 0 */
 	struct jit_exit *exit;
 	uint32_t exits;
+	uint32_t links;           /* rel32s that lead to regions: each may need a stub again */
 	uint8_t *delta;
 	uint32_t delta_used;
 	struct jit_last last;
@@ -189,6 +204,8 @@ struct jit {
 	uint64_t *code_map;       /* a bit for each RAM page that has translations */
 	struct jit_context *context;
 	uint32_t contexts;
+	struct jit_young young[JIT_MAX_YOUNG];
+	uint32_t youngs;
 	struct jit_mapping *mapping;
 	uint32_t mappings_used;
 	uint32_t *mapping_hash;
@@ -243,6 +260,16 @@ void jit_table_init(struct jit *j, uint64_t miss, bool grows, unsigned shift);
 static inline bool jit_single(const struct jit *j)
 {
 	return j->cpus <= 1;
+}
+
+/*
+ * Free bytes between hot and cold. What taking back all links would need is not free: a link into a region that dies must become a stub
+ * at once, whoever it is that holds the lock, for nobody else would ever look at it again.
+ */
+static inline uint32_t jit_room(const struct jit *j)
+{
+	uint32_t gap = j->cold - j->hot, owed = j->links * JIT_COLD_STUB;
+	return gap > owed ? gap - owed : 0;
 }
 
 static inline uint32_t jit_offset(const struct jit *j, const uint8_t *rw)
@@ -315,8 +342,12 @@ uint32_t jit_mapping(struct jit *j, uint64_t page, uint64_t ram, bool global);
 bool jit_ram_used(struct jit *j, uint64_t ram, unsigned from, unsigned to);
 /* Is it this region, or (region 0) one that contains pc? */
 bool jit_ram_used_by(struct jit *j, uint64_t ram, unsigned from, unsigned to, uint32_t region, uint64_t pc);
-/* The page is about to be read: stores to it are seen from now on. */
-void jit_ram_protect(struct jit *j, uint64_t ram);
+/* The page is about to be read: stores to it are seen from now on. False: one may be under way that is not; it cannot be translated yet. */
+bool jit_ram_protect(struct jit *j, struct jit_cpu *self, uint64_t ram);
+/* The processor goes. */
+void jit_ram_gone(struct jit *j, const struct mmu *m);
+/* Has another processor the host address of something in [src, src + bytes) for an atomic operation? */
+bool jit_ram_loose(const struct jit *j, const struct jit_cpu *self, uint64_t src, unsigned bytes);
 /* At a flush: the page has no translations; no processor knows a context's or a mapping's number any longer. */
 void jit_ram_forget(struct jit *j, struct jit_page *p);
 void jit_forget_numbers(struct jit *j);
@@ -338,7 +369,7 @@ static inline uint64_t jit_exit_target(const struct jit *j, uint32_t x)
 {
 	return j->region[j->exit[x].region].pc + (int64_t)j->exit[x].rel;
 }
-/* Patches the exit to lead to the region's body. Held: lock. */
+/* Patches the exit to lead to the region's body, or leaves it as it is when the cache is about full. Held: lock. */
 void jit_link(struct jit *j, uint32_t exit, uint32_t region);
 /* The same to an address that belongs to the region: its guarded entry. */
 void jit_link_to(struct jit *j, uint32_t exit, uint32_t region, uint32_t code);
@@ -356,7 +387,7 @@ uint32_t jit_cold_stub(struct jit *j, uint32_t exit);
 void jit_verify_kill(struct jit *j, uint32_t region);
 /* Makes a dead region's entry lead out; alone: no other thread is in the cache. */
 void jit_entry_kill(struct jit *j, uint32_t region, bool alone);
-/* All links into the region go back to stubs. */
+/* All links into the region go back to stubs, for which there is always room: jit_room(). */
 void jit_unlink_incoming(struct jit *j, uint32_t region);
 
 /* ---- host/ ---- */

@@ -7,6 +7,10 @@
 #include "jit/engine.h"
 #include "jit/host/x86-64-emit.h"
 
+/* What must be left: for a stub; for a link, which is refused early, outside of translations: those have JIT_RESERVE. */
+#define STUB_ROOM 8192
+#define LINK_ROOM 16384
+
 uint32_t jit_exit_new(struct jit *j, uint32_t region, uint64_t target, unsigned kind)
 {
 	uint32_t x = j->exits++;
@@ -45,7 +49,7 @@ void jit_link(struct jit *j, uint32_t exit, uint32_t region)
 void jit_link_to(struct jit *j, uint32_t exit, uint32_t region, uint32_t code)
 {
 	struct jit_exit *x = &j->exit[exit];
-	if (x->linked || j->region[region].flags & (JIT_REGION_DEAD | JIT_REGION_STEP))
+	if (x->linked || j->region[region].flags & (JIT_REGION_DEAD | JIT_REGION_STEP) || jit_room(j) < LINK_ROOM)
 		return;
 	switch (x->how) {
 	case JIT_PATCH_REL32:
@@ -59,6 +63,7 @@ void jit_link_to(struct jit *j, uint32_t exit, uint32_t region, uint32_t code)
 	default:
 		return;
 	}
+	j->links++;
 	note(j, exit, region);
 }
 
@@ -68,14 +73,17 @@ void jit_link_physical(struct jit *j, uint32_t exit, uint32_t region)
 	note(j, exit, region);
 }
 
+static uint32_t cold_stub(struct jit *j, uint32_t exit)
+{
+	j->cold -= JIT_COLD_STUB;
+	j->stub(j, j->rw + j->cold, exit);
+	return j->cold;
+}
+
 /* A stub in the cold area. 0 when there is no room: the caller does without. */
 uint32_t jit_cold_stub(struct jit *j, uint32_t exit)
 {
-	if (j->cold - j->hot < 8192)
-		return 0;
-	j->cold -= 17;
-	j->stub(j, j->rw + j->cold, exit);
-	return j->cold;
+	return jit_room(j) < STUB_ROOM ? 0 : cold_stub(j, exit);
 }
 
 void jit_unlink_incoming(struct jit *j, uint32_t region)
@@ -88,9 +96,8 @@ void jit_unlink_incoming(struct jit *j, uint32_t region)
 		x->linked = 0;
 		if (x->how != JIT_PATCH_REL32)
 			continue;
-		uint32_t stub = jit_cold_stub(j, i);
-		if (stub)
-			patch_rel32(j, x->patch, stub);
+		patch_rel32(j, x->patch, cold_stub(j, i));
+		j->links--;
 	}
 	j->region[region].incoming = 0;
 }

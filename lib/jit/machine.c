@@ -82,6 +82,22 @@ static uint32_t context(struct cpu *c, unsigned map)
 	return jit_context(j, mode, base, map);
 }
 
+/* The present context's number if this processor has met it of late; 0: no. No lock: see find_known(). */
+static uint32_t recent_context(const struct cpu *c, unsigned map)
+{
+	const struct jit *j = c->jit;
+	const struct mmu_front *f = c->mmu->front;
+	uint64_t base = f->fetch_base ? f->fetch_base(c) : 0;
+	uint32_t mode = ir_mode(c);
+
+	for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+		uint32_t n = c->mmu->recent[i];
+		if (n && j->context[n].mode == mode && j->context[n].base == base && j->context[n].map == map)
+			return n;
+	}
+	return 0;
+}
+
 /* What is known of the code at pc: one page, and the next one if the first instruction goes on there. */
 struct source {
 	uint64_t pc;
@@ -185,9 +201,8 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool indirect, 
 	    jit_ram_hot(j, s->page[0].ram) || (s->second && !s->page[1].host))
 		return JIT_NONE;
 	/* First seen, then read: no store in between is missed. */
-	jit_ram_protect(j, s->page[0].ram);
-	if (s->second)
-		jit_ram_protect(j, s->page[1].ram);
+	if (!jit_ram_protect(j, &x->jc, s->page[0].ram) || (s->second && !jit_ram_protect(j, &x->jc, s->page[1].ram)))
+		return JIT_NONE;
 	for (; insns; insns /= 2) {
 		switch (build(c, s, insns, &bytes)) {
 		case NEEDS_SECOND:
@@ -204,6 +219,9 @@ static uint32_t translate(struct cpu *c, const struct source *s, bool indirect, 
 		unsigned fewer = __builtin_expect(j->debug != NULL, 0) ? before_break(c, r, bytes) : 0;
 		if (fewer && (build(c, s, insns = fewer, &bytes) != BUILT || r->full))
 			continue;
+		if (jit_ram_loose(j, &x->jc, s->page[0].ram << 12 | (s->page[0].linear & 4095), (unsigned)bytes) ||
+		    (s->second && jit_ram_loose(j, &x->jc, s->page[1].ram << 12, (unsigned)bytes)))
+			return JIT_NONE;
 		ir_check(r);
 		if (log_mask & LOG_OP && log_wants(r->pc))
 			ir_print(r, log_stream());
@@ -240,11 +258,14 @@ static uint32_t find(struct cpu *c, uint64_t pc, bool indirect)
 	struct jit *j = c->jit;
 	struct mmu *m = c->mmu;
 	struct ir_cpu *x = engine(c);
-	struct source s = {.pc = pc};
-	uint32_t r;
+	struct source s;
+	uint32_t r, flushes;
 
 	ir_set_pc(c, pc);
 	c->unspent = 0; /* a fetch that faults is behind what was done */
+again:
+	s = (struct source){.pc = pc};
+	flushes = m->flushes;
 	look(m, linear_of(c, pc), fetch_map(c), &s.page[0]);
 	jit_lock_inside(j, &x->jc);
 	if (!s.page[0].host || (__builtin_expect(j->debug != NULL, 0) && jit_break_at(j, s.page[0].linear)))
@@ -252,6 +273,11 @@ static uint32_t find(struct cpu *c, uint64_t pc, bool indirect)
 	for (;;) {
 		bool second = false;
 		number(c, &s);
+		if (__builtin_expect(m->flushes != flushes, 0)) {
+			/* There was a wait, and the memory map changed: the pages that were looked up may not exist any longer. */
+			jit_unlock(j);
+			goto again;
+		}
 		r = jit_region_find_ram(j, s.page[0].ram << 12 | (s.page[0].linear & 4095), pc, s.context, s.mapping[0],
 					s.second ? s.mapping[1] : ~0u);
 		if (r && j->region[r].mapping[1] && !s.second)
@@ -272,10 +298,56 @@ static uint32_t find(struct cpu *c, uint64_t pc, bool indirect)
 	}
 	if (r) {
 		m->context = s.context;
+		if (recent_context(c, s.page[0].map) != s.context)
+			m->recent[m->next_recent++ % TLB_CONTEXTS] = s.context;
 		m->ids[s.page[0].map][tlb_id_index(s.page[0].linear)] = s.mapping[0];
 		if (s.second)
 			m->ids[s.page[1].map][tlb_id_index(s.page[1].linear)] = s.mapping[1];
 	}
+	return r;
+}
+
+/*
+ * The region for pc if this processor has all its numbers; without the lock, which processors would fight for at each system call and interrupt.
+ * JIT_NONE: ask find(). The processor is inside, and nothing of the cache that it held before is looked at.
+ *
+ * Why this is right without the lock. A flush, which alone uses regions, contexts and mappings anew, waits until nobody is inside, and zeroes this
+ * processor's `ids` and `recent` meanwhile: so numbers that are found there are of this generation, and what they name was written before
+ * this processor was given them, under the lock, and is not written again. The hash changes under our feet: an insertion is one store (release, here
+ * acquire) behind all that makes up the region; a removal leaves the removed one's own link; growing takes chains apart, and a link then leads
+ * into another chain, but always to an older region (jit_region_find()), so the walk ends, and what it finds is compared with the whole key. To
+ * find nothing is always allowed. What is found is a whole region if it is below j->regions, which is stored behind it, too.
+ *
+ * A region that dies at this moment is as good as entered before: another processor's store to its source is seen, as on hardware, by who has
+ * synchronised with that processor (SDM volume 3, 8.1.3). The store, the removal from the hash, DEAD, the end of the lock and whatever the other
+ * processor tells us then are in this order there; our look at what it told comes before our walk; x86 keeps both orders (8.2.2), and on other hosts
+ * the guest's own synchronisation must have been a load-acquire. So who was told finds the region neither in the hash nor alive. A store of this
+ * processor's own has done all that before it was done. That the code's bytes are there is as true as for a link that another processor
+ * has made: they were written before the store that led here.
+ */
+static uint32_t find_known(struct cpu *c, uint64_t pc)
+{
+	struct jit *j = c->jit;
+	struct mmu *m = c->mmu;
+	struct place p;
+
+	if (__builtin_expect(j->debug != NULL, 0))
+		return JIT_NONE; /* breakpoints are find()'s */
+	ir_set_pc(c, pc);
+	c->unspent = 0;
+	look(m, linear_of(c, pc), fetch_map(c), &p);
+	if (!p.host)
+		return JIT_NONE;
+	uint64_t page = p.linear & ~4095ull;
+	uint32_t context = recent_context(c, p.map), id = m->ids[p.map][tlb_id_index(page)];
+	const struct jit_mapping *known = &j->mapping[id >> 1];
+	if (!context || !id || known->page != page || known->ram != p.ram || known->global != p.global)
+		return JIT_NONE;
+	uint32_t r = jit_region_find_ram(j, p.ram << 12 | (p.linear & 4095), pc, context, id, 0);
+	if (!r || r >= atomic_load_explicit(&j->regions, memory_order_acquire) ||
+	    __atomic_load_n(&j->region[r].flags, __ATOMIC_ACQUIRE) & JIT_REGION_DEAD)
+		return JIT_NONE;
+	m->context = context;
 	return r;
 }
 
@@ -304,13 +376,16 @@ uint64_t ir_machine_link(struct cpu *c, uint32_t exit)
 uint64_t ir_machine_far(struct cpu *c, uint64_t pc)
 {
 	struct jit *j = c->jit;
-	uint32_t r = find(c, pc, false);
-	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
+	uint32_t r = find_known(c, pc);
 
-	jit_unlock(j);
-	if (r)
-		ir_log_entry(c, pc);
-	return to;
+	if (!r) {
+		r = find(c, pc, false);
+		jit_unlock(j);
+	}
+	if (!r)
+		return ir_host_address(j, j->thunk[T1_RETRY]);
+	ir_log_entry(c, pc);
+	return ir_host_address(j, j->region[r].code);
 }
 
 uint64_t ir_machine_miss(struct cpu *c, uint64_t pc)
@@ -322,7 +397,7 @@ uint64_t ir_machine_miss(struct cpu *c, uint64_t pc)
 	j->stats.lookups_slow++;
 	if (r) {
 		to = ir_host_address(j, j->region[r].code);
-		if (j->cold - j->hot > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN))
+		if (jit_room(j) > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN))
 			jit_table_set(j, pc, t1_verify_entry(j, r));
 	}
 	jit_unlock(j);
@@ -481,9 +556,12 @@ static enum trap_kind translated(struct cpu *c)
 		atomic_store(&x->jc.inside, 0);
 		return caught(c, &s);
 	}
-	uint32_t r = find(c, ir_get_pc(c), false);
+	uint32_t r = find_known(c, ir_get_pc(c));
+	if (!r) {
+		r = find(c, ir_get_pc(c), false);
+		jit_unlock(j);
+	}
 	uint64_t to = r ? ir_host_address(j, j->region[r].code) : 0;
-	jit_unlock(j);
 	if (!r) {
 		access_leave(&s);
 		atomic_store(&x->jc.inside, 0);
@@ -560,6 +638,10 @@ static enum trap_kind run(struct cpu *c)
 
 	for (;;) {
 		enum trap_kind kind;
+		/* A boundary. The addition is also a barrier: no look at a tag behind it was made before it. */
+		atomic_fetch_add(&c->mmu->turn, 1);
+		if (__builtin_expect(atomic_load_explicit(&c->mmu->loose, memory_order_relaxed) != 0, 0))
+			atomic_store(&c->mmu->loose, 0);
 		if (__builtin_expect(atomic_load(&c->mmu->flush_wanted), 0))
 			tlb_flush_wanted(c->mmu);
 		if (__builtin_expect(c->jit->debug != NULL, 0) && debugged(c))
@@ -602,6 +684,8 @@ enum trap_kind ir_machine_run(struct cpu *c)
 {
 	tlb_return(c->mmu);
 	enum trap_kind kind = run(c);
+	if (__builtin_expect(atomic_load_explicit(&c->mmu->loose, memory_order_relaxed) != 0, 0))
+		atomic_store(&c->mmu->loose, 0);
 	tlb_leave(c->mmu);
 	return kind;
 }

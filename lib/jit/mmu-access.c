@@ -129,6 +129,7 @@ static void write_page(struct mmu *m, uint64_t addr, const uint8_t *from, unsign
 		jit_unlock(m->j);
 	} else {
 		access_copy(p.host + at, from, size);
+		mmu_ram_written(m->j, p.ram, at, at + size); /* it may have become code since */
 	}
 	tlb_write_again(m, e, map);
 }
@@ -243,15 +244,19 @@ void *mmu_host(struct cpu *c, uint64_t addr, unsigned size, unsigned map)
 	if (!p.dirty)
 		m->machine->dirtied(m->machine->opaque, p.ram);
 	unsigned at = addr & 4095;
-	if (tlb_is_code(m->j, p.ram)) {
-		jit_lock(m->j);
-		bool used = jit_ram_used(m->j, p.ram, at, at + size);
-		jit_unlock(m->j);
-		if (used)
-			access_raise(IR_RAISE_EXCLUSIVE); /* there the store and the drop are one step */
-	} else {
+	if (!tlb_is_code(m->j, p.ram)) {
 		tlb_write_again(m, e, map);
+		if (e->tag[MMU_WRITE] == (addr & ~4095ull))
+			return p.host + at;
 	}
+	/* Who translates from here until the operation is done, sees that. */
+	m->loose_size = size;
+	atomic_store(&m->loose, (p.ram << 12 | at) + 1);
+	jit_lock(m->j);
+	bool used = jit_ram_used(m->j, p.ram, at, at + size);
+	jit_unlock(m->j);
+	if (used)
+		access_raise(IR_RAISE_EXCLUSIVE); /* there the store and the drop are one step */
 	return p.host + at;
 }
 

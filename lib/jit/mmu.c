@@ -408,6 +408,7 @@ void mmu_flush_page(struct cpu *c, uint64_t addr, unsigned maps)
 void tlb_flush_wanted(struct mmu *m)
 {
 	atomic_store(&m->flush_wanted, 0);
+	m->flushes++;
 	for (unsigned i = 0; i < TLB_PHYS; i++)
 		m->phys[i].page = ~0ull;
 	mmu_flush(m->cpu, ~0u);
@@ -435,10 +436,11 @@ void mmu_flush_remote(struct cpu *c, bool wait)
 
 /* ---- marks of RAM pages ---- */
 
-void tlb_writes_slow(struct jit *j, uint64_t ram, uint64_t pages)
+void tlb_writes_slow(struct jit *j, uint64_t ram, uint64_t pages, void (*met)(void *opaque, struct jit_cpu *c), void *opaque)
 {
 	for (struct jit_cpu *c = j->cpu_list; c; c = c->next) {
 		struct mmu *m = c->cpu->mmu;
+		bool any = false;
 		for (unsigned map = 0; m && map < m->front->maps; map++) {
 			struct tlb_entry *t = tlb_table(m, map);
 			const struct tlb_more *o = tlb_more(m, map, t);
@@ -447,10 +449,12 @@ void tlb_writes_slow(struct jit *j, uint64_t ram, uint64_t pages)
 				uint64_t tag = __atomic_load_n(&t[i].tag[MMU_WRITE], __ATOMIC_ACQUIRE);
 				if (tag & 0xfff || ((tag >> 12 ^ i) & 1) || o[i].ram - ram >= pages)
 					continue;
-				__atomic_compare_exchange_n(&t[i].tag[MMU_WRITE], &tag, tag ^ 4096, false, __ATOMIC_SEQ_CST,
-							    __ATOMIC_RELAXED);
+				any |= __atomic_compare_exchange_n(&t[i].tag[MMU_WRITE], &tag, tag ^ 4096, false, __ATOMIC_SEQ_CST,
+								   __ATOMIC_RELAXED);
 			}
 		}
+		if (any && met)
+			met(opaque, c);
 	}
 }
 
@@ -458,13 +462,17 @@ void mmu_ram_clean(struct jit *j, uint64_t ram, uint64_t pages)
 {
 	jit_lock(j);
 	atomic_fetch_add(&j->cleaned, 1); /* who just looked at the marks looks again */
-	tlb_writes_slow(j, ram, pages);
+	tlb_writes_slow(j, ram, pages, NULL, NULL);
 	jit_unlock(j);
 }
 
 void mmu_ram_written(struct jit *j, uint64_t ram, unsigned from, unsigned to)
 {
-	if (!j->code_map || !tlb_is_code(j, ram))
+	if (!j->code_map)
+		return;
+	/* First written, then looked: who translates marks first, then reads. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!tlb_is_code(j, ram))
 		return;
 	jit_lock(j);
 	jit_ram_drop(j, ram, from, to, false);

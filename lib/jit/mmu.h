@@ -49,6 +49,12 @@ struct mmu_machine {
 	void *opaque;
 	/* Counting: the budget is 0 or less, at an instruction boundary; gives a new one, after what was due. May take the machine lock. */
 	void (*spent)(void *opaque, struct cpu *c);
+	/*
+	 * Around a wait for other processors in the middle of an instruction, without lib/jit's lock: what they do meanwhile may be exclusive, or
+	 * change the memory map. wait_end() may wait itself. May be NULL: nobody waits for a processor that is in guest code.
+	 */
+	void (*wait_begin)(void *opaque, struct cpu *c);
+	void (*wait_end)(void *opaque, struct cpu *c);
 };
 
 /*

@@ -8,7 +8,8 @@
 
 uint32_t jit_region_find_ram(const struct jit *j, uint64_t src, uint64_t pc, uint32_t context, uint32_t mapping, uint32_t mapping2)
 {
-	for (uint32_t r = *jit_bucket(j, src); r; r = j->region[r].hash_next) {
+	/* With the lock or, by machine.c's find_known(), without it. */
+	for (uint32_t r = __atomic_load_n(jit_bucket(j, src), __ATOMIC_ACQUIRE); r; r = __atomic_load_n(&j->region[r].hash_next, __ATOMIC_ACQUIRE)) {
 		const struct jit_region *g = &j->region[r];
 		if (g->src == src && g->pc == pc && g->mode == context && g->mapping[0] == mapping &&
 		    (mapping2 == ~0u || g->mapping[1] == mapping2))
@@ -51,6 +52,7 @@ void jit_forget_numbers(struct jit *j)
 		if (c->cpu->mmu) {
 			memset(c->cpu->mmu->ids, 0, sizeof c->cpu->mmu->ids);
 			c->cpu->mmu->context = 0;
+			memset(c->cpu->mmu->recent, 0, sizeof c->cpu->mmu->recent);
 		}
 }
 
@@ -64,13 +66,85 @@ static void mark(struct jit *j, uint64_t ram, bool code)
 		__atomic_fetch_and(&j->code_map[ram >> 6], ~bit, __ATOMIC_SEQ_CST);
 }
 
-void jit_ram_protect(struct jit *j, uint64_t ram)
+/* ---- stores under way ---- */
+
+struct protecting {
+	struct jit *j;
+	const struct jit_cpu *self;
+	uint64_t ram;
+};
+
+/* The processor may have looked at the tag before it turned slow, unless it is not in guest code now. */
+static void young_add(void *opaque, struct jit_cpu *c)
 {
-	if (tlb_is_code(j, ram))
+	const struct protecting *p = opaque;
+	struct jit *j = p->j;
+	struct mmu *m = c->cpu->mmu;
+
+	if (c == p->self || !atomic_load(&m->running))
 		return;
-	mark(j, ram, true);
-	tlb_writes_slow(j, ram, 1);
+	if (j->youngs < JIT_MAX_YOUNG)
+		j->young[j->youngs] = (struct jit_young){m, p->ram, atomic_load(&m->turn)};
+	j->youngs++;
 }
+
+void jit_ram_gone(struct jit *j, const struct mmu *m)
+{
+	for (uint32_t i = 0; i < j->youngs;)
+		if (j->young[i].mmu == m)
+			j->young[i] = j->young[--j->youngs];
+		else
+			i++;
+}
+
+static bool is_young(struct jit *j, uint64_t ram)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < j->youngs;) {
+		struct mmu *m = j->young[i].mmu;
+		if (!atomic_load(&m->running) || atomic_load(&m->turn) != j->young[i].turn) {
+			j->young[i] = j->young[--j->youngs];
+			continue;
+		}
+		if (j->young[i++].ram == ram) {
+			__atomic_store_n(&m->cpu->pending, 1, __ATOMIC_SEQ_CST); /* it comes to a boundary */
+			any = true;
+		}
+	}
+	return any;
+}
+
+bool jit_ram_protect(struct jit *j, struct jit_cpu *self, uint64_t ram)
+{
+	if (!tlb_is_code(j, ram)) {
+		struct protecting p = {j, self, ram};
+		uint32_t before = j->youngs;
+
+		mark(j, ram, true);
+		tlb_writes_slow(j, ram, 1, young_add, &p);
+		if (j->youngs > JIT_MAX_YOUNG) {
+			j->youngs = before;
+			mark(j, ram, false);
+			return false;
+		}
+	}
+	return !j->youngs || !is_young(j, ram);
+}
+
+bool jit_ram_loose(const struct jit *j, const struct jit_cpu *self, uint64_t src, unsigned bytes)
+{
+	for (const struct jit_cpu *c = j->cpu_list; c; c = c->next) {
+		uint64_t at = c != self ? atomic_load(&c->cpu->mmu->loose) : 0;
+		if (at && at - 1 + c->cpu->mmu->loose_size > src && at - 1 < src + bytes) {
+			__atomic_store_n(&c->cpu->pending, 1, __ATOMIC_SEQ_CST);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- marks ---- */
 
 void jit_ram_forget(struct jit *j, struct jit_page *p)
 {

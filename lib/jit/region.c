@@ -113,8 +113,8 @@ static void hash_insert(struct jit *j, uint32_t region)
 {
 	struct jit_region *g = &j->region[region];
 	uint32_t *head = jit_bucket(j, g->src);
-	g->hash_next = *head;
-	__atomic_store_n(head, region, __ATOMIC_RELEASE); /* x86_engine_find() looks without the lock */
+	__atomic_store_n(&g->hash_next, *head, __ATOMIC_RELAXED);
+	__atomic_store_n(head, region, __ATOMIC_RELEASE); /* x86_engine_find() and machine.c's find_known() look without the lock */
 }
 
 static void hash_grow(struct jit *j)
@@ -174,7 +174,7 @@ static void hash_remove(struct jit *j, uint32_t region)
 	while (*link && *link != region)
 		link = &j->region[*link].hash_next;
 	if (*link)
-		*link = j->region[region].hash_next;
+		__atomic_store_n(link, j->region[region].hash_next, __ATOMIC_RELEASE);
 }
 
 void jit_region_kill(struct jit *j, uint32_t region)
@@ -182,7 +182,7 @@ void jit_region_kill(struct jit *j, uint32_t region)
 	struct jit_region *g = &j->region[region];
 	if (g->flags & (JIT_REGION_DEAD | JIT_REGION_STEP))
 		return;
-	g->flags |= JIT_REGION_DEAD;
+	__atomic_store_n(&g->flags, g->flags | JIT_REGION_DEAD, __ATOMIC_RELEASE);
 	hash_remove(j, region);
 	jit_unlink_incoming(j, region);
 	jit_verify_kill(j, region);

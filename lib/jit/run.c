@@ -81,6 +81,7 @@ void ir_cpu_free(struct cpu *c)
 		return;
 	jit_lock(c->jit);
 	jit_cpu_remove(c->jit, &x->jc);
+	jit_ram_gone(c->jit, c->mmu);
 	jit_unlock(c->jit);
 	ir_region_free(x->one);
 	ir_region_free(x->region);
@@ -259,7 +260,7 @@ uint64_t ir_engine_miss(struct cpu *c, uint64_t pc)
 	uint64_t to = ir_host_address(j, j->thunk[T1_RETRY]);
 	if (r) {
 		to = ir_host_address(j, j->region[r].code);
-		if (j->cold - j->hot > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN) && !j->modes)
+		if (jit_room(j) > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN) && !j->modes)
 			jit_table_set(j, pc, t1_verify_entry(j, r));
 	}
 	jit_unlock(j);

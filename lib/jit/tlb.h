@@ -41,6 +41,7 @@
 #define TLB_RANGES 8
 #define TLB_LOCALS 512 /* entries of one address space that a flush of it finds without looking at all */
 #define TLB_PHYS 256
+#define TLB_CONTEXTS 8
 
 struct tlb_entry {
 	uint64_t tag[3]; /* enum mmu_access */
@@ -87,6 +88,11 @@ struct mmu {
 	const struct mmu_front *front;
 	const struct mmu_machine *machine;
 	struct jit *j;
+	uint32_t recent[TLB_CONTEXTS], next_recent; /* contexts of late: user and kernel code take turns */
+	_Atomic uint32_t turn;   /* counts boundaries at which no access is under way */
+	_Atomic uint64_t loose;  /* RAM address + 1 of what C has the host address of, to write to, in a page with code; of this turn; 0: none */
+	uint32_t loose_size;
+	uint32_t flushes;        /* counts tlb_flush_wanted(): what was known of RAM is not known any longer */
 	bool in_region;          /* translated code is below us on the stack */
 	bool exclusive;          /* all others stand still */
 	uint8_t watch_kind;      /* of the watchpoint that the last instruction met, 0: none (debug.h) */
@@ -142,8 +148,8 @@ void tlb_flush_wanted(struct mmu *m);
 struct tlb_entry *tlb_find(struct mmu *m, uint64_t addr, unsigned map, enum mmu_access how, bool probe);
 /* After a store by the slow path: perhaps the next one need not come there. */
 void tlb_write_again(struct mmu *m, struct tlb_entry *e, unsigned map);
-/* Turns write tags of RAM pages [ram, ram + pages) slow in all processors' TLBs. Held: lock. */
-void tlb_writes_slow(struct jit *j, uint64_t ram, uint64_t pages);
+/* Turns write tags of RAM pages [ram, ram + pages) slow in all processors' TLBs. Held: lock. met: is told of each processor that had one. */
+void tlb_writes_slow(struct jit *j, uint64_t ram, uint64_t pages, void (*met)(void *opaque, struct jit_cpu *c), void *opaque);
 /* What the program says of a physical page; until the memory map changes. The marks may be old. */
 const struct mmu_page *tlb_phys(struct mmu *m, uint64_t physical);
 static inline uint8_t *tlb_host(const struct tlb_entry *e, const struct tlb_more *o)
@@ -162,6 +168,21 @@ static inline void tlb_return(struct mmu *m)
 	atomic_store(&m->running, 1);
 	if (__builtin_expect(atomic_load(&m->flush_wanted), 0))
 		tlb_flush_wanted(m);
+}
+
+/* Around waits for other processors in the middle of an instruction. Nothing of RAM that was looked up before is known behind one: m->flushes tells. */
+static inline void tlb_wait_begin(struct mmu *m)
+{
+	tlb_leave(m);
+	if (m->machine->wait_begin)
+		m->machine->wait_begin(m->machine->opaque, m->cpu);
+}
+
+static inline void tlb_wait_end(struct mmu *m)
+{
+	if (m->machine->wait_end)
+		m->machine->wait_end(m->machine->opaque, m->cpu);
+	tlb_return(m);
 }
 
 /* RAM pages with translations. */

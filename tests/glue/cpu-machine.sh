@@ -95,7 +95,6 @@ refused('a serial port that is emu-mon\'s', 'emu-mon', '-machine', 'none', '-ser
 refused('a word that is no option', "'disk.img' is no option", '-machine', 'none', 'disk.img')
 refused('-sandbox', "'maybe' is not accepted", '-machine', 'none', '-sandbox', 'maybe')
 refused('-dfilter', r"'1' is no range of addresses.*\n.*0x8000\.\.0x8fff", '-machine', 'none', '-dfilter', '0..1,1')
-refused('-win2k-hack', 'is not built in', '-machine', 'pc', '-win2k-hack')
 refused('-usb', 'no USB controllers', '-machine', 'pc', '-usb')
 refused('-dtb', 'no device tree', '-machine', 'pc', '-dtb', 'x')
 refused('memory of nothing', 'needs memory', '-machine', 'none', '-m', '0')

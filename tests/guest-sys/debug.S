@@ -220,6 +220,36 @@ after_popf:
 	cli
 	mov last_ip, %eax
 	SAME "POPF has no shadow", after_popf
+	/* MOV SS and POP SS: one instruction, also when nobody was waiting for that */
+	sti
+	nop
+	mov %ebx, %ss
+	mov $0x22, %al
+	outb %al, %dx
+after_ss:
+	nop
+	nop
+	mov last_ip, %eax
+	SAME "the shadow of MOV SS is over one instruction behind it", after_ss
+	push %ebx
+	pop %ss
+	nop
+	mov $0x22, %al
+	outb %al, %dx
+after_pop_ss:
+	nop
+	nop
+	mov last_ip, %eax
+	SAME "and that of POP SS", after_pop_ss
+	mov $0x22, %al
+	mov %ebx, %ss
+	outb %al, %dx
+in_shadow:
+	nop
+	nop
+	cli
+	mov last_ip, %eax
+	SAME "an interrupt that the instruction in the shadow raises comes behind it", in_shadow
 	/* NMI */
 	mov $0x511, %dx
 	outb %al, %dx

@@ -33,9 +33,12 @@ static struct device *unit(const char *type, struct drive *d, const char *number
 	return dev;
 }
 
+static bool slow;
+
 static void begin(void)
 {
 	m = machine_new_test();
+	m->config.win2k_hack = slow;
 	memset(&disk, 0, sizeof disk);
 	memset(&cd, 0, sizeof cd);
 	cd.info.removable = cd.info.cdrom = cd.info.readonly = true;
@@ -507,10 +510,46 @@ static void cdrom(void)
 	end();
 }
 
+/* -win2k-hack: a written block is done a millisecond later. */
+static void slow_writes(void)
+{
+	uint8_t data[1024] = {1, 2, 3};
+
+	slow = true;
+	begin();
+	slow = false;
+	task(0xe0, 0, 2, 300, 0x30);
+	write_data(data, 512);
+	drive_run(&disk);
+	ok(alt() & 0x80 && !test_line(m, 14), "-win2k-hack: busy although the block is written");
+	clock_step(m, 999000);
+	bool early = test_line(m, 14) || !(alt() & 0x80);
+	clock_step(m, 1000);
+	ok(!early && alt() == 0x58 && irq(), "and asks for the next with an interrupt a millisecond later");
+	write_data(data + 512, 512);
+	drive_run(&disk);
+	out(SELECT, 0xe0);
+	test_outb(m, CONTROL, 4);
+	test_outb(m, CONTROL, 0);
+	clock_step(m, 2000000);
+	ok(in(STATUS) == 0x50 && !test_line(m, 14), "a reset meanwhile forgets the interrupt");
+	task(0xe0, 0, 1, 300, 0x30);
+	write_data(data, 512);
+	drive_run(&disk);
+	bool busy = alt() & 0x80;
+	adapter->type->state->saving(adapter);
+	ok(busy && alt() == 0x50 && test_line(m, 14), "and saving does not wait for it");
+	task(0xe0, 0, 1, 300, 0x20);
+	drive_run(&disk);
+	ok(irq(), "reads take no longer");
+	end();
+}
+
 int main(void)
 {
 	identify();
 	pio();
+	slow_writes();
 	rest();
 	dma();
 	cdrom();

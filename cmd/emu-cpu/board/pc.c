@@ -303,8 +303,6 @@ static int refuse(const struct machine_config *c, struct err *e)
 		return err_set(e, ENOTSUP, "-usb: there are no USB controllers yet; keyboard and mouse are PS/2");
 	if (c->dtb)
 		return err_set(e, EINVAL, "-dtb %s: a PC describes itself by ACPI and takes no device tree", c->dtb);
-	if (c->win2k_hack)
-		return err_set(e, ENOTSUP, "-win2k-hack is not built in");
 	return 0;
 }
 

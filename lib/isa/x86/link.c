@@ -68,7 +68,7 @@ uint64_t x86_engine_miss(struct x86_cpu *c)
 	uint64_t to = host_address(j, j->thunk[T_RETRY]);
 	if (r) {
 		to = host_address(j, j->region[r].code);
-		if (j->cold - j->hot > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN))
+		if (jit_room(j) > JIT_RESERVE / 2 && !(log_mask & LOG_NOCHAIN))
 			jit_table_set(j, c->rip, x86_verify_entry(j, r));
 	}
 	jit_unlock(j);

@@ -217,6 +217,8 @@ bool x86_sys_emit(struct x86_ir *t)
 	}
 	if (!s->fn)
 		return false;
+	if ((op == X86_OP_mov_to_seg && in->reg == X86_SS) || (op == X86_OP_pop_seg && x86_operand_fixed(in->row->operands[0]) == X86_SS))
+		ir_sts(t->r, ir_const(t->r, IR_I64, t->next), offsetof(struct x86_cpu, sys.shadow_at));
 	x86_sys_call(t, s->fn, in->has_mem && !(in->row->flags & X86_ROW_VSIB) ? x86_address(t) : 0);
 	if (s->kind == X86_SYS_ENDS)
 		leave_to_next(t);

@@ -142,7 +142,7 @@ const struct x86_state_field x86_state_fields[] = {
 
 void x86_state_saving(struct cpu *cc)
 {
-	(void)cc; /* everything is in its place while the processor stands */
+	x86_shadow(x86_cpu(cc)); /* everything else is in its place while the processor stands */
 }
 
 int x86_state_loaded(struct cpu *cc, struct err *e)
@@ -160,6 +160,7 @@ int x86_state_loaded(struct cpu *cc, struct err *e)
 	c->mxcsr &= 0xffff;
 	s->dr[6] = (s->dr[6] & 0xe00f) | 0xffff0ff0;
 	s->dr[7] = (s->dr[7] & 0xffff23ff) | 0x400;
+	s->shadow_at = c->rip;
 	s->a20_next = s->a20;
 	s->physical_mask = ((1ull << s->physical_bits) - 1) & (s->a20 ? UINT64_MAX : ~(1ull << 20));
 	x86_sys_update(c);

@@ -58,7 +58,7 @@ void x86_print_registers(struct cpu *cc, FILE *f)
 	fprintf(f, wide ? "RIP=%016llx RFL=%08x [" : "EIP=%08llx EFL=%08x [", (ull)c->rip, (uint32_t)c->rflags);
 	for (unsigned i = 0; i < 7; i++)
 		fputc(c->rflags & letters[i].bit ? letters[i].letter : '-', f);
-	fprintf(f, "] CPL=%u II=%u A20=%u SMM=%u HLT=%u\n", s->cpl, s->shadow != 0, s->a20, s->smm, s->halted);
+	fprintf(f, "] CPL=%u II=%u A20=%u SMM=%u HLT=%u\n", s->cpl, x86_shadow(c) != 0, s->a20, s->smm, s->halted);
 	for (unsigned i = 0; i < 6; i++)
 		print_segment(c, f, names[i], &c->seg[i]);
 	print_segment(c, f, "LDT", &s->ldtr);

@@ -177,7 +177,7 @@ static bool service(struct x86_cpu *c)
 		return false;
 	}
 	if (l & X86_LINE_NMI && !c->sys.nmi_blocked) {
-		if (c->sys.shadow && !c->sys.halted)
+		if (x86_shadow(c) && !c->sys.halted)
 			return true;
 		take(c, X86_LINE_NMI);
 		c->sys.nmi_blocked = true;
@@ -185,7 +185,7 @@ static bool service(struct x86_cpu *c)
 		x86_interrupt_deliver(c, X86_NMI, X86_EVENT_EXTERNAL);
 	}
 	if (lines(c) & X86_LINE_INTERRUPT && c->rflags & X86_IF) {
-		if (c->sys.shadow && !c->sys.halted)
+		if (x86_shadow(c) && !c->sys.halted)
 			return true;
 		interrupt(c);
 	}
@@ -253,7 +253,7 @@ static enum trap_kind step(struct x86_cpu *c, bool *done)
 		return TRAP_NONE;
 	}
 	bool resume = c->rflags & X86_RF;
-	uint8_t shadow = c->sys.shadow;
+	uint8_t shadow = x86_shadow(c);
 	c->rflags &= ~(uint64_t)X86_RF;
 	c->sys.shadow = 0;
 	c->sys.dr6_hits = 0;

@@ -246,4 +246,11 @@ int i386_system_set_reg(struct cpu *c, unsigned n, const void *bytes);
 /* ---- sys-run.c ---- */
 enum trap_kind x86_system_run(struct cpu *cc);
 void x86_system_interrupt(struct cpu *cc, void *ucontext);
+/* What holds at this boundary: the shadow of MOV SS ends with the instruction behind it, whether anybody has waited for that or not. */
+static inline uint8_t x86_shadow(struct x86_cpu *c)
+{
+	if (c->sys.shadow == X86_SHADOW_SS && c->rip != c->sys.shadow_at)
+		c->sys.shadow = 0;
+	return c->sys.shadow;
+}
 #endif

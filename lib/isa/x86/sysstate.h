@@ -92,7 +92,8 @@ struct x86_sys {
 	uint8_t cpl;
 	uint8_t map;            /* of data accesses now */
 	uint32_t key;           /* what translations depend on (enum x86_key, sys.h) */
-	uint8_t shadow;         /* enum x86_shadow: the next instruction is not interrupted */
+	uint8_t shadow;         /* enum x86_shadow: the next instruction is not interrupted; x86_shadow() says whether that is so now */
+	uint64_t shadow_at;     /* of MOV SS and POP SS: that instruction */
 	bool halted, wait_sipi, smm, nmi_blocked, shut_down;
 	bool smm_nmi_blocked; /* nmi_blocked as it was before system management mode */
 	bool a20;

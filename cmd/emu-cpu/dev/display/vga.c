@@ -548,6 +548,11 @@ int vga_loaded(struct vga *v, struct err *e)
 			return err_set(e, EINVAL, "%s: the saved bank %u lies beyond video memory", v->dev->type->name, v->vbe[VBE_BANK]);
 		vbe_fit(v);
 	}
+	/* Bits that registers do not have would be used as indices. */
+	for (unsigned n = 0; n < sizeof v->sequencer; n++)
+		v->sequencer[n] &= sequencer_mask[n];
+	for (unsigned n = 0; n < sizeof v->graphics; n++)
+		v->graphics[n] &= graphics_mask[n];
 	v->redraw = true;
 	window_update(v);
 	return 0;

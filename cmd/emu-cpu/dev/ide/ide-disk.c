@@ -12,6 +12,7 @@
 #include "ide.h"
 
 enum { SELECT_LBA = 0x40 };
+#define SLOW_WRITE (NS_PER_S / 1000)
 
 /* ---- addresses ---- */
 
@@ -133,15 +134,9 @@ static void flushed(void *opaque, int error)
 	ide_irq(u, true);
 }
 
-static void pio_write_done(void *opaque, int error)
+static void pio_written(void *opaque)
 {
 	struct ide_unit *u = opaque;
-	u->in_flight = false;
-	if (error) {
-		u->writing = true;
-		failed(u);
-		return;
-	}
 	advance(u, u->end / IDE_SECTOR);
 	if (u->left) {
 		u->writing = true;
@@ -150,6 +145,38 @@ static void pio_write_done(void *opaque, int error)
 		u->status = ATA_READY | ATA_SEEK;
 	}
 	ide_irq(u, true);
+}
+
+static void pio_write_done(void *opaque, int error)
+{
+	struct ide_unit *u = opaque;
+	u->in_flight = false;
+	if (error) {
+		u->writing = true;
+		failed(u);
+	} else if (u->slow) {
+		timer_set(u->slow, clock_ns(u->channel->bus.machine, CLOCK_VIRT) + SLOW_WRITE);
+	} else {
+		pio_written(u);
+	}
+}
+
+/*
+ * The installer of Windows 2000 takes a disk that has written a block before its own interrupt handler has ended for a full one. With -win2k-hack
+ * the unit stays busy for a millisecond more, as drives of that time did.
+ */
+void ide_disk_slow(struct ide_unit *u)
+{
+	u->slow = timer_new(u->channel->bus.machine, CLOCK_VIRT, pio_written, u);
+}
+
+void ide_disk_hurry(struct ide_unit *u, bool forget)
+{
+	if (!u->slow || !timer_armed(u->slow))
+		return;
+	timer_stop(u->slow);
+	if (!forget)
+		pio_written(u);
 }
 
 static void pio_write_begin(struct ide_unit *u)

@@ -182,6 +182,8 @@ static int unit_fill(struct ide_device *d, struct ide_unit *u, bool cd, struct e
 				      .serial = u->serial, .wwn = d->wwn};
 	else
 		ide_disk_geometry(u);
+	if (!cd && d->dev.machine->config.win2k_hack)
+		ide_disk_slow(u);
 	return 0;
 }
 
@@ -234,6 +236,8 @@ static void unrealize(struct device *dev)
 	struct ide_unit *u = d->place;
 	drive_drain(d->drive);
 	drive_detach(d->drive);
+	timer_free(u->slow);
+	u->slow = NULL;
 	free(u->buffer);
 	u->buffer = NULL;
 	u->buffer_size = 0;

@@ -62,6 +62,7 @@ static void unit_stop(struct ide_unit *u)
 {
 	if (u->in_flight && u->drive)
 		drive_drain(u->drive);
+	ide_disk_hurry(u, true);
 	u->in_flight = false;
 	u->dma_wanted = u->dma_active = false;
 	u->at = u->end = 0;
@@ -331,9 +332,11 @@ int ide_channel_populate(struct ide_channel *c, struct err *e)
 
 void ide_channel_saving(struct ide_channel *c)
 {
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
 		if (c->unit[i].in_flight)
 			drive_drain(c->unit[i].drive);
+		ide_disk_hurry(&c->unit[i], false);
+	}
 }
 
 static const struct field unit_fields[] = {
@@ -370,6 +373,7 @@ int ide_channel_loaded(struct ide_channel *c, struct err *e)
 			return err_set(e, EINVAL, "IDE: the saved transfer of unit %u is not possible (%u of %u bytes)", i, u->at, u->end);
 		if (u->dev && !u->cd && u->lba + u->left > u->total)
 			return err_set(e, EINVAL, "IDE: the saved transfer goes beyond the disk's %llu sectors", (unsigned long long)u->total);
+		ide_disk_hurry(u, true);
 		u->in_flight = u->dma_active = false;
 	}
 	return 0;

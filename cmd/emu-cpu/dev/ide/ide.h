@@ -68,6 +68,7 @@ struct ide_unit {
 	uint8_t after;             /* enum ide_after: what follows when the host has moved it all */
 	bool writing;
 	struct drive_req req;
+	struct timer *slow;        /* -win2k-hack: a written block is done so much later; NULL: at once */
 	bool in_flight, abort;     /* abort: forget the answer (reset) */
 	struct iovec iov[256];
 	unsigned iovs;
@@ -116,6 +117,9 @@ void ide_pio(struct ide_unit *u, uint32_t n, enum ide_after after);
 void ide_disk_command(struct ide_unit *u);
 void ide_disk_after(struct ide_unit *u);
 void ide_disk_geometry(struct ide_unit *u);
+void ide_disk_slow(struct ide_unit *u);
+/* A written block that waits for its time is done now, or forgotten. */
+void ide_disk_hurry(struct ide_unit *u, bool forget);
 void ide_identify(struct ide_unit *u, uint8_t out[512]);
 void ide_signature(struct ide_unit *u);
 void atapi_command(struct ide_unit *u);
