@@ -255,6 +255,79 @@ main:
 	invpcid descriptor, %rax
 	mov W + 0x10000, %ebx
 	mov %ebx, results + 28
+
+	/* identifiers that differ in bit 11, which page-table isolation turns over at each entry of the kernel */
+	.macro SPACE root, flush
+	mov $\root, %eax
+	.ifb \flush
+	bts $63, %rax
+	.endif
+	mov %rax, %cr3
+	.endm
+	.macro SEEN at
+	mov W + 0x10000, %ebx
+	mov %ebx, results + \at
+	.endm
+	movl $0x200083, PD_B
+	SPACE PML4 + 2, flush
+	SEEN 32
+	SPACE PML4_B + 0x802, flush
+	SEEN 36
+	SPACE PML4 + 2
+	SEEN 40
+	SPACE PML4_B + 0x802
+	SEEN 44
+	/* its page changes while the other one is there: INVPCID of it, of an address in it, of all but global pages; a load of CR3 */
+	SPACE PML4 + 2
+	movl $0x000083, PD_B
+	movq $0x802, descriptor
+	mov $1, %eax
+	invpcid descriptor, %rax
+	SPACE PML4_B + 0x802
+	SEEN 48
+	SPACE PML4 + 2
+	movl $0x200083, PD_B
+	xor %eax, %eax
+	invpcid descriptor, %rax
+	SPACE PML4_B + 0x802
+	SEEN 52
+	SPACE PML4 + 2
+	movl $0x000083, PD_B
+	mov $3, %eax
+	invpcid descriptor, %rax
+	SPACE PML4_B + 0x802
+	SEEN 56
+	SPACE PML4 + 2
+	movl $0x200083, PD_B
+	SPACE PML4_B + 0x802, flush
+	SEEN 60
+	/* a third one, which was never there, and back */
+	SPACE PML4 + 0x803
+	SEEN 64
+	SPACE PML4_B + 0x802
+	SEEN 68
+	/* a global page of the other one: INVLPG reaches it */
+	mov %cr4, %rax
+	bts $7, %rax
+	mov %rax, %cr4
+	movl $0x200183, PD_B
+	SPACE PML4_B + 0x802, flush
+	SEEN 72
+	SPACE PML4 + 2
+	movl $0x000083, PD_B
+	invlpg W + 0x10000
+	SPACE PML4_B + 0x802
+	SEEN 76
+	/* and INVPCID of all */
+	movl $0x000183, PD_B
+	SPACE PML4_B + 0x802, flush
+	mov W + 0x10000, %ebx
+	SPACE PML4 + 2
+	movl $0x200083, PD_B
+	mov $2, %eax
+	invpcid descriptor, %rax
+	SPACE PML4_B + 0x802
+	SEEN 80
 	movl $2, results
 	jmp 7f
 8:	movl $1, results
@@ -287,11 +360,24 @@ back32:	mov $0x10, %eax
 	RESULT "INVPCID of an address", 20, 0x11111111
 	RESULT "INVPCID of a context", 24, 0x22222222
 	RESULT "INVPCID of all", 28, 0x11111111
+	RESULT "bit 11 of the PCID: the first context", 32, 0x11111111
+	RESULT "the second one", 36, 0x22222222
+	RESULT "the first again, unflushed", 40, 0x11111111
+	RESULT "the second again", 44, 0x22222222
+	RESULT "INVPCID of the context that is not there", 48, 0x11111111
+	RESULT "of an address in it", 52, 0x22222222
+	RESULT "of all but global pages", 56, 0x11111111
+	RESULT "a load of CR3 with bit 63 clear", 60, 0x22222222
+	RESULT "a context that is new", 64, 0x11111111
+	RESULT "and the one before it", 68, 0x22222222
+	RESULT "a global page", 72, 0x22222222
+	RESULT "INVLPG reaches the other context's global page", 76, 0x11111111
+	RESULT "INVPCID of all, global pages included", 80, 0x22222222
 1:	ret
 
 	.data
 limits:	.long 3, 5
-results:	.fill 8, 4, 0
+results:	.fill 24, 4, 0
 descriptor:	.quad 0, 0
 	.bss
 	.globl end_of_image

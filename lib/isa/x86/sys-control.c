@@ -47,9 +47,11 @@ static void write_cr0(struct x86_cpu *c, uint64_t v)
 
 static void write_cr3(struct x86_cpu *c, uint64_t v)
 {
+	bool tagged = c->sys.cr4 & X86_CR4_PCIDE, keep = tagged && v >> 63;
+
 	if (x86_long(c)) {
-		if (c->sys.cr4 & X86_CR4_PCIDE)
-			v &= ~(1ull << 63); /* "keep what is cached": nothing need be */
+		if (tagged)
+			v &= ~(1ull << 63);
 		if (v >> c->sys.physical_bits)
 			fault(c);
 	} else {
@@ -58,7 +60,12 @@ static void write_cr3(struct x86_cpu *c, uint64_t v)
 			fault(c);
 	}
 	c->sys.cr3 = v;
-	mmu_flush_local(&c->cpu, X86_ALL_MAPS);
+	/* SDM volume 3, 4.10.4.1: without PCIDs everything, else what belongs to the new one, unless bit 63 was set. A bank has no room for two. */
+	unsigned bank = tagged && v & 0x800;
+	if (!keep || c->sys.pcid[bank] != (v & 0xfff))
+		mmu_flush_local(&c->cpu, X86_BANK_MAPS(bank));
+	if (tagged)
+		x86_sys_update(c);
 }
 
 static uint64_t cr4_bits(const struct x86_cpu *c)
@@ -248,7 +255,7 @@ X86_SYS_HELPER(invlpg)
 	if (c->sys.cpl)
 		fault(c);
 	if (x86_canonical(ea))
-		mmu_flush_page(&c->cpu, ea, X86_ALL_MAPS);
+		mmu_flush_page(&c->cpu, ea, x86_maps(c)); /* global pages: of the other context, too */
 }
 
 X86_SYS_HELPER(invpcid)
@@ -262,7 +269,13 @@ X86_SYS_HELPER(invpcid)
 	x86_mem_read(c, ea, d, 16);
 	if (type > 3 || (type < 2 && d[0] >> 12) || (type < 2 && d[0] && !(c->sys.cr4 & X86_CR4_PCIDE)) || (!type && !x86_canonical(d[1])))
 		fault(c);
-	x86_flush_all(c);
+	unsigned bank = d[0] >> 11 & 1, maps = c->sys.pcid[bank] == d[0] ? X86_BANK_MAPS(bank) : 0;
+	switch (type) {
+	case 0: mmu_flush_page(&c->cpu, d[1], maps); break;
+	case 1: mmu_flush_local(&c->cpu, maps); break;
+	case 2: x86_flush_all(c); break;
+	default: mmu_flush_local(&c->cpu, x86_maps(c)); break;
+	}
 }
 
 X86_SYS_HELPER(wbinvd)

@@ -170,7 +170,9 @@ static uint32_t mode(const struct cpu *c)
 
 static unsigned fetch_map(const struct cpu *c)
 {
-	return ((const struct x86_cpu *)c)->sys.cpl == 3 ? X86_MAP_USER : X86_MAP_KERNEL;
+	const struct x86_sys *s = &((const struct x86_cpu *)c)->sys;
+
+	return s->bank + (s->cpl == 3 ? X86_MAP_USER : X86_MAP_KERNEL);
 }
 
 static uint64_t fetch_base(const struct cpu *c)

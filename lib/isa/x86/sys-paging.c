@@ -3,8 +3,8 @@
  * Paging (Intel SDM volume 3, chapter 4): 32-bit with 4 MiB pages and PSE-36, PAE with its PDPTE registers, 4-level; rights,
  * reserved bits, accessed and dirty bits, page faults and their error codes. What the walk finds goes into the soft TLB.
  *
- * A TLB entry has write permission only once the dirty bit is set, so that the first store comes here. Process context identifiers
- * are not told apart: what may stay in a TLB may also go, and does (SDM vol. 3, 4.10.2.2).
+ * A TLB entry has write permission only once the dirty bit is set, so that the first store comes here. Entries of at most two process-context
+ * identifiers are kept (sysstate.h, "banks"); what may stay in a TLB may also go (SDM vol. 3, 4.10.2.2).
  */
 #include <errno.h>
 #include "isa/x86/cpuid.h"
@@ -145,17 +145,17 @@ static bool execute_bit(const struct x86_cpu *c)
 	return (c->sys.efer & X86_EFER_NXE && c->sys.cr4 & X86_CR4_PAE) || c->sys.cr4 & X86_CR4_SMEP;
 }
 
-/* SDM vol. 3, 4.6.1. Rights of an access through `map`, as bits 1 << MMU_READ …, without the dirty bit's part. */
-static unsigned rights(const struct x86_cpu *c, const struct walk *w, unsigned map)
+/* SDM vol. 3, 4.6.1. Rights of an access through a map of this kind, as bits 1 << MMU_READ …, without the dirty bit's part. */
+static unsigned rights(const struct x86_cpu *c, const struct walk *w, unsigned kind)
 {
 	unsigned r = 0;
 
-	if (map == X86_MAP_USER) {
+	if (kind == X86_MAP_USER) {
 		if (!w->user)
 			return 0;
 		return 1u << MMU_READ | (w->write ? 1u << MMU_WRITE : 0) | (w->execute ? 1u << MMU_FETCH : 0);
 	}
-	if (!(map == X86_MAP_GUARDED && w->user))
+	if (!(kind == X86_MAP_GUARDED && w->user))
 		r = 1u << MMU_READ | (w->write || !(c->sys.cr0 & X86_CR0_WP) ? 1u << MMU_WRITE : 0);
 	if (w->execute && !(w->user && c->sys.cr4 & X86_CR4_SMEP))
 		r |= 1u << MMU_FETCH;
@@ -205,14 +205,14 @@ bool x86_fill(struct cpu *cc, uint64_t addr, enum mmu_access how, unsigned map, 
 	}
 	do {
 		bool found = walk(c, linear, &w, &error);
-		may = found ? rights(c, &w, map) : 0;
+		may = found ? rights(c, &w, map % X86_MAP_KINDS) : 0;
 		if (!(may >> how & 1)) {
 			if (probe)
 				return false;
 			if (found)
 				error = ERROR_P;
 			error |= how == MMU_WRITE ? ERROR_W : how == MMU_FETCH && execute_bit(c) ? ERROR_I : 0;
-			if (map == X86_MAP_USER)
+			if (map % X86_MAP_KINDS == X86_MAP_USER)
 				error |= ERROR_U;
 			x86_page_fault(c, linear, error);
 		}

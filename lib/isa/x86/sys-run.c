@@ -260,7 +260,7 @@ static enum trap_kind step(struct x86_cpu *c, bool *done)
 	if (armed) {
 		c->sys.debug_size = access_size(c);
 		for (unsigned n = 0; n < 4; n++)
-			mmu_flush_page(&c->cpu, c->sys.dr[n], X86_ALL_MAPS);
+			mmu_flush_page(&c->cpu, c->sys.dr[n], x86_maps(c));
 	}
 	if (!single(c, &kind)) {
 		c->rflags |= resume ? X86_RF : 0;

@@ -8,8 +8,8 @@
 unsigned x86_map_of(const struct x86_cpu *c, unsigned cpl, bool implicit)
 {
 	if (cpl == 3 && !implicit)
-		return X86_MAP_USER;
-	return c->sys.cr4 & X86_CR4_SMAP && (implicit || !(c->rflags & X86_AC)) ? X86_MAP_GUARDED : X86_MAP_KERNEL;
+		return X86_MAP_USER + c->sys.bank;
+	return (c->sys.cr4 & X86_CR4_SMAP && (implicit || !(c->rflags & X86_AC)) ? X86_MAP_GUARDED : X86_MAP_KERNEL) + c->sys.bank;
 }
 
 static const uint64_t nowhere = 1ull << 40; /* no offset is that large */
@@ -70,6 +70,8 @@ void x86_sys_update(struct x86_cpu *c)
 	else if (x86_vm86(c))
 		s->cpl = 3;
 	c->mode = x86_long(c) && c->seg[X86_CS].attr & X86_SEG_L ? 64 : c->seg[X86_CS].attr & X86_SEG_DB ? 32 : 16;
+	s->bank = s->cr4 & X86_CR4_PCIDE && s->cr3 & 0x800 ? X86_MAP_KINDS : 0;
+	s->pcid[s->bank != 0] = s->cr4 & X86_CR4_PCIDE ? s->cr3 & 0xfff : 0;
 	s->map = (uint8_t)x86_map_of(c, s->cpl, false);
 	for (unsigned i = 0; i < 6; i++)
 		bounds_of(&s->bounds[i], &c->seg[i], paragraphs);
@@ -84,7 +86,7 @@ void x86_sys_update(struct x86_cpu *c)
 	}
 	if (s->cpl == 3)
 		key |= X86_KEY_USER;
-	if (s->map == X86_MAP_GUARDED)
+	if (s->map - s->bank == X86_MAP_GUARDED)
 		key |= X86_KEY_GUARDED;
 	if (fpu_gated(c))
 		key |= X86_KEY_FPU;

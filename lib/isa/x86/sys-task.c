@@ -222,7 +222,7 @@ void x86_task_switch(struct x86_cpu *c, uint16_t selector, struct x86_desc *d, e
 		if (c->sys.cr4 & X86_CR4_PAE && !x86_load_pdptes(c, t.cr3))
 			x86_raise(c, X86_TS, code);
 		c->sys.cr3 = t.cr3;
-		mmu_flush_local(&c->cpu, X86_ALL_MAPS);
+		mmu_flush_local(&c->cpu, x86_maps(c));
 	}
 	uint64_t may = X86_STATUS | X86_TF | X86_IF | X86_DF | X86_IOPL | X86_NT | (wide ? X86_RF | X86_VM | X86_AC | X86_VIF | X86_VIP | X86_ID : 0);
 	c->rflags = (t.flags & may) | 2;

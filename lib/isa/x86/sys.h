@@ -253,4 +253,10 @@ static inline uint8_t x86_shadow(struct x86_cpu *c)
 		c->sys.shadow = 0;
 	return c->sys.shadow;
 }
+
+/* The maps that may have entries. Who changes CR4.PCIDE flushes all. */
+static inline unsigned x86_maps(const struct x86_cpu *c)
+{
+	return c->sys.cr4 & X86_CR4_PCIDE ? X86_ALL_MAPS : X86_BANK_MAPS(0);
+}
 #endif

@@ -63,8 +63,14 @@
 #define X86_SEG_CODE 8u
 
 /* Memory maps of the soft TLB (jit/mmu.h). */
-enum { X86_MAP_KERNEL, X86_MAP_USER, X86_MAP_GUARDED /* supervisor, no user page: SMAP */, X86_MAPS };
+/*
+ * Kinds of memory maps, and two banks of each: with CR4.PCIDE bit 11 of CR3 chooses the bank, so that an operating system which has an address space
+ * for its kernel and one for each program beside it (page-table isolation tells them apart by this bit) keeps both in the TLB. A bank holds the
+ * entries of one process-context identifier, sys.pcid[].
+ */
+enum { X86_MAP_KERNEL, X86_MAP_USER, X86_MAP_GUARDED /* supervisor, no user page: SMAP */, X86_MAP_KINDS, X86_MAPS = 2 * X86_MAP_KINDS };
 #define X86_ALL_MAPS ((1u << X86_MAPS) - 1)
+#define X86_BANK_MAPS(bank) (((1u << X86_MAP_KINDS) - 1) << ((bank) ? X86_MAP_KINDS : 0))
 
 enum x86_shadow { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2 };
 
@@ -91,6 +97,8 @@ struct x86_sys {
 	bool on;                /* this is a machine's processor */
 	uint8_t cpl;
 	uint8_t map;            /* of data accesses now */
+	uint8_t bank;           /* added to the kind of a map: 0 or X86_MAP_KINDS */
+	uint16_t pcid[2];       /* whose entries are in the banks; the present one's is CR3's */
 	uint32_t key;           /* what translations depend on (enum x86_key, sys.h) */
 	uint8_t shadow;         /* enum x86_shadow: the next instruction is not interrupted; x86_shadow() says whether that is so now */
 	uint64_t shadow_at;     /* of MOV SS and POP SS: that instruction */
