@@ -281,6 +281,39 @@ after_nmi:
 	mov $0x40a, %ecx
 	rdmsr
 	SAME "the bank's address", 0x12345000
+	/* a corrected error interrupts nobody (SDM volume 3, 15.3.2.2, 15.6); a second one finds the bank in use */
+	movl $-1, last_vector
+	mov $1, %al
+	mov $0x513, %dx
+	outb %al, %dx
+	nop
+	nop
+	mov last_vector, %eax
+	SAME "a corrected error interrupts nobody", -1
+	mov $0x409, %ecx
+	rdmsr
+	mov %edx, %eax
+	SAME "a bank in use keeps its error and says overflow", 0xf0000000
+	xor %eax, %eax
+	xor %edx, %edx
+	wrmsr
+	mov $0x17a, %ecx
+	wrmsr
+	mov $1, %al
+	mov $0x513, %dx
+	outb %al, %dx
+	nop
+	nop
+	mov $0x409, %ecx
+	rdmsr
+	mov %edx, %eax
+	SAME "a free one takes it", 0x90000000
+	mov last_vector, %eax
+	SAME "still nobody is interrupted", -1
+	xor %eax, %eax
+	mov $0x17a, %ecx
+	rdmsr
+	SAME "nor is one being handled", 0
 finished:
 	ret
 

@@ -16,6 +16,9 @@
 	.set GATE_SAME, 0x88
 	.set TSS_SHORT, 0x90
 	.set ABSENT, 0x98
+	.set TSS_ABSENT, 0xb0
+	.set TASK_GATE_ABSENT, 0xb8
+	.set TASK_GATE_BAD, 0xc0
 
 	.macro GATE selector, target, offset, params, attr
 	movl $((\target << 16)), gdt + \selector
@@ -37,6 +40,11 @@ main:
 	DESCRIPTOR TSS16, tss16, 43, 0x0081
 	DESCRIPTOR TSS_DF, tss_df, 103, 0x0089
 	DESCRIPTOR TSS_SHORT, tss2, 0x40, 0x0089
+	DESCRIPTOR TSS_ABSENT, tss2, 103, 0x0009
+	movl $(TSS2 << 16), gdt + TASK_GATE_ABSENT
+	movl $0x6500, gdt + TASK_GATE_ABSENT + 4
+	movl $(8 << 16), gdt + TASK_GATE_BAD
+	movl $0xe500, gdt + TASK_GATE_BAD + 4
 	DESCRIPTOR ABSENT, 0, 0xfffff, 0xc013
 	DESCRIPTOR CODE16K, 0x100000, 0xffff, 0x009b
 	movl $(TSS2 << 16), gdt + TASK_GATE
@@ -218,6 +226,11 @@ main:
 	CHECK "which IRET undoes", z
 	FAULTS "a task state that is too short", 10, TSS_SHORT, ljmp $TSS_SHORT, $0
 	FAULTS "a jump to the busy task", 13, 0x38, ljmp $0x38, $0
+	FAULTS "an absent task state", 11, TSS_ABSENT, ljmp $TSS_ABSENT, $0
+	FAULTS "a call of one", 11, TSS_ABSENT, lcall $TSS_ABSENT, $0
+	FAULTS "an absent task gate", 11, TASK_GATE_ABSENT, lcall $TASK_GATE_ABSENT, $0
+	FAULTS "a task gate that leads to code", 13, 8, lcall $TASK_GATE_BAD, $0
+	FAULTS3 "a task state of ring 0 from ring 3", 13, TSS2, 0x202, ljmp $TSS2, $0
 	movl $0, tss2 + 0x60
 	movl $ABSENT, tss2 + 0x54
 	movl $-1, last_vector
@@ -254,6 +267,36 @@ main:
 	mov task16_seen, %eax
 	SAME "it was there", TSS16
 	clts
+	/* CR3 comes with the task, its page tables are the new ones at once (SDM volume 3, 7.2.1): an identity map, and a page that is not */
+	mov $task_tables, %edi
+	movl $0x00000083, (%edi)
+	movl $0x00400083, 4(%edi)
+	movl $0x00000083, 0x400(%edi)
+	movl $0x00000083, 0x1000(%edi)
+	movl $0x00400083, 0x1004(%edi)
+	movl $0x00400083, 0x1400(%edi)
+	movl $0x11110000, 0x200000
+	movl $0x22220000, 0x600000
+	mov %cr4, %eax
+	or $0x10, %eax
+	mov %eax, %cr4
+	mov %edi, %cr3
+	mov %cr0, %eax
+	or $0x80000000, %eax
+	mov %eax, %cr0
+	movl $task_tables + 0x1000, tss2 + 0x1c
+	mov %edi, tss + 0x1c
+	mov 0x40200000, %eax
+	SAME "the first task's page", 0x11110000
+	movl $paging_task, tss2 + 0x20
+	lcall $TSS2, $0
+	mov task_seen, %eax
+	SAME "a task's own page tables", 0x22220000
+	mov 0x40200000, %eax
+	SAME "and the first task's again", 0x11110000
+	mov %cr0, %eax
+	and $0x7fffffff, %eax
+	mov %eax, %cr0
 	ret
 
 	/* TR names the second task: start the first again */
@@ -281,6 +324,12 @@ task2:	str task_seen
 	ljmp $0x38, $0
 1:	mov $0x38, %eax
 	mov %eax, tss + 0x28
+	iret
+
+paging_task:
+	mov 0x40200000, %eax
+	mov %eax, task_seen
+	clts
 	iret
 
 task16:
@@ -366,4 +415,6 @@ stack2:
 	.fill 2048, 1, 0
 stack3:
 	.align 4096
+task_tables:
+	.fill 8192, 1, 0
 end_of_image:

@@ -89,7 +89,7 @@ static uint64_t in(void *opaque, uint16_t port, unsigned size)
 	return v;
 }
 
-/* e9: text. f4: leave. 500..507: scratch. 510: an interrupt of this vector. 511: NMI. 512: SMI. 513: machine check. 514: A20. 515: another thread's turn. */
+/* e9: text. f4: leave. 500..507: scratch. 510: an interrupt of this vector. 511: NMI. 512: SMI. 513: machine check (odd: a corrected one). 514: A20. 515: another thread's turn. */
 static void out(void *opaque, uint16_t port, uint64_t value, unsigned size)
 {
 	struct test *t = opaque;
@@ -109,7 +109,7 @@ static void out(void *opaque, uint16_t port, uint64_t value, unsigned size)
 		break;
 	case 0x511: x86_line_nmi(t->cpu); break;
 	case 0x512: x86_line_smi(t->cpu); break;
-	case 0x513: x86_line_machine_check(t->cpu, 2, 1ull << 63 | 1ull << 61 | 1ull << 60 | 0x135, 5, 0x12345000, 0, false); break;
+	case 0x513: x86_line_machine_check(t->cpu, 2, 1ull << 63 | (value & 1 ? 0 : 1ull << 61) | 1ull << 60 | 0x135, 5, 0x12345000, 0, false); break;
 	case 0x514: x86_line_a20(t->cpu, value & 1); break;
 	case 0x515:
 		atomic_store(&t->raised, 0);

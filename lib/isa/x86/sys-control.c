@@ -3,6 +3,7 @@
  * Control registers and what goes with them (Intel SDM volume 3, 2.5 and 4.1; volume 2, MOV, LMSW, CLTS, XSETBV, INVLPG, INVPCID):
  * reserved bits, the transitions between modes, TLB flushes.
  */
+#include "base/log.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/sys.h"
 
@@ -132,6 +133,8 @@ X86_SYS_HELPER(mov_to_cr)
 
 	if (c->sys.cpl)
 		fault(c);
+	if (__builtin_expect(log_mask & LOG_MMU, 0) && (in->reg == 0 || in->reg == 3 || in->reg == 4))
+		log_printf(LOG_MMU, "CPU %u: CR%u becomes %016llx\n", c->cpu.index, in->reg, (unsigned long long)v);
 	switch (in->reg) {
 	case 0: write_cr0(c, v); break;
 	case 2: c->sys.cr2 = v; break;
@@ -254,6 +257,8 @@ X86_SYS_HELPER(invlpg)
 	(void)in;
 	if (c->sys.cpl)
 		fault(c);
+	if (__builtin_expect(log_mask & LOG_MMU, 0))
+		log_printf(LOG_MMU, "CPU %u: INVLPG %016llx\n", c->cpu.index, (unsigned long long)ea);
 	if (x86_canonical(ea))
 		mmu_flush_page(&c->cpu, ea, x86_maps(c)); /* global pages: of the other context, too */
 }

@@ -305,8 +305,9 @@ void x86_deliver(struct x86_cpu *c, unsigned vector, enum x86_event event, uint6
 	static const char *const what[] = {"exception", "software", "software", "external"};
 	uint64_t old = c->rflags;
 
-	if (log_mask & LOG_INT)
-		log_printf(LOG_INT, "CPU %u: v=%02x e=%04x %s cpl=%u IP=%04x:%016llx SP=%04x:%016llx EAX=%016llx CR2=%016llx\n", c->cpu.index, vector,
+	const unsigned items = x86_protected(c) ? LOG_INT | LOG_PCALL : LOG_INT;
+	if (log_mask & items)
+		log_printf(items, "CPU %u: v=%02x e=%04x %s cpl=%u IP=%04x:%016llx SP=%04x:%016llx EAX=%016llx CR2=%016llx\n", c->cpu.index, vector,
 			   (unsigned)error, what[event], c->sys.cpl, c->seg[X86_CS].selector, (unsigned long long)c->rip, c->seg[X86_SS].selector,
 			   (unsigned long long)c->gpr[X86_RSP], (unsigned long long)c->gpr[X86_RAX], (unsigned long long)c->sys.cr2);
 	if (!x86_protected(c))

@@ -3,6 +3,7 @@
  * Far jumps, calls and returns (Intel SDM volume 2, JMP, CALL, RET; volume 3, 5.8): segments, call gates of 16, 32 and 64 bits, task
  * gates and task states.
  */
+#include "base/log.h"
 #include "isa/x86/sys.h"
 
 struct target {
@@ -112,7 +113,7 @@ static bool call_gate(struct x86_cpu *c, uint16_t selector, struct x86_desc *d, 
 	return true;
 }
 
-X86_SYS_HELPER(jmpf)
+static void jump(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
 	struct target t = far_pointer(c, in, ea);
 	uint64_t next = x86_next_ip(c, in), old = c->rflags;
@@ -187,7 +188,7 @@ static void call_inner(struct x86_cpu *c, struct call_gate *g, uint64_t next)
 	x86_set_ip(c, g->to.offset);
 }
 
-X86_SYS_HELPER(callf)
+static void call(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
 	struct target t = far_pointer(c, in, ea);
 	uint64_t next = x86_next_ip(c, in);
@@ -276,7 +277,7 @@ static unsigned stack_bytes_of(const struct x86_cpu *c, const struct x86_desc *c
 	return x86_long(c) && cs->seg.attr & X86_SEG_L ? 8 : ss->seg.attr & X86_SEG_DB ? 4 : 2;
 }
 
-X86_SYS_HELPER(retf)
+static void far_return(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
 	(void)ea;
 	unsigned size = in->opsize, bytes = x86_stack_bytes(c), cpl = c->sys.cpl, extra = in->row->operands[0] ? (unsigned)in->imm : 0;
@@ -436,7 +437,7 @@ static void iret_protected(struct x86_cpu *c, const struct x86_insn *in, struct 
 	x86_set_ip(c, ip);
 }
 
-X86_SYS_HELPER(iret)
+static void interrupt_return(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea)
 {
 	(void)ea;
 	uint64_t old = c->rflags;
@@ -460,4 +461,38 @@ X86_SYS_HELPER(iret)
 	x86_flags_changed(c, old);
 	if (c->sys.lines & X86_LINE_NMI)
 		x86_look(c);
+}
+
+/* ---- -d pcall ---- */
+
+static void logged(struct x86_cpu *c, const struct x86_insn *in, uint64_t ea, const char *what, x86_helper_fn *go)
+{
+	unsigned cs = c->seg[X86_CS].selector, cpl = c->sys.cpl;
+	unsigned long long ip = c->rip;
+	bool protected = x86_protected(c);
+
+	go(c, in, ea);
+	if (__builtin_expect(log_mask & LOG_PCALL, 0) && protected)
+		log_printf(LOG_PCALL, "CPU %u: %s at %04x:%016llx CPL=%u to %04x:%016llx CPL=%u\n", c->cpu.index, what, cs, ip, cpl,
+			   c->seg[X86_CS].selector, (unsigned long long)c->rip, c->sys.cpl);
+}
+
+X86_SYS_HELPER(jmpf)
+{
+	logged(c, in, ea, "ljmp", jump);
+}
+
+X86_SYS_HELPER(callf)
+{
+	logged(c, in, ea, "lcall", call);
+}
+
+X86_SYS_HELPER(retf)
+{
+	logged(c, in, ea, "lret", far_return);
+}
+
+X86_SYS_HELPER(iret)
+{
+	logged(c, in, ea, "iret", interrupt_return);
 }

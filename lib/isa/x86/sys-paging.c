@@ -7,6 +7,7 @@
  * identifiers are kept (sysstate.h, "banks"); what may stay in a TLB may also go (SDM vol. 3, 4.10.2.2).
  */
 #include <errno.h>
+#include "base/log.h"
 #include "isa/x86/cpuid.h"
 #include "isa/x86/sys.h"
 #include "jit/mmu.h"
@@ -175,6 +176,8 @@ static bool set_bits(struct x86_cpu *c, const struct walk *w, bool write)
 
 _Noreturn void x86_page_fault(struct x86_cpu *c, uint64_t addr, uint64_t error)
 {
+	if (__builtin_expect(log_mask & LOG_MMU, 0))
+		log_printf(LOG_MMU, "CPU %u: page fault at %016llx, error code %04x\n", c->cpu.index, (unsigned long long)addr, (unsigned)error);
 	c->sys.cr2 = c->sys.fault_address = addr;
 	x86_raise(c, X86_PF_, error);
 }
@@ -223,6 +226,10 @@ bool x86_fill(struct cpu *cc, uint64_t addr, enum mmu_access how, unsigned map, 
 		may &= 1u << how;
 	if (w.global && c->sys.cr4 & X86_CR4_PGE)
 		may |= MMU_GLOBAL;
+	if (__builtin_expect(log_mask & LOG_MMU, 0))
+		log_printf(LOG_MMU, "CPU %u: %s of %016llx is %016llx, page of %llu KiB%s%s\n", cc->index, how == MMU_FETCH ? "fetch" : how == MMU_WRITE ? "store" : "load",
+			   (unsigned long long)linear, (unsigned long long)(w.physical | (linear & 4095)), (unsigned long long)w.size >> 10, w.user ? ", user" : "",
+			   w.global ? ", global" : "");
 	mmu_enter(cc, map, addr & ~4095ull, w.physical, w.size, may);
 	return true;
 }

@@ -2,6 +2,8 @@
 # The flat kernels of tests/guest-sys that need a PC's chips: two processors (INIT, STARTUP, NMI, SMI between them), system management mode on the board
 # with its own memory, with the 64-bit map of the saved state and the 32-bit one; thousands of timers, interrupts between processors and stops of all of them, none
 # of which may be lost.
+import re
+
 quick = True
 
 
@@ -25,3 +27,10 @@ def run(t):
         lines = open(out).read().splitlines()
         bad = [l for l in lines if not l.startswith('ok ')]
         t.ok(status == 1 and bad == ['done'] and len(lines) > (1 if image == wake else 30), '%s, %s, -smp %d: %d cases' % (image.split('/')[-1][:-4], model, cpus, len(lines) - 1), (status, bad[:5]))
+    if not t.peer:
+        log = t.dir + '/log'
+        m = t.machine('-m', '64', '-no-reboot', '-kernel', kernel(t, 'paging'), '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-d', 'pcall,mmu', '-D', log)
+        status, said = m.wait(300), open(log).read()
+        missing = [p for p in (r'CPU 0: ljmp at 0008:', r'CPU 0: iret at 0008:\S+ CPL=0 to', r'CPU 0: v=0e .*CR2=', r'CPU 0: page fault at \S+, error code', r'CPU 0: CR3 becomes',
+                               r'CPU 0: INVLPG', r'CPU 0: store of \S+ is \S+, page of 4 KiB', r'page of 4096 KiB') if not re.search(p, said)]
+        t.ok(status == 1 and not missing, '-d pcall,mmu: far transfers, exceptions, page walks and faults', (status, missing))
