@@ -136,8 +136,22 @@ main:
 	ORDER C_MESS
 	AWAIT MESSED
 	SEND 0x4500
+	/* on a busy host it may take a while until its thread runs: not before it has stood still ten times as long */
+	mov $1000, %esi
+5:	mov $10, %edi
+6:	mov TICKS, %ebx
+	push %esi
+	push %edi
 	SOON
-	mov TICKS, %ebx
+	pop %edi
+	pop %esi
+	dec %esi
+	jz 6f
+	cmp %ebx, TICKS
+	jne 5b
+	dec %edi
+	jnz 6b
+6:	mov TICKS, %ebx
 	SOON
 	mov TICKS, %eax
 	sub %ebx, %eax
