@@ -215,6 +215,20 @@ ok(works(s, True), 'so do those in a TLS handshake')
 equal(settle(s, base), base, 'who leave none either')
 
 
+# What was asked before the end is answered: held answers go out with the good-bye, and with an error.
+with open('disk2', 'rb') as f:
+    whole = f.read(64 * 4096)
+for what, last in ('a good-bye', request(2, 0, 0)), ('nonsense', b'?' * 28), ('half a request', request(0, 0, 4096)[:9]):
+    c = Client(p.path)
+    c.s.sendall(GO)
+    c.last()
+    c.s.sendall(b''.join(request(0, i * 4096, 4096) for i in range(64)) + last)
+    c.s.shutdown(socket.SHUT_WR)
+    out = c.rest()
+    got = b''.join(out[i + 16:i + 4112] for i in range(0, len(out), 4112) if out[i:i + 8] == struct.pack('>II', 0x67446698, 0))
+    ok(len(out) == 64 * 4112 and got == whole, '64 requests and %s in one message: each request is answered' % what, len(out))
+
+
 class Recorder(threading.Thread):
     """Between a client and the plain server: what the server said; then a server that says only the first of it."""
 
