@@ -26,6 +26,7 @@ struct attached {
 	struct loop_fd *in, *out;
 	struct loop_timer *timer;
 	bool raw, qmp, eof, ended;
+	bool socket;           /* standard input is one: descriptors may come along */
 	bool deaf;             /* nobody reads standard output any more */
 	const char *const *command;
 	int status;
@@ -158,19 +159,27 @@ static void finish_if_done(struct attached *a)
 static void read_some(struct attached *a)
 {
 	char data[4096];
-	ssize_t n = read(0, data, sizeof data);
+	int fds[SOCK_MAX_FDS];
+	unsigned count = a->socket ? SOCK_MAX_FDS : 0;
+	ssize_t n;
 
+	if (a->socket) {
+		n = sock_recv_fds(0, data, sizeof data, fds, &count);
+		errno = n < 0 ? (int)-n : 0;
+	} else {
+		n = read(0, data, sizeof data);
+	}
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
 		a->eof = true;
 	} else {
 		/* Ctrl-D on an empty line ends a session, as that of a shell. */
-		if (a->raw && n == 1 && data[0] == 4 && !mon_session_busy(a->session)) {
+		if (a->raw && n == 1 && data[0] == 4 && !mon_session_busy(a->session)) { /* (a terminal brings no descriptors) */
 			put(a, "\r\n", 2);
 			a->ended = true;
 		} else {
-			mon_session_input(a->session, data, (size_t)n, NULL, 0);
+			mon_session_input(a->session, data, (size_t)n, fds, count);
 		}
 	}
 	if (!a->in)
@@ -277,6 +286,7 @@ static int start_session(struct attached *a, const struct attach_settings *s, st
 			return -e->code;
 	}
 	struct stat st;
+	a->socket = fstat(0, &st) == 0 && S_ISSOCK(st.st_mode);
 	if (fstat(0, &st) == 0 && (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(0))))
 		return 0;
 	a->in = loop_add_fd(a->loop, 0, LOOP_READ, on_in, a, e);

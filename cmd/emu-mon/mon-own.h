@@ -23,6 +23,8 @@ struct monitor {
 	bool sweeping, closing;
 	json_t *fds;                        /* getfd's: name → number */
 	json_t *fdsets;                     /* add-fd's, as query-fdsets tells them. Under `lock` */
+	void (*keep)(void *opaque, const char *name, int fd); /* for the next process; may be NULL */
+	void *keep_opaque;
 	json_t *nbd;                        /* nbd-server-start without a supervisor (qmp-nbd.c); NULL: nobody serves. Under `lock` */
 	int nbd_fd;
 	/* From tasks to the loop. */

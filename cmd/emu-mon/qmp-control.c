@@ -2,12 +2,15 @@
 /* QMP: the monitor's own commands, and those that concern every part. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "hmp-rows.h"
 #include "mon-own.h"
 #include "qmp.h"
+
+#define FDSET_FIRST 512 /* numbers of add-fd's descriptors */
 
 static json_t *query_version(struct task *t, const json_t *args, struct err *e)
 {
@@ -162,6 +165,22 @@ void file_close(int fd)
 		close(fd);
 }
 
+/* "fd NAME", "fdset SET FD OPAQUE" */
+static void keep_fd(struct monitor *m, int fd, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void keep_fd(struct monitor *m, int fd, const char *fmt, ...)
+{
+	char name[160];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(name, sizeof name, fmt, ap);
+	va_end(ap);
+	/* What has too long a name goes with this process. */
+	if (m->keep && n < (int)sizeof name)
+		m->keep(m->keep_opaque, name, fd);
+}
+
 struct named_fd {
 	struct monitor *monitor;
 	const char *name;
@@ -182,6 +201,8 @@ static void put_fd(void *opaque)
 		json_object_set_new(n->monitor->fds, n->name, json_integer(n->fd));
 	else if (old)
 		json_object_del(n->monitor->fds, n->name);
+	if (n->fd >= 0 || old)
+		keep_fd(n->monitor, n->fd, "fd %s", n->name);
 	else
 		n->name = NULL;
 }
@@ -237,7 +258,7 @@ static json_t *add_fd(struct task *t, const json_t *args, struct err *e)
 	const json_t *given = json_object_get(args, "fdset-id"), *note = json_object_get(args, "opaque");
 	json_int_t id = json_integer_value(given);
 	json_t *o;
-	int fd = task_take_fd(t);
+	int fd = task_take_fd(t), high;
 
 	if (fd < 0)
 		err_set(e, EBADF, "No file descriptor supplied via SCM_RIGHTS");
@@ -247,9 +268,16 @@ static json_t *add_fd(struct task *t, const json_t *args, struct err *e)
 		file_close(fd);
 		return NULL;
 	}
+	/* Its number is told, and is to be the same in the next process: up there nothing else is. */
+	high = fcntl(fd, F_DUPFD_CLOEXEC, FDSET_FIRST);
+	if (high >= 0) {
+		close(fd);
+		fd = high;
+	}
 	pthread_mutex_lock(&m->lock);
 	while (!given && fdset(m, id, false))
 		id++;
+	keep_fd(m, fd, "fdset %lld %d %s", (long long)id, fd, note ? json_string_value(note) : "");
 	o = json_pack("{s:i}", "fd", fd);
 	if (note)
 		json_object_set(o, "opaque", (json_t *)note);
@@ -274,6 +302,7 @@ static json_t *remove_fd(struct task *t, const json_t *args, struct err *e)
 		if (only && json_integer_value(only) != fd)
 			continue;
 		any = true;
+		keep_fd(m, -1, "fdset %lld %lld %s", (long long)id, (long long)fd, text_of(json_array_get(fds, n), "opaque"));
 		close((int)fd);
 		json_array_remove(fds, n);
 	}
@@ -299,6 +328,37 @@ static json_t *query_fdsets(struct task *t, const json_t *args, struct err *e)
 	list = t->monitor->fdsets ? json_deep_copy(t->monitor->fdsets) : json_array();
 	pthread_mutex_unlock(&t->monitor->lock);
 	return list;
+}
+
+void monitor_keep_fds(struct monitor *m, void (*keep)(void *opaque, const char *name, int fd), void *opaque)
+{
+	m->keep = keep;
+	m->keep_opaque = opaque;
+}
+
+void monitor_take_fd(struct monitor *m, const char *name, int fd)
+{
+	long long set;
+	int number, at = 0, moved;
+	json_t *o;
+
+	if (!strncmp(name, "fd ", 3)) {
+		if (!m->fds)
+			m->fds = json_object();
+		json_object_set_new(m->fds, name + 3, json_integer(fd));
+	} else if (sscanf(name, "fdset %lld %d %n", &set, &number, &at) == 2 && at) {
+		moved = fcntl(fd, F_DUPFD_CLOEXEC, number);
+		if (moved >= 0) {
+			close(fd);
+			fd = moved;
+		}
+		o = json_pack("{s:i}", "fd", fd);
+		if (name[at])
+			json_object_set_new(o, "opaque", json_string(name + at));
+		json_array_append_new(json_object_get(fdset(m, set, true), "fds"), o);
+	} else {
+		close(fd);
+	}
 }
 
 int fdset_open(struct task *t, const char *path, bool write, struct err *e)

@@ -75,12 +75,16 @@ static int listed(const struct opt_list *l, const char *name)
 	return -1;
 }
 
+/* Once: it is the taker's to close then. */
 static int take(void *opaque, const char *name)
 {
 	struct serve *s = opaque;
 	int fd = listed(&s->set->kept, name);
 
-	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+	if (fd < 0 || fcntl(fd, F_GETFD) & FD_CLOEXEC)
+		return -1;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
 }
 
 /* ---- keys and breaks ---- */
@@ -255,13 +259,15 @@ json_t *serve_port(void *opaque, struct chardev *c, const json_t *streams, int *
 	return ports_open(s->ports, c, s->relay, s->relays, streams, fd, e);
 }
 
-static void take_ports(struct serve *s)
+/* Those of ports, and what clients passed to the monitor (getfd, add-fd). */
+static void take_others(struct serve *s)
 {
 	for (unsigned i = 0; i < s->set->kept.count; i++) {
-		char *name;
-		long fd = strtol(s->set->kept.item[i], &name, 10);
-		if (!strncmp(name, ":port ", 6))
-			ports_take(s->ports, s->chars, name + 1, (int)fd);
+		const char *name = strchr(s->set->kept.item[i], ':') + 1;
+		if (!strncmp(name, "port ", 5))
+			ports_take(s->ports, s->chars, name, take(s, name));
+		else if (!strncmp(name, "fd ", 3) || !strncmp(name, "fdset ", 6))
+			monitor_take_fd(monitors_monitor(s->monitors), name, take(s, name));
 	}
 }
 
@@ -327,7 +333,7 @@ static int make_back_ends(struct serve *s, struct err *e)
 			if (add_front(s, &s->plan->front[i], pass == 1, e) < 0)
 				return -e->code;
 	add_later_ones(s);
-	take_ports(s);
+	take_others(s);
 	/* One that came by the monitor's gdbserver. */
 	if (!s->debugger && chardevs_find(s->chars, gdb_id) && json_object_get(s->changed, gdb_id))
 		return let_debugger_in(s, chardevs_find(s->chars, gdb_id), e);
@@ -412,6 +418,7 @@ static int set_up(struct serve *s, struct err *e)
 	s->monitors = s->chars ? monitors_new(s->loop, &config, e) : NULL;
 	if (!s->monitors)
 		return -e->code;
+	monitor_keep_fds(monitors_monitor(s->monitors), keep, s);
 	chardevs_set_escape(s->chars, s->plan->escape);
 	s->ctl = serve_ctl_new(s->loop, s->chars, &(struct serve_hooks){stop, go, load}, s, e);
 	if (!s->ctl || ctl_add_client(s->ctl, (int)s->set->ctl_fd, true, e) < 0)

@@ -27,6 +27,11 @@ bool monitor_settled(const struct monitor *m);
 /* Looks for parts now: those whose sockets exist are waited for from here on. */
 void monitor_look(struct monitor *m);
 
+/* Descriptors that clients pass (getfd, add-fd) outlive this process: keep is given each under a name, from any thread; fd -1: forget it. */
+void monitor_keep_fds(struct monitor *m, void (*keep)(void *opaque, const char *name, int fd), void *opaque);
+/* One that was kept; it is the monitor's then. */
+void monitor_take_fd(struct monitor *m, const char *name, int fd);
+
 /* Where a session's output goes. */
 struct mon_stream {
 	void (*write)(void *opaque, const char *data, size_t size);

@@ -133,9 +133,14 @@ try:
         return open(tmp + "/out", "rb").read(17) if r.returncode == 0 else r.stderr
     ok(begins() == b"of the descriptor", "its server has the file that has no name any more", begins())
     ok(kill("f") and begins() == b"of the descriptor", "also when it was killed", begins())
+    q("getfd", fds=[f.fileno()], fdname="mine")
+    sets = q("query-fdsets")
+    ok(again() and q("query-fdsets") == sets and len(sets) == 1, "sets outlive the monitor", (sets, q("query-fdsets")))
+    ok(q("closefd", fdname="mine") == {} and "not found" in str(q("closefd", fdname="mine")), "so do descriptors that it was given")
     ok("no descriptor of that set" in hmp("drive_add 0 if=none,id=g,format=raw,file=/dev/fdset/4"), "a set that is not there", hmp("drive_add 0 if=none,id=g,format=raw,file=/dev/fdset/4"))
     ok(q("blockdev-add", driver="raw", node_name="n", file={"driver": "file", "filename": "/dev/fdset/3"}) is not None, "blockdev-add of the same image is the lock's to judge")
     ok(hmp("drive_del f") == "" and "f" not in parts(), "drive_del")
+    ok(q("remove-fd", fdset_id=3, fd=sets[0]["fds"][0]["fd"]) == {} and q("query-fdsets") == [], "remove-fd knows its number still", q("query-fdsets"))
     # ---- the socket of nbd-server-start ----
     addr = {"type": "unix", "data": {"path": tmp + "/nbd"}}
     ok(q("nbd-server-start", addr=addr) == {}, "nbd-server-start")

@@ -377,7 +377,7 @@ ok([d['qdev_id'] for d in pci if d['id']['vendor'] == 0x1af4 and d['qdev_id']] =
 r, w = os.pipe()
 socket.send_fds(q.a, [b'{"execute":"getfd","arguments":{"fdname":"f"}}'], [w])
 v = q.value()
-ok('return' in v or 'SCM_RIGHTS' in v['error']['desc'], 'getfd', v)
+ok(v == {'return': {}} and q('closefd', fdname='f') == {'return': {}} and 'error' in q('closefd', fdname='f'), 'getfd, closefd', v)
 q('cont')
 q('stop')
 q.send('{"execute":"query-status","id":"last"}')
