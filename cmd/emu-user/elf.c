@@ -28,12 +28,30 @@ struct segment {
 
 static const struct abi *const abis[] = {&abi_x86_64, &abi_i386, &abi_aarch64, &abi_ppc, &abi_ppc64, &abi_ppc64le, &abi_ppc64abi32};
 
+/* The one that the program's own name says, of several with the same ELF header (ppc, ppc64abi32). */
+static const struct abi *preferred;
+
+void abi_prefer(const char *argv0)
+{
+	const char *name = strrchr(argv0, '/');
+
+	name = name ? name + 1 : argv0;
+	preferred = strncmp(name, "qemu-", 5) ? NULL : abi_by_name(name + 5);
+}
+
+static bool fits(const struct abi *a, uint16_t machine, uint8_t elf_class, uint8_t elf_data)
+{
+	return a->machine == machine && a->elf_class == elf_class && a->elf_data == elf_data;
+}
+
 const struct abi *abi_find(uint16_t machine, uint8_t elf_class, uint8_t elf_data)
 {
 	unsigned i;
 
+	if (preferred && fits(preferred, machine, elf_class, elf_data))
+		return preferred;
 	for (i = 0; i < sizeof(abis) / sizeof(abis[0]); i++)
-		if (abis[i]->machine == machine && abis[i]->elf_class == elf_class && abis[i]->elf_data == elf_data)
+		if (fits(abis[i], machine, elf_class, elf_data))
 			return abis[i];
 	return NULL;
 }

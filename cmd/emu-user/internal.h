@@ -72,6 +72,8 @@ int program_check_interp(struct process *p, const struct image *im, struct err *
 char **program_copy_vector(char *const *v);
 void program_free_vector(char **v);
 const struct abi *abi_by_name(const char *name);
+/* argv0: how the emulator was called; "qemu-NAME" prefers NAME among those that an ELF header fits. */
+void abi_prefer(const char *argv0);
 
 /* stack.c */
 int stack_build(struct process *p, struct thread *t, const struct image *main, uint64_t interp_base,

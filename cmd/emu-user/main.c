@@ -339,6 +339,7 @@ int main(int argc, char **argv)
 	int first;
 
 	err_set_program(argc ? argv[0] : "emu-user");
+	abi_prefer(argc ? argv[0] : "emu-user");
 	if (argc > 1 && started_by_binfmt()) {
 		from_binfmt(&o, argc, argv, &first);
 		by_kernel = true;

@@ -56,5 +56,4 @@ guest=ppc64le; . "$here/ppc-guests"
 $compile -o "$top/runner" "$here/ppc-fp-runner.c" || exit 1
 xz -dc "$here/$guest.vectors.xz" | cut -d' ' -f1-4 >"$top/patterns"
 special translated
-special interpreted -accel interp
 echo 1..$number

@@ -240,6 +240,28 @@ for abi in powerpc64le:ppc64le:power8 powerpc64:ppc64:970 powerpc:ppc:750; do
     fi
     qemu-$guest "$top/static-$guest" a b 2>&1 | grep -q child; ok $? "the name qemu-$guest runs it"
 done
+if [ -x "$top/static-ppc" ]; then
+    # 64-bit registers and instructions in 32-bit mode: addresses, Rc and carries are those of 32 bits
+    cat >"$top/w.c" <<'END'
+#include <stdio.h>
+int main(void)
+{
+	unsigned long long in[2] = {0x123456789abcdef0ull, 0x1000000000ull}, out[4] = {0};
+	unsigned cr;
+	__asm__ volatile(".machine push\n.machine \"power4\"\n ld 9, 0(%1)\n ld 10, 8(%1)\n mulld 11, 9, 10\n std 11, 0(%2)\n sradi 11, 9, 4\n std 11, 8(%2)\n"
+		"cmpd 1, 9, 10\n cmpw 2, 9, 10\n or. 11, 10, 10\n addc 12, 9, 9\n adde 11, 10, 10\n std 11, 16(%2)\n"
+		"add 12, %1, 10\n ld 12, 8(12)\n std 12, 24(%2)\n mfcr %0\n .machine pop"
+		: "=r"(cr) : "b"(in), "b"(out) : "r9", "r10", "r11", "r12", "cr0", "cr1", "cr2", "memory", "xer");
+	printf("%llx %llx %llx %llx %x\n", out[0], out[1], out[2], out[3], cr >> 20);
+	return 0;
+}
+END
+    powerpc-linux-gnu-gcc -O2 -static -o "$top/w" "$top/w.c" || exit 1
+    [ "$(qemu-ppc64abi32 "$top/w")" = "abcdef0000000000 123456789abcdef 2000000001 1000000000 248" ] && [ "$(qemu-ppc64abi32 -accel interp "$top/w")" = "abcdef0000000000 123456789abcdef 2000000001 1000000000 248" ]
+    ok $? "ppc64abi32 has 64-bit registers in 32-bit mode"
+    qemu-ppc64abi32 "$top/static-ppc" >"$top/out"; [ $? = 7 ] && cmp -s "$top/want" "$top/out"; ok $? "and runs programs of 32 bits"
+    ! qemu-ppc "$top/w" >/dev/null 2>&1; ok $? "ppc has no 64-bit instructions"
+fi
 emu-user -cpu help "$top/static-ppc64le" >/dev/null; qemu-ppc -cpu help | grep -q '750' && ! qemu-ppc64 -cpu help | grep -q ' 750'; ok $? "-cpu help lists the models of each width"
 emu-user -cpu power99 "$top/static-ppc64le" 2>&1 | grep -q "'power99' is not a model"; ok $? "a model that is not there is named"
 emu-user -strace "$top/static-ppc64le" a b 2>&1 | grep -q 'write(1,0x[0-9a-f]*,6) = 6'; ok $? "-strace names the calls"

@@ -16,7 +16,7 @@
 #define P7 (P6 | BIT(V206) | BIT(VSX) | BIT(ISEL))
 #define P8 (P7 | BIT(V207) | BIT(VSX207) | BIT(VEC207) | BIT(CRYPTO))
 #define P9 (P8 | BIT(V300) | BIT(VSX300) | BIT(VEC300))
-#define E500 (BIT(BASE) | BIT(ISEL) | BIT(SPE))
+#define E500 (BIT(BASE) | BIT(ISEL))
 
 struct ppc_model {
 	char name[10];
@@ -47,7 +47,14 @@ static const struct ppc_model models[] = {
 	{"740", "ppc750", 32, 0x00080301, G3, "PowerPC 740"},
 	{"750", "ppc750", 32, 0x00080301, G3, "PowerPC 750 (G3)"},
 	{"e300", "ppce300", 32, 0x00830010, G3, "e300"},
-	{"e500", "ppc8540", 32, 0x80210022, E500, "e500 v2, without its embedded floating point"},
+	{"e500", "ppc8540", 32, 0x80210022, E500, "e500 v2 without SPE and its floating point"},
+	{"e500v1", "ppc8540", 32, 0x80200020, E500, "e500 v1 without SPE and its floating point"},
+	{"e500v2", "ppc8548", 32, 0x80210030, E500, "e500 v2 without SPE and its floating point"},
+	{"g3", "ppc750", 32, 0x00080301, G3, "PowerPC 750 (G3)"},
+	{"g4", "ppc7400", 32, 0x000c0209, G4, "MPC7400 (G4)"},
+	{"power7+", "power7+", 128, 0x004a0201, P7, "POWER7+, ISA 2.06"},
+	{"power8e", "power8", 128, 0x004b0201, P8, "POWER8E, ISA 2.07"},
+	{"power8nvl", "power8", 128, 0x004c0100, P8, "POWER8NVL, ISA 2.07"},
 	{"e500mc", "ppce500mc", 64, 0x80230020, BIT(BASE) | BIT(FPU) | BIT(GRAPHICS) | BIT(ISEL), "e500mc"},
 	{"e5500", "ppce5500", 64, 0x80240020, BIT(BASE) | BIT(FPU) | BIT(GRAPHICS) | BIT(ISEL) | BIT(B64), "e5500"},
 	{"e6500", "ppce6500", 64, 0x80400020, BIT(BASE) | BIT(FPU) | BIT(GRAPHICS) | BIT(ISEL) | BIT(B64) | BIT(ALTIVEC), "e6500"},
@@ -107,7 +114,8 @@ void ppc_hwcaps(const struct ppc_cpu *c, uint64_t *hwcap, uint64_t *hwcap2)
 		{PPC_F_B64, 0, 0x40000000}, {PPC_F_POWER, 0, 0x20000000}, {PPC_F_ALTIVEC, 0, 0x10000000}, {PPC_F_FPU, 0, 0x08000000},
 		{PPC_F_SPE, 0, 0x00800000}, {PPC_F_V205, 0, 0x00001000}, {PPC_F_V206, 0, 0x00000100}, {PPC_F_VSX, 0, 0x00000080},
 		{PPC_F_V207, 1, 0x80000000 | 0x20000000 | 0x04000000}, {PPC_F_ISEL, 1, 0x08000000}, {PPC_F_CRYPTO, 1, 0x02000000},
-		{PPC_F_V300, 1, 0x00800000 | 0x00200000},
+		{PPC_F_V300, 1, 0x00800000 | 0x00400000 | 0x00200000}, /* 3.0, IEEE128, DARN */
+		{PPC_F_DFP, 0, 0x00000400},
 	};
 
 	*hwcap = 0x80000000 | 0x04000000; /* 32-bit mode, MMU */
