@@ -2,6 +2,7 @@
 /* Start and end of the server, in the order: open, listen, background, threads, ready, filter, loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,11 @@ int serve(const struct settings *set, struct objects *objects, const char *file,
 	int say = -1, r;
 	unsigned allow = SANDBOX_FILE | SANDBOX_SOCKET | SANDBOX_IOCTL;
 
+	/*
+	 * Large buffers go back to the system when they are freed. Left to itself malloc() moves this limit up with each one, and what was on top of a thread's
+	 * arena then stays for ever (malloc_trim() in on_gone() does not reach it).
+	 */
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 	pthread_mutex_init(&d.lock, NULL);
 	daemon_jobs_init(&d);
 	d.graph = blk_graph_new(objects);
