@@ -56,6 +56,8 @@ int ir_cpu_init(struct cpu *c, struct jit *j, const struct ir_front *front, stru
 	}
 	c->jit = j;
 	c->engine = x;
+	if (front->cold && j->config.accel == JIT_TRANSLATE && !j->config.machine)
+		x->cold = calloc(1, IR_COLD_BYTES); /* without it everything is translated at once */
 	if (j->config.machine) {
 		c->mmu = tlb_new(c, front->mmu, j->config.machine);
 		if (!c->mmu) {
@@ -87,6 +89,7 @@ void ir_cpu_free(struct cpu *c)
 	ir_region_free(x->region);
 	tlb_free(c->mmu);
 	c->mmu = NULL;
+	free(x->cold);
 	free(x);
 	c->engine = NULL;
 }
@@ -229,6 +232,12 @@ static uint32_t find(struct jit *j, struct cpu *c, uint64_t pc, uint32_t exit, b
 	return r;
 }
 
+/* Is the code at pc not translated, and not to be yet? Held: lock. */
+static bool cold(struct jit *j, const struct cpu *c, uint64_t pc)
+{
+	return ir_cold_wanted(c, pc) && !jit_region_find(j, pc, ir_mode(c));
+}
+
 uint64_t ir_engine_link(struct cpu *c, uint32_t exit)
 {
 	if (c->mmu)
@@ -241,7 +250,7 @@ uint64_t ir_engine_link(struct cpu *c, uint32_t exit)
 	jit_lock_inside(j, &engine(c)->jc);
 	if (generation != atomic_load(&j->generation) || log_mask & LOG_NOCHAIN)
 		exit = JIT_NONE;
-	uint32_t r = find(j, c, pc, exit, false);
+	uint32_t r = cold(j, c, pc) ? JIT_NONE : find(j, c, pc, exit, false);
 	uint64_t to = ir_host_address(j, r ? j->region[r].code : j->thunk[T1_RETRY]);
 	jit_unlock(j);
 	return to;
@@ -256,7 +265,7 @@ uint64_t ir_engine_miss(struct cpu *c, uint64_t pc)
 	ir_set_pc(c, pc);
 	jit_lock_inside(j, &engine(c)->jc);
 	j->stats.lookups_slow++;
-	uint32_t r = find(j, c, pc, JIT_NONE, true);
+	uint32_t r = cold(j, c, pc) ? JIT_NONE : find(j, c, pc, JIT_NONE, true);
 	uint64_t to = ir_host_address(j, j->thunk[T1_RETRY]);
 	if (r) {
 		to = ir_host_address(j, j->region[r].code);
@@ -363,6 +372,17 @@ static enum trap_kind translated(struct cpu *c)
 	if (__builtin_expect(atomic_load(&j->stop), 0))
 		jit_enter_wait(j, &x->jc);
 	jit_lock_inside(j, &x->jc);
+	if (cold(j, c, pc)) {
+		enum trap_kind kind;
+		jit_unlock(j);
+		atomic_store(&x->jc.inside, 0);
+		if (ir_cold(c, &kind))
+			return kind;
+		atomic_store(&x->jc.inside, 1);
+		if (__builtin_expect(atomic_load(&j->stop), 0))
+			jit_enter_wait(j, &x->jc);
+		jit_lock_inside(j, &x->jc);
+	}
 	uint32_t r = find(j, c, pc, JIT_NONE, false);
 	bool fetchable = r || jit_peekable(j, pc);
 	uint64_t to = r ? ir_host_address(j, j->region[r].code) : 0;

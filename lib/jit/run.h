@@ -31,6 +31,12 @@ struct ir_front {
 	bool (*fp_host)(const struct cpu *c);
 	/* Turns trap.vector IR_VECTOR_* into the guest's own. */
 	void (*fault)(struct cpu *c);
+	/*
+	 * Executes instructions at pc from code[0..n) on the state, without translating them, up to a jump or the end of the buffer; leaves pc behind
+	 * what was done. False: the one at pc is not done here. Called in a scope of access.h, in user mode; see cold.c. May be NULL.
+	 */
+	bool (*cold)(struct cpu *c, const uint8_t *code, size_t n);
+	unsigned cold_runs;      /* how often code is jumped to before it is translated, at most 255 */
 	unsigned max_insns;      /* a region; 0: 64 */
 	unsigned longest;        /* bytes of the longest instruction */
 	const struct mmu_front *mmu; /* system mode */
@@ -54,6 +60,7 @@ struct ir_cpu {
 	struct ir_region *region; /* for T1 */
 	uint32_t step_over;       /* the next instruction goes through T0: it stores into its own page */
 	bool exclusive;           /* system mode: and while all other processors stand still */
+	struct ir_cold *cold;     /* cold.c; NULL: nothing is executed there */
 };
 
 /* Makes c->engine; for isa->cpu_new and cpu_clone. 0 or -errno. */
@@ -76,6 +83,25 @@ static inline void ir_pending_take(struct cpu *c)
 
 /* One instruction by T0. */
 enum trap_kind ir_step(struct cpu *c);
+
+/* ---- cold.c ---- */
+#define IR_COLD_SPOTS 4096
+#define IR_COLD_PAGES 16
+struct ir_cold {
+	uint8_t runs[IR_COLD_SPOTS]; /* of jumps to places in code, by a hash */
+	struct {
+		uint64_t page;       /* plus one: its bytes may be fetched as long as */
+		uint32_t mappings;   /* nothing was mapped anew (struct jit) */
+	} page[IR_COLD_PAGES];
+};
+#define IR_COLD_BYTES sizeof(struct ir_cold)
+/* Does code at pc that has no translation wait for one? */
+bool ir_cold_wanted(const struct cpu *c, uint64_t pc);
+/*
+ * Executes cold code from the state's pc until something that is translated, or is to be. False: nothing was done, the code at pc
+ * is to be translated; else *kind is as from ir_run(), TRAP_NONE: go on.
+ */
+bool ir_cold(struct cpu *c, enum trap_kind *kind);
 
 /* ---- shared by run.c and machine.c ---- */
 void ir_log_source(struct cpu *c, const struct ir_region *r, const uint8_t *code, size_t n);

@@ -187,7 +187,7 @@ static bool translate_row(T *t, unsigned row, uint32_t i)
 static size_t translate(struct ir_region *r, struct cpu *cc, uint64_t pc, unsigned max, const uint8_t *code, size_t n)
 {
 	struct a64_cpu *c = a64_cpu(cc);
-	T t = {.r = r, .c = c, .pc = pc, .fz = c->fpcr & A64_FPCR_FZ};
+	T t = {.r = r, .c = c, .pc = pc, .fz = c->fpcr & A64_FPCR_FZ, .be = cc->isa->big_endian};
 	size_t at = 0;
 
 	if (pc & 3) {
@@ -237,5 +237,5 @@ static void fault(struct cpu *c)
 }
 
 const struct ir_front a64_front = {
-	.guest = &a64_guest, .translate = translate, .mode = mode, .fp_host = fp_host, .fault = fault, .longest = 4, .max_insns = 64,
+	.guest = &a64_guest, .translate = translate, .mode = mode, .fp_host = fp_host, .fault = fault, .cold = a64_cold, .cold_runs = 16, .longest = 4, .max_insns = 64,
 };

@@ -36,6 +36,7 @@ struct a64_tr {
 	uint64_t pc;
 	bool end;                /* the region ends with this instruction */
 	bool fz;                 /* FPCR flushes: no host floating point */
+	bool be;                 /* data are big-endian */
 	unsigned exits;          /* conditional branches out; placed at the region's end */
 	struct a64_exit exit[16];
 };
@@ -53,6 +54,9 @@ static inline int64_t a64_sfield(uint32_t i, unsigned lo, unsigned n)
 #define RA(i) a64_field(i, 10, 5)
 #define RT(i) a64_field(i, 0, 5)
 #define SF(i) ((i) >> 31)
+
+/* A memop of 1 << log2 bytes of data. */
+static inline unsigned a64_memop(const T *t, unsigned log2) { return log2 | (t->be && log2 ? IR_MEM_BE : 0); }
 
 static inline ir_ref a64_imm(T *t, enum ir_type type, uint64_t v) { return ir_const(t->r, type, v); }
 
@@ -97,6 +101,7 @@ unsigned a64_exit_label(T *t, uint64_t pc);
 /* DecodeBitMasks() of the manual; false: reserved. */
 bool a64_bit_mask(bool n, unsigned imms, unsigned immr, bool wide, uint64_t *mask);
 void a64_undefined(T *t, uint32_t i);
+bool a64_cold(struct cpu *c, const uint8_t *code, size_t n);
 
 typedef bool a64_translate_fn(T *t, uint32_t i, unsigned arg);
 #define ROW(bits, name, operands, fn, arg, feature) extern a64_translate_fn fn;
