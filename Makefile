@@ -77,7 +77,7 @@ EXTLIBS_emu-cpu := $(LIBS_display)
 EXTLIBS_emu-mon := $(LIBS_isa)
 
 # ---- the classic names, links beside the programs ---------------------------------------------------------
-NAMES_emu-user := qemu-x86_64 qemu-i386 qemu-aarch64 qemu-ppc qemu-ppc64 qemu-ppc64le qemu-ppc64abi32
+NAMES_emu-user := qemu-x86_64 qemu-i386 qemu-aarch64 qemu-aarch64_be qemu-ppc qemu-ppc64 qemu-ppc64le qemu-ppc64abi32
 NAMES_emu-img  := qemu-img
 NAMES_emu-nbd  := qemu-nbd
 NAMES_emu-ga   := qemu-ga

@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "internal.h"
+#include "abi/order.h"
 
 #ifndef NT_X86_XSTATE
 #define NT_X86_XSTATE 0x202
@@ -24,8 +24,15 @@
 #define NT_FILE 0x46494c45
 #endif
 
+static bool is_big(const struct abi *abi) { return abi->elf_data == ELFDATA2MSB; }
+
+/* An integer of a structure that is the host's, into the guest's byte order. */
+#define TURN(big, x)                                                                                                  \
+	((x) = (__typeof__(x))(!(big) ? (x) : sizeof(x) == 2 ? bswap_16((uint16_t)(x)) : sizeof(x) == 4 ? bswap_32((uint32_t)(x)) : bswap_64(x)))
+
 /* A growing buffer of notes. */
 struct notes {
+	bool big;
 	uint8_t *data;
 	size_t size, room;
 	bool failed;
@@ -52,9 +59,11 @@ static void note(struct notes *n, const char *owner, uint32_t type, const void *
 	static const uint8_t zero[4];
 	uint32_t head[3] = {(uint32_t)strlen(owner) + 1, (uint32_t)size, type};
 
+	for (unsigned i = 0; i < 3; i++)
+		TURN(n->big, head[i]);
 	put(n, head, sizeof(head));
-	put(n, owner, head[0]);
-	put(n, zero, -head[0] & 3);
+	put(n, owner, strlen(owner) + 1);
+	put(n, zero, -(strlen(owner) + 1) & 3);
 	put(n, data, size);
 	put(n, zero, -size & 3);
 }
@@ -62,8 +71,19 @@ static void note(struct notes *n, const char *owner, uint32_t type, const void *
 /* A word of the guest's size. */
 static size_t word(const struct abi *abi, uint8_t *at, uint64_t v)
 {
-	memcpy(at, &v, abi->word);
+	if (abi->word == 8)
+		put64(is_big(abi), at, v);
+	else
+		put32(is_big(abi), at, (uint32_t)v);
 	return abi->word;
+}
+
+/* Integers of 32 bits. */
+static size_t ints(const struct abi *abi, uint8_t *at, const int32_t *v, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		put32(is_big(abi), at + 4 * i, (uint32_t)v[i]);
+	return 4 * (size_t)count;
 }
 
 /* struct elf_prstatus: siginfo, pending signals, ids, times, registers, fpvalid. */
@@ -74,15 +94,14 @@ static void prstatus(struct notes *n, struct thread *t, int sig)
 	size_t at = 0, w = abi->word;
 	int32_t ids[4] = {t->tid, getppid(), getpgrp(), getsid(0)};
 
-	memcpy(b, &sig, 4);
-	memcpy(b + 12, &(uint16_t){(uint16_t)sig}, 2);
+	ints(abi, b, &sig, 1);
+	b[is_big(abi) ? 13 : 12] = (uint8_t)sig; /* pr_cursig, 16 bits */
 	at = 16;
 	at += word(abi, b + at, 0);
 	at += word(abi, b + at, t->mask);
-	memcpy(b + at, ids, sizeof(ids));
-	at += sizeof(ids) + 8 * w; /* four struct timeval */
+	at += ints(abi, b + at, ids, 4) + 8 * w; /* four struct timeval */
 	at += abi->core_gregs(t->cpu, b + at, sizeof(b) - at - 8);
-	memcpy(b + at, &(int32_t){1}, 4);
+	ints(abi, b + at, &(int32_t){1}, 1);
 	at = (at + 4 + w - 1) & -w;
 	note(n, "CORE", NT_PRSTATUS, b, at);
 }
@@ -101,16 +120,15 @@ static void prpsinfo(struct notes *n, struct thread *t)
 	at = w == 8 ? 8 : 4;
 	at += w; /* flags */
 	if (w == 8) {
-		uint32_t u[2] = {getuid(), getgid()};
-		memcpy(b + at, u, 8);
-		at += 8;
+		at += ints(p->abi, b + at, (int32_t[]){(int32_t)getuid(), (int32_t)getgid()}, 2);
 	} else {
 		uint16_t u[2] = {(uint16_t)getuid(), (uint16_t)getgid()};
+		TURN(is_big(p->abi), u[0]);
+		TURN(is_big(p->abi), u[1]);
 		memcpy(b + at, u, 4);
 		at += 4;
 	}
-	memcpy(b + at, ids, sizeof(ids));
-	at += sizeof(ids);
+	at += ints(p->abi, b + at, ids, 4);
 	snprintf((char *)b + at, 16, "%s", base ? base + 1 : p->exe_path);
 	at += 16;
 	if (len > 79)
@@ -227,6 +245,13 @@ static int count_one(struct vma *v, void *opaque)
 	return 0;
 }
 
+#define TURN_PHDR(big, h)                                                                                             \
+	(TURN(big, (h).p_type), TURN(big, (h).p_flags), TURN(big, (h).p_offset), TURN(big, (h).p_vaddr), TURN(big, (h).p_paddr), \
+	 TURN(big, (h).p_filesz), TURN(big, (h).p_memsz), TURN(big, (h).p_align))
+#define TURN_EHDR(big, h)                                                                                             \
+	(TURN(big, (h).e_type), TURN(big, (h).e_machine), TURN(big, (h).e_version), TURN(big, (h).e_phoff), TURN(big, (h).e_ehsize), \
+	 TURN(big, (h).e_phentsize), TURN(big, (h).e_phnum))
+
 static int header_one(struct vma *v, void *opaque)
 {
 	struct dump *d = opaque;
@@ -239,11 +264,13 @@ static int header_one(struct vma *v, void *opaque)
 	if (d->p->abi->word == 8) {
 		Elf64_Phdr h = {.p_type = PT_LOAD, .p_flags = flags, .p_offset = d->offset, .p_vaddr = v->start,
 				.p_filesz = size, .p_memsz = v->end - v->start, .p_align = PAGE};
+		TURN_PHDR(is_big(d->p->abi), h);
 		write_all(d, &h, sizeof(h));
 	} else {
 		Elf32_Phdr h = {.p_type = PT_LOAD, .p_flags = flags, .p_offset = (uint32_t)d->offset,
 				.p_vaddr = (uint32_t)v->start, .p_filesz = (uint32_t)size,
 				.p_memsz = (uint32_t)(v->end - v->start), .p_align = PAGE};
+		TURN_PHDR(is_big(d->p->abi), h);
 		write_all(d, &h, sizeof(h));
 	}
 	d->offset += size;
@@ -283,6 +310,8 @@ static void elf_header(struct dump *d, uint64_t note_size)
 				.e_phoff = sizeof(h), .e_ehsize = sizeof(h), .e_phentsize = sizeof(Elf64_Phdr),
 				.e_phnum = (uint16_t)n};
 		Elf64_Phdr ph = {.p_type = PT_NOTE, .p_offset = headers, .p_filesz = note_size, .p_align = 4};
+		TURN_EHDR(is_big(abi), h);
+		TURN_PHDR(is_big(abi), ph);
 		write_all(d, &h, sizeof(h));
 		write_all(d, &ph, sizeof(ph));
 	} else {
@@ -292,6 +321,8 @@ static void elf_header(struct dump *d, uint64_t note_size)
 				.e_phnum = (uint16_t)n};
 		Elf32_Phdr ph = {.p_type = PT_NOTE, .p_offset = (uint32_t)headers, .p_filesz = (uint32_t)note_size,
 				 .p_align = 4};
+		TURN_EHDR(is_big(abi), h);
+		TURN_PHDR(is_big(abi), ph);
 		write_all(d, &h, sizeof(h));
 		write_all(d, &ph, sizeof(ph));
 	}
@@ -301,7 +332,7 @@ bool core_dump(struct thread *t, int sig, const siginfo_t *si)
 {
 	struct process *p = t->process;
 	const char *base = strrchr(p->exe_path, '/');
-	struct notes n = {0};
+	struct notes n = {.big = is_big(p->abi)};
 	struct dump d = {.p = p, .fd = -1};
 	struct rlimit rl;
 	char name[NAME_MAX];
@@ -312,8 +343,13 @@ bool core_dump(struct thread *t, int sig, const siginfo_t *si)
 	threads_freeze(t);
 	thread_notes(&n, t, sig); /* the thread that died comes first */
 	prpsinfo(&n, t);
-	if (si)
+	if (si && p->abi->word == 8 && !is_big(p->abi)) {
 		note(&n, "CORE", NT_SIGINFO, si, sizeof(*si));
+	} else if (si) {
+		uint8_t b[SIGINFO_SIZE];
+		siginfo_put(p->abi, b, si);
+		note(&n, "CORE", NT_SIGINFO, b, sizeof(b));
+	}
 	note(&n, "CORE", NT_AUXV, p->auxv, p->auxv_size);
 	file_note(&n, p);
 	for (o = p->threads; o; o = o->next)

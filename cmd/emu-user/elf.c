@@ -26,7 +26,7 @@ struct segment {
 	uint64_t offset, vaddr, filesz, memsz, align;
 };
 
-static const struct abi *const abis[] = {&abi_x86_64, &abi_i386, &abi_aarch64, &abi_ppc, &abi_ppc64, &abi_ppc64le, &abi_ppc64abi32};
+static const struct abi *const abis[] = {&abi_x86_64, &abi_i386, &abi_aarch64, &abi_aarch64_be, &abi_ppc, &abi_ppc64, &abi_ppc64le, &abi_ppc64abi32};
 
 /* The one that the program's own name says, of several with the same ELF header (ppc, ppc64abi32). */
 static const struct abi *preferred;
@@ -225,7 +225,7 @@ int elf_inspect(int fd, const char *path, struct image *im, struct err *e)
 		err_set(e, ENOEXEC, "%s: is a program for %s (%d bit, %s endian), which this emulator does not run", path,
 			machine_name(h.machine, buf, sizeof(buf)), id[EI_CLASS] == ELFCLASS64 ? 64 : 32,
 			id[EI_DATA] == ELFDATA2MSB ? "big" : "little");
-		return err_hint(e, "programs for aarch64, i386, ppc, ppc64, ppc64le and x86_64 run here");
+		return err_hint(e, "programs for aarch64, aarch64_be, i386, ppc, ppc64, ppc64le and x86_64 run here");
 	}
 	if (h.type != ET_EXEC && h.type != ET_DYN)
 		return err_set(e, ENOEXEC, "%s: is %s, not a program", path,

@@ -109,7 +109,7 @@ static int do_help(const struct opt *o, const char *value, void *settings, struc
 static int do_version(const struct opt *o, const char *value, void *settings, struct err *e)
 {
 	(void)o, (void)value, (void)settings, (void)e;
-	printf("emu-user version %s\nguests: x86_64 i386 aarch64 ppc ppc64 ppc64le ppc64abi32\n", VERSION);
+	printf("emu-user version %s\nguests: x86_64 i386 aarch64 aarch64_be ppc ppc64 ppc64le ppc64abi32\n", VERSION);
 	exit(0);
 }
 

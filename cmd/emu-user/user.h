@@ -64,7 +64,7 @@ struct linux_state;
 int64_t sys_dispatch(struct thread *t, const struct sys_table *table, uint32_t number, const uint64_t *arg);
 /* In the child of a fork: another thread may have held the locks of linux/. */
 void linux_fork_child(struct process *p);
-extern const struct sys_table sys_table_x86_64, sys_table_i386, sys_table_aarch64;
+extern const struct sys_table sys_table_x86_64, sys_table_i386, sys_table_aarch64, sys_table_aarch64_be;
 
 /*
  * Hooks that linux/ calls.
@@ -340,7 +340,7 @@ struct abi {
 	int64_t (*prctl)(struct thread *t, const uint64_t *arg);
 };
 
-extern const struct abi abi_x86_64, abi_i386, abi_aarch64, abi_ppc, abi_ppc64, abi_ppc64le, abi_ppc64abi32;
+extern const struct abi abi_x86_64, abi_i386, abi_aarch64, abi_aarch64_be, abi_ppc, abi_ppc64, abi_ppc64le, abi_ppc64abi32;
 /* The record for an ELF header, or NULL. */
 const struct abi *abi_find(uint16_t machine, uint8_t elf_class, uint8_t elf_data);
 

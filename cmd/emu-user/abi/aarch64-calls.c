@@ -125,7 +125,9 @@ static const struct value_map open_flags[] = {
 
 static const struct linux_flag_maps flags[] = {{NAMES_open, open_flags}, {NAMES_NONE, NULL}};
 
-const struct sys_table sys_table_aarch64 = {
-	.ids = ids, .count = sizeof(ids) / sizeof(ids[0]), .flags = flags,
-	.layout = {.word = 8, .align64 = 8, .align_max = 8, .overrides = overrides},
-};
+#define TABLE(big)                                                                                            \
+	{                                                                                                     \
+		.ids = ids, .count = sizeof(ids) / sizeof(ids[0]), .flags = flags,                            \
+		.layout = {.big_endian = big, .word = 8, .align64 = 8, .align_max = 8, .overrides = overrides}, \
+	}
+const struct sys_table sys_table_aarch64 = TABLE(false), sys_table_aarch64_be = TABLE(true);

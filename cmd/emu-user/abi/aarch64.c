@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* AArch64 Linux (AAPCS64; the kernel's uapi headers asm/sigcontext.h, asm/ucontext.h, asm/ptrace.h). */
+/*
+ * AArch64 Linux (AAPCS64; the kernel's uapi headers asm/sigcontext.h, asm/ucontext.h, asm/ptrace.h), in both byte orders. The structures
+ * below are the kernel's; their integers are written and read in the guest's order.
+ */
 #include <string.h>
 #include "aarch64.h"
 #include "isa/aarch64/cpu.h"
@@ -49,6 +52,21 @@ struct frame_record {
 };
 
 _Static_assert(sizeof(struct rt_frame_a64) == 4688 && offsetof(struct ucontext_a64, mc) == 176, "as the kernel's");
+
+static bool is_big(const struct cpu *c) { return c->isa->big_endian; }
+
+/* A vector register as memory has it. */
+static void put_vector(bool big, uint8_t *to, const union ir_value_128 *v)
+{
+	put64(big, to, v->u64[big]);
+	put64(big, to + 8, v->u64[!big]);
+}
+
+static void take_vector(bool big, union ir_value_128 *v, const uint8_t *from)
+{
+	v->u64[big] = take64(big, from);
+	v->u64[!big] = take64(big, from + 8);
+}
 
 static void init(struct cpu *c, uint64_t entry, uint64_t sp)
 {
@@ -118,21 +136,27 @@ static uint64_t syndrome(struct thread *t, const siginfo_t *si)
 static void fill_context(struct thread *t, struct sigcontext_a64 *m, const siginfo_t *si)
 {
 	struct a64_cpu *a = a64_cpu(t->cpu);
-	struct fpsimd_context fp = {{FPSIMD_MAGIC, sizeof(fp)}, a64_get_fpsr(a), a->fpcr, {{0}}};
-	size_t at = 0;
+	bool big = is_big(t->cpu);
+	struct fpsimd_context *fp = (void *)m->reserved;
 
-	m->fault_address = is_fault(si) ? (uint64_t)(uintptr_t)si->si_addr : 0;
-	memcpy(m->x, a->x, sizeof(m->x));
-	m->sp = a->sp;
-	m->pc = a->pc;
-	m->pstate = a64_get_nzcv(a) | (uint64_t)a->dit << 24;
-	memcpy(fp.v, a->v, sizeof(fp.v));
-	memcpy(m->reserved, &fp, sizeof(fp));
-	at += sizeof(fp);
+	put64(big, &m->fault_address, is_fault(si) ? (uint64_t)(uintptr_t)si->si_addr : 0);
+	for (unsigned i = 0; i < 31; i++)
+		put64(big, &m->x[i], a->x[i]);
+	put64(big, &m->sp, a->sp);
+	put64(big, &m->pc, a->pc);
+	put64(big, &m->pstate, a64_get_nzcv(a) | (uint64_t)a->dit << 24);
+	put32(big, &fp->head.magic, FPSIMD_MAGIC);
+	put32(big, &fp->head.size, sizeof(*fp));
+	put32(big, &fp->fpsr, a64_get_fpsr(a));
+	put32(big, &fp->fpcr, a->fpcr);
+	for (unsigned i = 0; i < 32; i++)
+		put_vector(big, fp->v[i], &a->v[i]);
 	if (is_fault(si)) {
-		struct esr_context esr = {{ESR_MAGIC, sizeof(esr)}, syndrome(t, si)};
+		struct esr_context *esr = (void *)(m->reserved + sizeof(*fp));
 
-		memcpy(m->reserved + at, &esr, sizeof(esr));
+		put32(big, &esr->head.magic, ESR_MAGIC);
+		put32(big, &esr->head.size, sizeof(*esr));
+		put64(big, &esr->esr, syndrome(t, si));
 	}
 }
 
@@ -140,7 +164,8 @@ static int signal_frame(struct thread *t, const struct user_action *act, const s
 {
 	struct a64_cpu *a = a64_cpu(t->cpu);
 	struct rt_frame_a64 f;
-	struct frame_record record = {a->x[29], a->x[30]};
+	bool big = is_big(t->cpu);
+	struct frame_record record;
 	uint64_t sp = signal_stack(t, act, a->sp), next, at;
 
 	next = (sp - sizeof(record)) & ~15ull;
@@ -149,11 +174,16 @@ static int signal_frame(struct thread *t, const struct user_action *act, const s
 	if (signal_on_altstack(t, a->sp) && !signal_on_altstack(t, at))
 		return -EFAULT;
 	memset(&f, 0, sizeof(f));
-	f.info = *si;
-	f.uc.stack.sp = t->altstack.sp;
-	f.uc.stack.flags = t->altstack.flags | (signal_on_altstack(t, a->sp) ? SS_ONSTACK : 0);
-	f.uc.stack.size = t->altstack.size;
-	f.uc.mask = mask;
+	put64(big, &record.fp, a->x[29]);
+	put64(big, &record.lr, a->x[30]);
+	if (big)
+		siginfo_put(t->process->abi, (uint8_t *)&f.info, si);
+	else
+		f.info = *si;
+	put64(big, &f.uc.stack.sp, t->altstack.sp);
+	put32(big, &f.uc.stack.flags, t->altstack.flags | (signal_on_altstack(t, a->sp) ? SS_ONSTACK : 0));
+	put64(big, &f.uc.stack.size, t->altstack.size);
+	put64(big, &f.uc.mask, mask);
 	fill_context(t, &f.uc.mc, si);
 	if (user_write(t, at, &f, sizeof(f)) || user_write(t, next, &record, sizeof(record)))
 		return -EFAULT;
@@ -181,24 +211,25 @@ static int64_t bad_frame(struct thread *t)
 /* The records in the reserved space: floating point must be there, others are passed over. */
 static bool restore_fp(struct a64_cpu *a, const uint8_t *reserved, size_t size)
 {
-	struct context_head h;
-	struct fpsimd_context fp;
-	bool found = false;
+	bool found = false, big = is_big(&a->cpu);
+	uint32_t bytes;
 
-	for (size_t at = 0; at + sizeof(h) <= size; at += h.size) {
-		memcpy(&h, reserved + at, sizeof(h));
-		if (!h.magic)
-			return found && !h.size;
-		if (h.size < sizeof(h) || h.size & 15 || h.size > size - at)
+	for (size_t at = 0; at + sizeof(struct context_head) <= size; at += bytes) {
+		const struct fpsimd_context *fp = (const void *)(reserved + at);
+		uint32_t magic = take32(big, &fp->head.magic);
+		bytes = take32(big, &fp->head.size);
+		if (!magic)
+			return found && !bytes;
+		if (bytes < sizeof(fp->head) || bytes & 15 || bytes > size - at)
 			return false;
-		if (h.magic != FPSIMD_MAGIC)
+		if (magic != FPSIMD_MAGIC)
 			continue;
-		if (found || h.size != sizeof(fp))
+		if (found || bytes != sizeof(*fp))
 			return false;
-		memcpy(&fp, reserved + at, sizeof(fp));
-		a64_set_fpsr(a, fp.fpsr);
-		a64_set_fpcr(a, fp.fpcr);
-		memcpy(a->v, fp.v, sizeof(fp.v));
+		a64_set_fpsr(a, take32(big, &fp->fpsr));
+		a64_set_fpcr(a, take32(big, &fp->fpcr));
+		for (unsigned i = 0; i < 32; i++)
+			take_vector(big, &a->v[i], fp->v[i]);
 		found = true;
 	}
 	return false;
@@ -209,29 +240,33 @@ static int64_t return_from_signal(struct thread *t, bool rt)
 	struct a64_cpu *a = a64_cpu(t->cpu);
 	struct rt_frame_a64 f;
 	const struct sigcontext_a64 *m = &f.uc.mc;
+	bool big = is_big(t->cpu);
 
 	(void)rt;
 	if (a->sp & 15 || user_read(t, &f, a->sp, sizeof(f)) || !restore_fp(a, m->reserved, sizeof(m->reserved)))
 		return bad_frame(t);
-	memcpy(a->x, m->x, sizeof(m->x));
-	a->sp = m->sp;
-	a->pc = m->pc;
-	a64_set_nzcv(a, (uint32_t)m->pstate);
-	a->dit = m->pstate >> 24 & 1;
+	for (unsigned i = 0; i < 31; i++)
+		a->x[i] = take64(big, &m->x[i]);
+	a->sp = take64(big, &m->sp);
+	a->pc = take64(big, &m->pc);
+	uint64_t pstate = take64(big, &m->pstate);
+	a64_set_nzcv(a, (uint32_t)pstate);
+	a->dit = pstate >> 24 & 1;
 	if (!signal_on_altstack(t, a->sp))
-		t->altstack = (struct user_altstack){f.uc.stack.sp, f.uc.stack.size, f.uc.stack.flags & ~(uint32_t)SS_ONSTACK};
-	signal_set_mask(t, f.uc.mask);
+		t->altstack = (struct user_altstack){take64(big, &f.uc.stack.sp), take64(big, &f.uc.stack.size),
+						     take32(big, &f.uc.stack.flags) & ~(uint32_t)SS_ONSTACK};
+	signal_set_mask(t, take64(big, &f.uc.mask));
 	return USER_NO_RESULT;
 }
 
 static int write_siginfo(struct thread *t, uint64_t to, const siginfo_t *si)
 {
-	return user_write(t, to, si, sizeof(*si));
+	return is_big(t->cpu) ? siginfo_write(t, to, si) : user_write(t, to, si, sizeof(*si));
 }
 
 static int read_siginfo(struct thread *t, siginfo_t *si, uint64_t from)
 {
-	return user_read(t, si, from, sizeof(*si));
+	return is_big(t->cpu) ? siginfo_read(t, si, from) : user_read(t, si, from, sizeof(*si));
 }
 
 /* arch/arm64/kernel/traps.c, mm/fault.c */
@@ -275,28 +310,33 @@ static void hwcap(struct cpu *c, uint64_t *h, uint64_t *h2)
 static size_t core_gregs(struct cpu *c, void *buf, size_t size)
 {
 	struct a64_cpu *a = a64_cpu(c);
-	uint64_t r[34];
+	uint64_t *r = buf;
+	bool big = is_big(c);
 
-	if (size < sizeof(r))
+	if (size < 34 * 8)
 		return 0;
-	memcpy(r, a->x, 31 * 8);
-	r[31] = a->sp;
-	r[32] = a->pc;
-	r[33] = a64_get_nzcv(a);
-	memcpy(buf, r, sizeof(r));
-	return sizeof(r);
+	for (unsigned i = 0; i < 31; i++)
+		put64(big, r + i, a->x[i]);
+	put64(big, r + 31, a->sp);
+	put64(big, r + 32, a->pc);
+	put64(big, r + 33, a64_get_nzcv(a));
+	return 34 * 8;
 }
 
 /* struct user_fpsimd_state */
 static size_t core_fpregs(struct cpu *c, void *buf, size_t size)
 {
 	struct a64_cpu *a = a64_cpu(c);
-	uint32_t control[4] = {a64_get_fpsr(a), a->fpcr, 0, 0};
+	uint8_t *to = buf;
+	bool big = is_big(c);
 
 	if (size < 528)
 		return 0;
-	memcpy(buf, a->v, 512);
-	memcpy((char *)buf + 512, control, 16);
+	memset(to, 0, 528);
+	for (unsigned i = 0; i < 32; i++)
+		put_vector(big, to + 16 * i, &a->v[i]);
+	put32(big, to + 512, a64_get_fpsr(a));
+	put32(big, to + 516, a->fpcr);
 	return 528;
 }
 
@@ -306,37 +346,18 @@ static size_t core_xstate(struct cpu *c, void *buf, size_t size)
 	return 0;
 }
 
-const struct abi abi_aarch64 = {
-	.name = "aarch64",
-	.isa = &isa_aarch64,
-	.machine = EM_AARCH64,
-	.elf_class = ELFCLASS64,
-	.elf_data = ELFDATA2LSB,
-	.calls = &sys_table_aarch64,
-	.word = 8,
-	.platform = "aarch64",
-	.page_size = PAGE,
-	.task_size = UINT64_C(0x7ffffffff000),
-	.stack_top = UINT64_C(0x2bfffffff000),
-	.mmap_top = UINT64_C(0x2aaaa0000000),
-	.pie_base = UINT64_C(0x2aaac0000000),
-	.init = init,
-	.syscall_args = syscall_args,
-	.syscall_result = syscall_result,
-	.syscall_restart = syscall_restart,
-	.get_sp = get_sp,
-	.clone_tls_fourth = true,
-	.clone_regs = clone_regs,
-	.set_tls = set_tls,
-	.signal_frame = signal_frame,
-	.sigreturn = return_from_signal,
-	.exception = exception,
-	.write_siginfo = write_siginfo,
-	.read_siginfo = read_siginfo,
-	.hwcap = hwcap,
-	.vdso = vdso_aarch64,
-	.vdso_mapped = vdso_aarch64_mapped,
-	.core_gregs = core_gregs,
-	.core_fpregs = core_fpregs,
-	.core_xstate = core_xstate,
-};
+#define ABI(name_, isa_, data, calls_) \
+	{ \
+		.name = name_, .isa = &isa_, .machine = EM_AARCH64, .elf_class = ELFCLASS64, .elf_data = data, \
+		.calls = &calls_, .word = 8, .platform = name_, .page_size = PAGE, \
+		.task_size = UINT64_C(0x7ffffffff000), .stack_top = UINT64_C(0x2bfffffff000), \
+		.mmap_top = UINT64_C(0x2aaaa0000000), .pie_base = UINT64_C(0x2aaac0000000), .init = init, \
+		.syscall_args = syscall_args, .syscall_result = syscall_result, .syscall_restart = syscall_restart, \
+		.get_sp = get_sp, .clone_tls_fourth = true, .clone_regs = clone_regs, .set_tls = set_tls, \
+		.signal_frame = signal_frame, .sigreturn = return_from_signal, .exception = exception, \
+		.write_siginfo = write_siginfo, .read_siginfo = read_siginfo, .hwcap = hwcap, .vdso = vdso_aarch64, \
+		.vdso_mapped = vdso_aarch64_mapped, .core_gregs = core_gregs, .core_fpregs = core_fpregs, \
+		.core_xstate = core_xstate, \
+	}
+const struct abi abi_aarch64 = ABI("aarch64", isa_aarch64, ELFDATA2LSB, sys_table_aarch64);
+const struct abi abi_aarch64_be = ABI("aarch64_be", isa_aarch64_be, ELFDATA2MSB, sys_table_aarch64_be);

@@ -270,9 +270,9 @@ static size_t core_gregs(struct cpu *c, void *buf, size_t size)
 	ppc_gregs_of(p, r);
 	for (unsigned i = 0; i < 48; i++)
 		if (narrow)
-			ppc_put32(p->big, (char *)buf + 4 * i, (uint32_t)r[i]);
+			put32(p->big, (char *)buf + 4 * i, (uint32_t)r[i]);
 		else
-			ppc_put64(p->big, (char *)buf + 8 * i, r[i]);
+			put64(p->big, (char *)buf + 8 * i, r[i]);
 	return narrow ? 48 * 4 : 48 * 8;
 }
 
@@ -283,8 +283,8 @@ static size_t core_fpregs(struct cpu *c, void *buf, size_t size)
 	if (size < 33 * 8)
 		return 0;
 	for (unsigned i = 0; i < 32; i++)
-		ppc_put64(p->big, (char *)buf + 8 * i, p->vsr[i].u64[0]);
-	ppc_put64(p->big, (char *)buf + 8 * 32, ppc_get_fpscr(p));
+		put64(p->big, (char *)buf + 8 * i, p->vsr[i].u64[0]);
+	put64(p->big, (char *)buf + 8 * 32, ppc_get_fpscr(p));
 	return 33 * 8;
 }
 
@@ -307,14 +307,14 @@ static size_t core_more(struct cpu *c, unsigned which, uint32_t *type, void *buf
 		memset(b, 0, 34 * 16);
 		for (unsigned i = 0; i < 32; i++)
 			ppc_put_vector(p->big, b + 16 * i, &p->vsr[32 + i]);
-		ppc_put32(p->big, b + 16 * 32 + 12, p->vscr);
-		ppc_put32(p->big, b + 16 * 33, p->vrsave);
+		put32(p->big, b + 16 * 32 + 12, p->vscr);
+		put32(p->big, b + 16 * 33, p->vrsave);
 		return 34 * 16;
 	}
 	if (which == 1 && PPC_HAS(p, VSX)) {
 		*type = NT_PPC_VSX;
 		for (unsigned i = 0; i < 32; i++)
-			ppc_put64(p->big, b + 8 * i, p->vsr[i].u64[1]);
+			put64(p->big, b + 8 * i, p->vsr[i].u64[1]);
 		return 32 * 8;
 	}
 	return 0;
@@ -323,7 +323,7 @@ static size_t core_more(struct cpu *c, unsigned which, uint32_t *type, void *buf
 #define COMMON                                                                                                        \
 	.page_size = PAGE, .init = init, .syscall_args = syscall_args, .syscall_result = syscall_result,              \
 	.syscall_restart = syscall_restart, .get_sp = get_sp, .clone_tls_fourth = true, .clone_regs = clone_regs,     \
-	.set_tls = set_tls, .exception = exception, .write_siginfo = ppc_write_siginfo, .read_siginfo = ppc_read_siginfo, \
+	.set_tls = set_tls, .exception = exception, .write_siginfo = siginfo_write, .read_siginfo = siginfo_read, \
 	.hwcap = hwcap, .cpu_platform = platform, .aux = more_aux, .vdso = ppc_vdso, .vdso_mapped = ppc_vdso_mapped,   \
 	.core_gregs = core_gregs, .core_fpregs = core_fpregs, .core_xstate = core_xstate, \
 	.core_more = core_more, .prctl = ppc_prctl

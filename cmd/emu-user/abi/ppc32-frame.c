@@ -9,7 +9,7 @@ enum {
 	CALLER = 64, GAP = 56 * 4,
 	M_GREGS = 0, M_FREGS = 48 * 4, M_VREGS = M_FREGS + 33 * 8 + 8, M_VSREGS = M_VREGS + 33 * 16, M_SIZE = M_VSREGS + 32 * 8,
 	UC_STACK = 8, UC_REGS = 48, UC_MASK = 52, UC_MC = 192, UC_SIZE = UC_MC + M_SIZE,
-	RT_SIZE = PPC_SIGINFO_SIZE + UC_SIZE + GAP,
+	RT_SIZE = SIGINFO_SIZE + UC_SIZE + GAP,
 	SC_SIGNAL = 16, SC_HANDLER = 20, SC_OLDMASK = 24, SC_REGS = 28, SC_SIZE = 32, OLD_SIZE = SC_SIZE + M_SIZE + GAP,
 };
 _Static_assert(M_VREGS == 464 && M_SIZE == 1248, "as the kernel's");
@@ -18,12 +18,12 @@ _Static_assert(M_VREGS == 464 && M_SIZE == 1248, "as the kernel's");
 
 static void put(uint8_t *to, uint64_t v)
 {
-	ppc_put32(true, to, (uint32_t)v);
+	put32(true, to, (uint32_t)v);
 }
 
 static uint32_t take(const uint8_t *from)
 {
-	return ppc_take32(true, from);
+	return take32(true, from);
 }
 
 /* The kernel keeps signals 1 to 32 in the first word. */
@@ -51,8 +51,8 @@ static void save(struct thread *t, uint8_t *m, const siginfo_t *si)
 	for (unsigned i = 0; i < 48; i++)
 		put(m + M_GREGS + 4 * i, r[i]);
 	for (unsigned i = 0; i < 32; i++)
-		ppc_put64(true, m + M_FREGS + 8 * i, p->vsr[i].u64[0]);
-	ppc_put64(true, m + M_FREGS + 8 * 32, ppc_get_fpscr(p));
+		put64(true, m + M_FREGS + 8 * i, p->vsr[i].u64[0]);
+	put64(true, m + M_FREGS + 8 * 32, ppc_get_fpscr(p));
 }
 
 static void restore(struct ppc_cpu *p, const uint8_t *m)
@@ -63,8 +63,8 @@ static void restore(struct ppc_cpu *p, const uint8_t *m)
 		r[i] = take(m + M_GREGS + 4 * i);
 	ppc_set_gregs(p, r);
 	for (unsigned i = 0; i < 32; i++)
-		p->vsr[i].u64[0] = ppc_take64(true, m + M_FREGS + 8 * i);
-	ppc_set_fpscr(p, ppc_take64(true, m + M_FREGS + 8 * 32));
+		p->vsr[i].u64[0] = take64(true, m + M_FREGS + 8 * i);
+	ppc_set_fpscr(p, take64(true, m + M_FREGS + 8 * 32));
 	if (PPC_HAS(p, ALTIVEC) && r[33] & MSR_VEC) {
 		for (unsigned i = 0; i < 32; i++)
 			ppc_take_vector(true, &p->vsr[32 + i], m + M_VREGS + 16 * i);
@@ -86,12 +86,12 @@ int ppc32_signal_frame(struct thread *t, const struct user_action *a, const sigi
 		return -EFAULT;
 	memset(b, 0, sizeof(b));
 	if (rt) {
-		uint8_t *uc = b + PPC_SIGINFO_SIZE;
-		ppc_siginfo_put(t->process->abi, b, si);
+		uint8_t *uc = b + SIGINFO_SIZE;
+		siginfo_put(t->process->abi, b, si);
 		put(uc + UC_STACK, t->altstack.sp);
 		put(uc + UC_STACK + 4, t->altstack.flags | (signal_on_altstack(t, sp) ? SS_ONSTACK : 0));
 		put(uc + UC_STACK + 8, t->altstack.size);
-		put(uc + UC_REGS, at + PPC_SIGINFO_SIZE + UC_MC);
+		put(uc + UC_REGS, at + SIGINFO_SIZE + UC_MC);
 		put_mask(uc + UC_MASK, mask);
 		save(t, uc + UC_MC, si);
 	} else {
@@ -110,7 +110,7 @@ int ppc32_signal_frame(struct thread *t, const struct user_action *a, const sigi
 	p->gpr[3] = (uint64_t)si->si_signo;
 	p->gpr[4] = at;
 	if (rt) {
-		p->gpr[5] = at + PPC_SIGINFO_SIZE;
+		p->gpr[5] = at + SIGINFO_SIZE;
 		p->gpr[6] = at;
 	}
 	p->pc = a->handler;
@@ -131,7 +131,7 @@ int64_t ppc32_sigreturn(struct thread *t, bool rt)
 {
 	struct ppc_cpu *p = ppc_cpu(t->cpu);
 	uint8_t b[UC_SIZE], m[M_SIZE];
-	uint64_t at = p->gpr[1] + CALLER + (rt ? 16 + PPC_SIGINFO_SIZE : 0), mask;
+	uint64_t at = p->gpr[1] + CALLER + (rt ? 16 + SIGINFO_SIZE : 0), mask;
 
 	if (user_read(t, b, at, rt ? sizeof(b) : SC_SIZE))
 		return bad_frame(t);

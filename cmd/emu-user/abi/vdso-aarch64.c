@@ -130,4 +130,7 @@ const void *vdso_aarch64(struct process *p, size_t *size)
 void vdso_aarch64_mapped(struct process *p, uint64_t base)
 {
 	p->rt_signal_return = base + address[0];
+	/* Code is the same in both byte orders, the image around it is not: such programs make the calls themselves. */
+	if (p->abi->elf_data == ELFDATA2MSB)
+		p->vdso = 0;
 }

@@ -15,14 +15,14 @@ const void *ppc_vdso(struct process *p, size_t *size)
 	unsigned at = RT;
 
 	/* a nop in front: unwinders look one instruction back */
-	ppc_put32(big, image + at - 4, 0x60000000);
+	put32(big, image + at - 4, 0x60000000);
 	if (p->abi->word == 8)
-		ppc_put32(big, image + at, 0x38210080), at += 4; /* addi r1, r1, 128 */
-	ppc_put32(big, image + at, 0x380000ac); /* li r0, 172 */
-	ppc_put32(big, image + at + 4, 0x44000002);
-	ppc_put32(big, image + OLD - 4, 0x60000000);
-	ppc_put32(big, image + OLD, 0x38000077); /* li r0, 119 */
-	ppc_put32(big, image + OLD + 4, 0x44000002);
+		put32(big, image + at, 0x38210080), at += 4; /* addi r1, r1, 128 */
+	put32(big, image + at, 0x380000ac); /* li r0, 172 */
+	put32(big, image + at + 4, 0x44000002);
+	put32(big, image + OLD - 4, 0x60000000);
+	put32(big, image + OLD, 0x38000077); /* li r0, 119 */
+	put32(big, image + OLD + 4, 0x44000002);
 	*size = IMAGE_SIZE;
 	return image;
 }

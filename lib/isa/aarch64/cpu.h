@@ -61,7 +61,7 @@ struct a64_cpu {
 
 static inline struct a64_cpu *a64_cpu(struct cpu *c) { return (struct a64_cpu *)(void *)c; }
 
-extern const struct isa isa_aarch64;
+extern const struct isa isa_aarch64, isa_aarch64_be; /* the second: big-endian data */
 
 /* NZCV as the architecture has it (bits 31..28) and back. */
 uint32_t a64_get_nzcv(const struct a64_cpu *c);

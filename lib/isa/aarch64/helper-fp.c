@@ -149,6 +149,8 @@ static uint64_t step(unsigned op, unsigned log2, uint64_t a, uint64_t b, S *st)
 	else
 		wx = f128_from_f64(x, &exact), wy = f128_from_f64(y, &exact), w3 = f128_from_f64(constant(3, 1), &exact);
 	f128 wide = f128_scale(f128_fma(wx, wy, w3, 0, &exact), -1, &exact);
+	if (f128_class(wide) == FPU_CLASS_ZERO)
+		return r; /* which has the sign that the rounding gives an exact zero */
 	S last = *st;
 	last.flags = 0;
 	uint64_t out = log2 == 1 ? f16_from_f128(wide, &last) : log2 == 2 ? f32_from_f128(wide, &last) : f64_from_f128(wide, &last);
@@ -430,7 +432,7 @@ static uint64_t to_alternative(uint64_t v, unsigned from, S *st)
 	half.flags = 0;
 	uint64_t scaled = from == 2 ? f32_scale((f32)v, -1, &half) : f64_scale(v, -1, &half);
 	h = from == 2 ? f16_from_f32((f32)scaled, &half) : f16_from_f64(scaled, &half);
-	if ((h & 0x7fff) >= 0x7c00) {
+	if (half.flags & FPU_OVERFLOW || (h & 0x7fff) >= 0x7c00) { /* rounded towards zero it is the largest there, too */
 		st->flags |= FPU_INVALID;
 		return sign | 0x7fff;
 	}

@@ -280,6 +280,13 @@ A64_FN(table, V *r, const V *index, const V *other, uint32_t how)
 }
 
 /* how: first register, structure << 8, log2 << 12, q << 16. Nothing of the registers changes before all was read. */
+/* An element between memory and a register: in the guest's byte order. */
+static void element(const struct cpu *c, uint8_t *to, const uint8_t *from, unsigned size)
+{
+	for (unsigned b = 0; b < size; b++)
+		to[b] = from[c->isa->big_endian ? size - 1 - b : b];
+}
+
 A64_FN(load_structures, uint64_t address, uint32_t how)
 {
 	struct a64_cpu *x = a64_cpu(c);
@@ -291,7 +298,7 @@ A64_FN(load_structures, uint64_t address, uint32_t how)
 	memset(v, 0, sizeof v);
 	for (unsigned e = 0; e < bytes / size; e++)
 		for (unsigned k = 0; k < structure; k++)
-			memcpy(v[k].u8 + e * size, buffer + (e * structure + k) * size, size);
+			element(c, v[k].u8 + e * size, buffer + (e * structure + k) * size, size);
 	for (unsigned k = 0; k < structure; k++)
 		x->v[(how + k) & 31] = v[k];
 	return 0;
@@ -305,7 +312,7 @@ A64_FN(store_structures, uint64_t address, uint32_t how)
 
 	for (unsigned e = 0; e < bytes / size; e++)
 		for (unsigned k = 0; k < structure; k++)
-			memcpy(buffer + (e * structure + k) * size, x->v[(how + k) & 31].u8 + e * size, size);
+			element(c, buffer + (e * structure + k) * size, x->v[(how + k) & 31].u8 + e * size, size);
 	access_write((void *)(uintptr_t)(c->jit->config.guest_base + address), buffer, structure * bytes);
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include "isa/aarch64/models.h"
 #include "isa/aarch64/translate.h"
 
-static struct a64_cpu *allocate(struct jit *j, struct err *e)
+static struct a64_cpu *allocate(struct jit *j, struct err *e) /* of the jit's own record: either byte order */
 {
 	struct a64_cpu *c = aligned_alloc(64, (sizeof *c + 63) & ~63ul);
 
@@ -18,7 +18,7 @@ static struct a64_cpu *allocate(struct jit *j, struct err *e)
 	}
 	memset(c, 0, sizeof *c);
 	c->cpu.self = &c->cpu;
-	c->cpu.isa = &isa_aarch64;
+	c->cpu.isa = j->config.isa;
 	c->exclusive = ~0ull;
 	if (ir_cpu_init(&c->cpu, j, &a64_front, e) < 0) {
 		free(c);
@@ -98,6 +98,15 @@ static void set_pc(struct cpu *c, uint64_t pc)
 /* ---- registers ---- */
 
 
+/* From the host's byte order to the guest's, or back. */
+static void ordered(const struct cpu *c, void *to, const void *from, unsigned size)
+{
+	const uint8_t *f = from;
+
+	for (unsigned b = 0; b < size; b++)
+		((uint8_t *)to)[b] = f[c->isa->big_endian ? size - 1 - b : b];
+}
+
 static int get_reg(struct cpu *cc, unsigned n, void *bytes)
 {
 	struct a64_cpu *c = a64_cpu(cc);
@@ -106,23 +115,25 @@ static int get_reg(struct cpu *cc, unsigned n, void *bytes)
 	if (n >= REGS)
 		return -EINVAL;
 	if (n < 33) {
-		memcpy(bytes, n < 32 ? &c->x[0] + n : &c->pc, 8);
+		ordered(cc, bytes, n < 32 ? &c->x[0] + n : &c->pc, 8);
 	} else if (n >= REG_V && n < REG_FPSR) {
-		memcpy(bytes, &c->v[n - REG_V], 16);
+		ordered(cc, bytes, &c->v[n - REG_V], 16);
 	} else {
 		v = n == REG_CPSR ? a64_get_nzcv(c) : n == REG_FPSR ? a64_get_fpsr(c) : c->fpcr;
-		memcpy(bytes, &v, 4);
+		ordered(cc, bytes, &v, 4);
 	}
 	return 0;
 }
 
-static int set_reg(struct cpu *cc, unsigned n, const void *bytes)
+static int set_reg(struct cpu *cc, unsigned n, const void *given)
 {
 	struct a64_cpu *c = a64_cpu(cc);
+	uint8_t bytes[16];
 	uint32_t v;
 
 	if (n >= REGS)
 		return -EINVAL;
+	ordered(cc, bytes, given, registers[n].bits / 8);
 	memcpy(&v, bytes, 4);
 	if (n < 33)
 		memcpy(n < 32 ? &c->x[0] + n : &c->pc, bytes, 8);
@@ -188,28 +199,14 @@ static unsigned disassemble(struct cpu *c, uint64_t pc, const uint8_t *bytes, si
 	return 4;
 }
 
-const struct isa isa_aarch64 = {
-	.name = "aarch64",
-	.bits = 64,
-	.cpu_size = sizeof(struct a64_cpu),
-	.cpu_new = cpu_new,
-	.cpu_clone = cpu_clone,
-	.cpu_free = cpu_free,
-	.cpu_models = a64_models_print,
-	.run = ir_run,
-	.host_fault = ir_host_fault,
-	.interrupt = ir_interrupt,
-	.store_fault = ir_store_fault,
-	.get_pc = get_pc,
-	.set_pc = set_pc,
-	.regs = registers,
-	.reg_count = REGS,
-	.get_reg = get_reg,
-	.set_reg = set_reg,
-	.breakpoint = {0x00, 0x00, 0x20, 0xd4}, /* brk #0 */
-	.breakpoint_size = 4,
-	.gdb_arch = "aarch64",
-	.gdb_types = gdb_types,
-	.disassemble = disassemble,
-	.dump = dump,
-};
+#define ISA(name_, big)                                                                                               \
+	{                                                                                                             \
+		.name = name_, .big_endian = big, .bits = 64, .cpu_size = sizeof(struct a64_cpu), .cpu_new = cpu_new, \
+		.cpu_clone = cpu_clone, .cpu_free = cpu_free, .cpu_models = a64_models_print, .run = ir_run,          \
+		.host_fault = ir_host_fault, .interrupt = ir_interrupt, .store_fault = ir_store_fault, .get_pc = get_pc, \
+		.set_pc = set_pc, .regs = registers, .reg_count = REGS, .get_reg = get_reg, .set_reg = set_reg,       \
+		.breakpoint = {0x00, 0x00, 0x20, 0xd4} /* brk #0; code is little-endian in both */, .breakpoint_size = 4, \
+		.gdb_arch = "aarch64", .gdb_types = gdb_types, .disassemble = disassemble, .dump = dump,              \
+	}
+const struct isa isa_aarch64 = ISA("aarch64", false);
+const struct isa isa_aarch64_be = ISA("aarch64_be", true);

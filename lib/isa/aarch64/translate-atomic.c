@@ -18,7 +18,8 @@ static ir_ref of_size(T *t, unsigned log2, unsigned n)
 }
 
 /* Those narrower than the type they travel in: alignment is demanded of all. */
-#define MEMOP(log2) ((log2) | (log2) << IR_MEM_ALIGN_SHIFT | IR_MEM_ATOMIC)
+#define RAW(log2) ((log2) | (log2) << IR_MEM_ALIGN_SHIFT | IR_MEM_ATOMIC)
+#define MEMOP(log2) (a64_memop(t, log2) | RAW(log2))
 
 bool a64_ldxr(T *t, uint32_t i, unsigned acquire)
 {
@@ -49,26 +50,42 @@ bool a64_stxr(T *t, uint32_t i, unsigned release)
 	return true;
 }
 
+/*
+ * A pair is one access, in which the first register has the lower address whatever the order of bytes: the access is little-endian and
+ * each register's part is turned round.
+ */
+static ir_ref part(T *t, ir_ref v) { return t->be ? ir_unary(t->r, IR_BSWAP, v) : v; }
+
+static ir_ref word_pair(T *t, unsigned a, unsigned b)
+{
+	return ir_or(t->r, ir_zext(t->r, IR_I64, part(t, a64_w(t, a))), ir_shl_imm(t->r, ir_zext(t->r, IR_I64, part(t, a64_w(t, b))), 32));
+}
+
+static ir_ref wide_pair(T *t, unsigned a, unsigned b)
+{
+	return ir_concat(t->r, IR_I128, part(t, a64_x(t, a)), part(t, a64_x(t, b)));
+}
+
 bool a64_ldxp(T *t, uint32_t i, unsigned acquire)
 {
 	ir_ref at = a64_xsp(t, RN(i)), a, b;
 
 	(void)acquire;
 	if (i >> 30 & 1) {
-		ir_ref v = ir_ld(t->r, IR_I128, at, 0, MEMOP(4u));
+		ir_ref v = ir_ld(t->r, IR_I128, at, 0, RAW(4u));
 		a = ir_part(t->r, v, 0);
 		b = ir_part(t->r, v, 1);
 		ir_sts(t->r, a, VALUE(0));
 		ir_sts(t->r, b, VALUE(1));
 	} else {
-		ir_ref v = ir_ld(t->r, IR_I64, at, 0, MEMOP(3u));
+		ir_ref v = ir_ld(t->r, IR_I64, at, 0, RAW(3u));
 		ir_sts(t->r, v, VALUE(0));
 		a = ir_zext(t->r, IR_I32, v);
-		b = ir_shr_imm(t->r, v, 32);
+		b = ir_zext(t->r, IR_I32, ir_shr_imm(t->r, v, 32));
 	}
 	ir_sts(t->r, at, EXCLUSIVE);
-	a64_set(t, RT(i), a);
-	a64_set(t, RA(i), b);
+	a64_set(t, RT(i), part(t, a));
+	a64_set(t, RA(i), part(t, b));
 	return true;
 }
 
@@ -79,21 +96,18 @@ bool a64_stxp(T *t, uint32_t i, unsigned release)
 	ir_ref at = a64_xsp(t, RN(i)), v, old, expected;
 
 	(void)release;
-	if (wide)
-		v = ir_concat(t->r, IR_I128, a64_x(t, RT(i)), a64_x(t, RA(i)));
-	else
-		v = ir_or(t->r, ir_zext(t->r, IR_I64, a64_w(t, RT(i))), ir_shl_imm(t->r, a64_x(t, RA(i)), 32));
+	v = wide ? wide_pair(t, RT(i), RA(i)) : word_pair(t, RT(i), RA(i));
 	ir_set(t->r, status, a64_imm(t, IR_I32, 1));
 	ir_brcond(t->r, IR_NE, at, ir_lds(t->r, IR_I64, EXCLUSIVE), out);
 	if (wide) {
 		ir_ref lo = ir_lds(t->r, IR_I64, VALUE(0)), hi = ir_lds(t->r, IR_I64, VALUE(1));
 		expected = ir_concat(t->r, IR_I128, lo, hi);
-		old = ir_cmpxchg(t->r, at, 0, expected, v, MEMOP(4u));
+		old = ir_cmpxchg(t->r, at, 0, expected, v, RAW(4u));
 		ir_ref differs = ir_or(t->r, ir_xor(t->r, ir_part(t->r, old, 0), lo), ir_xor(t->r, ir_part(t->r, old, 1), hi));
 		ir_set(t->r, status, ir_setcond(t->r, IR_I32, IR_NE, differs, a64_imm(t, IR_I64, 0)));
 	} else {
 		expected = ir_lds(t->r, IR_I64, VALUE(0));
-		old = ir_cmpxchg(t->r, at, 0, expected, v, MEMOP(3u));
+		old = ir_cmpxchg(t->r, at, 0, expected, v, RAW(3u));
 		ir_set(t->r, status, ir_setcond(t->r, IR_I32, IR_NE, old, expected));
 	}
 	ir_place(t->r, out);
@@ -139,17 +153,15 @@ bool a64_casp(T *t, uint32_t i, unsigned arg)
 	if ((s | rt) & 1)
 		return false;
 	if (i >> 30 & 1) {
-		old = ir_cmpxchg(t->r, at, 0, ir_concat(t->r, IR_I128, a64_x(t, s), a64_x(t, s + 1)),
-				 ir_concat(t->r, IR_I128, a64_x(t, rt), a64_x(t, rt + 1)), MEMOP(4u));
-		ir_ref lo = ir_part(t->r, old, 0), hi = ir_part(t->r, old, 1);
+		old = ir_cmpxchg(t->r, at, 0, wide_pair(t, s, s + 1), wide_pair(t, rt, rt + 1), RAW(4u));
+		ir_ref lo = part(t, ir_part(t->r, old, 0)), hi = part(t, ir_part(t->r, old, 1));
 		a64_set(t, s, lo);
 		a64_set(t, s + 1, hi);
 	} else {
-		ir_ref expected = ir_or(t->r, ir_zext(t->r, IR_I64, a64_w(t, s)), ir_shl_imm(t->r, a64_x(t, s + 1), 32));
-		ir_ref v = ir_or(t->r, ir_zext(t->r, IR_I64, a64_w(t, rt)), ir_shl_imm(t->r, a64_x(t, rt + 1), 32));
-		old = ir_cmpxchg(t->r, at, 0, expected, v, MEMOP(3u));
-		a64_set(t, s, ir_zext(t->r, IR_I32, old));
-		a64_set(t, s + 1, ir_shr_imm(t->r, old, 32));
+		old = ir_cmpxchg(t->r, at, 0, word_pair(t, s, s + 1), word_pair(t, rt, rt + 1), RAW(3u));
+		ir_ref lo = part(t, ir_zext(t->r, IR_I32, old)), hi = part(t, ir_zext(t->r, IR_I32, ir_shr_imm(t->r, old, 32)));
+		a64_set(t, s, lo);
+		a64_set(t, s + 1, hi);
 	}
 	return true;
 }

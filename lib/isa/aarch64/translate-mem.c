@@ -15,7 +15,7 @@ static void load_fp(T *t, unsigned n, ir_ref v)
 static ir_ref read_fp(T *t, unsigned log2, ir_ref at, int64_t disp)
 {
 	static const uint8_t type[] = {IR_I8, IR_I16, IR_I32, IR_V64, IR_V128};
-	ir_ref v = ir_ld(t->r, type[log2], at, disp, log2);
+	ir_ref v = ir_ld(t->r, type[log2], at, disp, a64_memop(t, log2));
 
 	if (log2 == 4)
 		return v;
@@ -33,7 +33,7 @@ static void write_fp(T *t, unsigned log2, ir_ref at, int64_t disp, unsigned n)
 		v = ir_vgetlane(t->r, lane[log2], v, 0);
 	else if (log2 == 3)
 		v = ir_vresize(t->r, IR_V64, v);
-	ir_st(t->r, at, disp, v, log2);
+	ir_st(t->r, at, disp, v, a64_memop(t, log2));
 }
 
 /* The address of a form; *after: what the base register is afterwards, 0: itself. */
@@ -78,11 +78,11 @@ bool a64_ldst(T *t, uint32_t i, unsigned form)
 		return false;
 	switch (opc) {
 	case 0:
-		ir_st(t->r, at, disp, a64_reg(t, log2 == 3, rt), log2);
+		ir_st(t->r, at, disp, a64_reg(t, log2 == 3, rt), a64_memop(t, log2));
 		break;
-	case 1: v = ir_ld(t->r, log2 == 3 ? IR_I64 : IR_I32, at, disp, log2); break;
-	case 2: v = ir_ld(t->r, IR_I64, at, disp, log2 | IR_MEM_SIGNED); break;
-	default: v = ir_ld(t->r, IR_I32, at, disp, log2 | IR_MEM_SIGNED);
+	case 1: v = ir_ld(t->r, log2 == 3 ? IR_I64 : IR_I32, at, disp, a64_memop(t, log2)); break;
+	case 2: v = ir_ld(t->r, IR_I64, at, disp, a64_memop(t, log2) | IR_MEM_SIGNED); break;
+	default: v = ir_ld(t->r, IR_I32, at, disp, a64_memop(t, log2) | IR_MEM_SIGNED);
 	}
 	if (after)
 		a64_set_sp(t, RN(i), after);
@@ -120,11 +120,11 @@ bool a64_ldr_literal(T *t, uint32_t i, unsigned sign)
 	ir_ref at = a64_imm(t, IR_I64, t->pc + (uint64_t)a64_sfield(i, 5, 19) * 4);
 
 	if (sign)
-		a64_set(t, RT(i), ir_ld(t->r, IR_I64, at, 0, IR_MEM(4) | IR_MEM_SIGNED));
+		a64_set(t, RT(i), ir_ld(t->r, IR_I64, at, 0, a64_memop(t, 2) | IR_MEM_SIGNED));
 	else if (i >> 30 & 1)
-		a64_set(t, RT(i), ir_ld(t->r, IR_I64, at, 0, IR_MEM(8)));
+		a64_set(t, RT(i), ir_ld(t->r, IR_I64, at, 0, a64_memop(t, 3)));
 	else
-		a64_set(t, RT(i), ir_ld(t->r, IR_I32, at, 0, IR_MEM(4)));
+		a64_set(t, RT(i), ir_ld(t->r, IR_I32, at, 0, a64_memop(t, 2)));
 	return true;
 }
 
@@ -161,11 +161,11 @@ bool a64_pair(T *t, uint32_t i, unsigned kind)
 		return false; /* no no-allocate form */
 	pair_address(t, i, log2, &base, &disp, &after);
 	if (!kind) {
-		ir_st(t->r, base, disp, a64_reg(t, wide, RT(i)), log2);
-		ir_st(t->r, base, disp + (1 << log2), a64_reg(t, wide, rt2), log2);
+		ir_st(t->r, base, disp, a64_reg(t, wide, RT(i)), a64_memop(t, log2));
+		ir_st(t->r, base, disp + (1 << log2), a64_reg(t, wide, rt2), a64_memop(t, log2));
 	} else {
 		enum ir_type type = wide || kind == 2 ? IR_I64 : IR_I32;
-		unsigned memop = log2 | (kind == 2 ? IR_MEM_SIGNED : 0);
+		unsigned memop = a64_memop(t, log2) | (kind == 2 ? IR_MEM_SIGNED : 0);
 		a = ir_ld(t->r, type, base, disp, memop);
 		b = ir_ld(t->r, type, base, disp + (1 << log2), memop);
 	}
@@ -208,7 +208,7 @@ bool a64_ldra(T *t, uint32_t i, unsigned arg)
 {
 	int64_t imm = (int64_t)((uint64_t)(a64_field(i, 12, 9) | (i >> 22 & 1) << 9) << 54) >> 51;
 	ir_ref base = a64_call(t, A64_H_pac_check, a64_xsp(t, RN(i)), a64_imm(t, IR_I64, 0), a64_imm(t, IR_I32, arg & 3), 0, 0);
-	ir_ref v = ir_ld(t->r, IR_I64, base, imm, IR_MEM(8));
+	ir_ref v = ir_ld(t->r, IR_I64, base, imm, a64_memop(t, 3));
 
 	if (arg & 4)
 		a64_set_sp(t, RN(i), ir_add_imm(t->r, base, (uint64_t)imm));
@@ -225,7 +225,7 @@ bool a64_ldapur(T *t, uint32_t i, unsigned kind)
 
 	if ((kind == 2 && log2 == 3) || (kind == 3 && log2 > 1))
 		return false;
-	unsigned memop = log2 | log2 << IR_MEM_ALIGN_SHIFT | IR_MEM_ATOMIC;
+	unsigned memop = a64_memop(t, log2) | log2 << IR_MEM_ALIGN_SHIFT | IR_MEM_ATOMIC;
 	switch (kind) {
 	case 0:
 		ir_st(t->r, base, imm, a64_reg(t, log2 == 3, RT(i)), memop | IR_MEM_RELEASE);

@@ -204,21 +204,28 @@ static ir_ref post(T *t, uint32_t i, ir_ref base, unsigned bytes)
 	return RM(i) == 31 ? ir_add_imm(t->r, base, bytes) : ir_add(t->r, base, a64_x(t, RM(i)));
 }
 
+/* Each element by itself is in the guest's byte order. */
+static ir_ref elements(T *t, enum ir_type lane, ir_ref v) { return t->be && lane != IR_I8 ? ir_vec1(t->r, IR_VBSWAP, lane, v, 0) : v; }
+
 /* n registers' bytes from memory, `q` says how many each. */
-static void load_plain(T *t, ir_ref base, unsigned regs, unsigned q, ir_ref *v)
+static void load_plain(T *t, ir_ref base, unsigned regs, unsigned q, enum ir_type lane, ir_ref *v)
 {
 	for (unsigned k = 0; k < regs; k++)
 		v[k] = q ? ir_ld(t->r, IR_V128, base, 16 * (int64_t)k, IR_MEM(16))
 			 : ir_vresize(t->r, IR_V128, ir_ld(t->r, IR_V64, base, 8 * (int64_t)k, IR_MEM(8)));
+	for (unsigned k = 0; k < regs; k++)
+		v[k] = elements(t, lane, v[k]);
 }
 
-static void store_plain(T *t, ir_ref base, unsigned regs, unsigned q, const ir_ref *v)
+static void store_plain(T *t, ir_ref base, unsigned regs, unsigned q, enum ir_type lane, const ir_ref *v)
 {
-	for (unsigned k = 0; k < regs; k++)
+	for (unsigned k = 0; k < regs; k++) {
+		ir_ref e = elements(t, lane, v[k]);
 		if (q)
-			ir_st(t->r, base, 16 * (int64_t)k, v[k], IR_MEM(16));
+			ir_st(t->r, base, 16 * (int64_t)k, e, IR_MEM(16));
 		else
-			ir_st(t->r, base, 8 * (int64_t)k, ir_vresize(t->r, IR_V64, v[k]), IR_MEM(8));
+			ir_st(t->r, base, 8 * (int64_t)k, ir_vresize(t->r, IR_V64, e), IR_MEM(8));
+	}
 }
 
 static ir_ref pick(T *t, bool odd, enum ir_type lane, ir_ref a, ir_ref b)
@@ -279,13 +286,13 @@ bool a64_ldst_many(T *t, uint32_t i, unsigned arg)
 		return false;
 	if (structure == 1 || (q && structure != 3)) {
 		if (load) {
-			load_plain(t, base, regs, q, v);
+			load_plain(t, base, regs, q, lane, v);
 			split(t, structure, lane, v);
 		} else {
 			for (unsigned k = 0; k < regs; k++)
 				v[k] = a64_v(t, (rt + k) & 31);
 			join(t, structure, lane, v);
-			store_plain(t, base, regs, q, v);
+			store_plain(t, base, regs, q, lane, v);
 		}
 		if (after)
 			a64_set_sp(t, RN(i), after);
@@ -323,9 +330,9 @@ bool a64_ldst_one(T *t, uint32_t i, unsigned arg)
 	ir_ref base = a64_xsp(t, RN(i)), v[4], after = arg & 0x200 ? post(t, i, base, structure << log2) : 0;
 	for (unsigned k = 0; k < structure; k++)
 		if (load)
-			v[k] = ir_ld(t->r, lane, base, (int64_t)k << log2, log2);
+			v[k] = ir_ld(t->r, lane, base, (int64_t)k << log2, a64_memop(t, log2));
 		else
-			ir_st(t->r, base, (int64_t)k << log2, ir_vgetlane(t->r, lane, a64_v(t, (rt + k) & 31), n), log2);
+			ir_st(t->r, base, (int64_t)k << log2, ir_vgetlane(t->r, lane, a64_v(t, (rt + k) & 31), n), a64_memop(t, log2));
 	if (after)
 		a64_set_sp(t, RN(i), after);
 	for (unsigned k = 0; load && k < structure; k++)
@@ -340,7 +347,7 @@ bool a64_ldst_rep(T *t, uint32_t i, unsigned arg)
 	ir_ref base = a64_xsp(t, RN(i)), v[4], after = arg & 0x200 ? post(t, i, base, structure << log2) : 0;
 
 	for (unsigned k = 0; k < structure; k++)
-		v[k] = ir_ld(t->r, lane, base, (int64_t)k << log2, log2);
+		v[k] = ir_ld(t->r, lane, base, (int64_t)k << log2, a64_memop(t, log2));
 	if (after)
 		a64_set_sp(t, RN(i), after);
 	for (unsigned k = 0; k < structure; k++)

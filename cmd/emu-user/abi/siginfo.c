@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* siginfo of PowerPC programs: the generic layout in the guest's word size and byte order (asm-generic/siginfo.h). */
-#include "ppc.h"
+/* siginfo: the generic layout in the guest's word size and byte order (asm-generic/siginfo.h). */
+#include "order.h"
 
 struct writer {
 	bool big;
@@ -10,15 +10,15 @@ struct writer {
 
 static void put_int(struct writer *w, unsigned at, int64_t v)
 {
-	ppc_put32(w->big, w->p + at, (uint32_t)v);
+	put32(w->big, w->p + at, (uint32_t)v);
 }
 
 static void put_word(struct writer *w, unsigned at, uint64_t v)
 {
 	if (w->word == 8)
-		ppc_put64(w->big, w->p + at, v);
+		put64(w->big, w->p + at, v);
 	else
-		ppc_put32(w->big, w->p + at, (uint32_t)v);
+		put32(w->big, w->p + at, (uint32_t)v);
 }
 
 enum kind { KILL, TIMER, QUEUE, CHILD, FAULT, POLL, SYSTEM };
@@ -41,15 +41,15 @@ static enum kind kind_of(int signo, int code)
 	}
 }
 
-void ppc_siginfo_put(const struct abi *abi, uint8_t *to, const siginfo_t *si)
+void siginfo_put(const struct abi *abi, uint8_t *to, const siginfo_t *si)
 {
 	struct writer w = {abi->elf_data == ELFDATA2MSB, abi->word, to + (abi->word == 8 ? 16 : 12)};
 	unsigned after = w.word == 8 ? 8 : 4; /* where a word lies behind the first one */
 
-	memset(to, 0, PPC_SIGINFO_SIZE);
-	ppc_put32(w.big, to, (uint32_t)si->si_signo);
-	ppc_put32(w.big, to + 4, (uint32_t)si->si_errno);
-	ppc_put32(w.big, to + 8, (uint32_t)si->si_code);
+	memset(to, 0, SIGINFO_SIZE);
+	put32(w.big, to, (uint32_t)si->si_signo);
+	put32(w.big, to + 4, (uint32_t)si->si_errno);
+	put32(w.big, to + 8, (uint32_t)si->si_code);
 	switch (kind_of(si->si_signo, si->si_code)) {
 	case KILL:
 		put_int(&w, 0, si->si_pid);
@@ -87,30 +87,30 @@ void ppc_siginfo_put(const struct abi *abi, uint8_t *to, const siginfo_t *si)
 	}
 }
 
-int ppc_write_siginfo(struct thread *t, uint64_t to, const siginfo_t *si)
+int siginfo_write(struct thread *t, uint64_t to, const siginfo_t *si)
 {
-	uint8_t b[PPC_SIGINFO_SIZE];
+	uint8_t b[SIGINFO_SIZE];
 
-	ppc_siginfo_put(t->process->abi, b, si);
+	siginfo_put(t->process->abi, b, si);
 	return user_write(t, to, b, sizeof(b));
 }
 
 /* What a program queues: signo, errno, code, then pid, uid, value. */
-int ppc_read_siginfo(struct thread *t, siginfo_t *si, uint64_t from)
+int siginfo_read(struct thread *t, siginfo_t *si, uint64_t from)
 {
 	const struct abi *abi = t->process->abi;
 	bool big = abi->elf_data == ELFDATA2MSB;
-	uint8_t b[PPC_SIGINFO_SIZE];
+	uint8_t b[SIGINFO_SIZE];
 	const uint8_t *u = b + (abi->word == 8 ? 16 : 12);
 
 	if (user_read(t, b, from, sizeof(b)))
 		return -EFAULT;
 	memset(si, 0, sizeof(*si));
-	si->si_signo = (int)ppc_take32(big, b);
-	si->si_errno = (int)ppc_take32(big, b + 4);
-	si->si_code = (int)ppc_take32(big, b + 8);
-	si->si_pid = (pid_t)ppc_take32(big, u);
-	si->si_uid = ppc_take32(big, u + 4);
-	si->si_value.sival_ptr = (void *)(uintptr_t)(abi->word == 8 ? ppc_take64(big, u + 8) : ppc_take32(big, u + 8));
+	si->si_signo = (int)take32(big, b);
+	si->si_errno = (int)take32(big, b + 4);
+	si->si_code = (int)take32(big, b + 8);
+	si->si_pid = (pid_t)take32(big, u);
+	si->si_uid = take32(big, u + 4);
+	si->si_value.sival_ptr = (void *)(uintptr_t)(abi->word == 8 ? take64(big, u + 8) : take32(big, u + 8));
 	return 0;
 }
