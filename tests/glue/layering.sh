@@ -49,6 +49,14 @@ done)
 empty "no instruction set includes another" "$bad"
 bad=$(grep -rHnP '^\s*#\s*include\s*"isa/' --include='*.[ch]' lib/jit 2>/dev/null)
 empty "lib/jit includes no guest" "$bad"
+# Identifiers; a comment may say of which machine something is true. lib/jit/host/ has the host's names; ir_flags.x86 is flags as that host has them.
+bad=$(git ls-files 'lib/jit/*.[ch]' 'lib/jit/*.def' | grep -v '^lib/jit/host/x86-64' | while read -r f; do
+    gcc -fpreprocessed -dD -E -P -xc "$f" 2>/dev/null | grep -v '#include "jit/host/' |
+        grep -oiE '\b(isa_|abi_)?(a64|aarch64|arm|arm64|ppc|powerpc|i386|x86|mips|sparc|riscv|s390|m68k)(_[a-z0-9_]*)?\b' | grep -vx x86 | sort -u | sed "s|^|$f: |"
+done)
+empty "lib/jit names no guest" "$bad"
+bad=$(git ls-files 'lib/jit/*' 'lib/isa/*' | xargs wc -l | awk '$2 != "total" && $1 > 1000 { print $2 ": " $1 " lines" }')
+empty "no file of lib/jit and lib/isa is above 1,000 lines" "$bad"
 bad=$(git ls-files '*.c' '*.h' '*.S' '*.sh' '*.tcl' | while read -r f; do
     head -n 4 "$f" | grep -q SPDX-License-Identifier || echo "$f"
 done)
