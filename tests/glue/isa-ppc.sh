@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Random instructions of the PowerPC tables do what was recorded (tests/isa/*.vectors.xz, by tests/isa/record-ppc from the distribution's
 # qemu 7.2; where that is not as the manual says the cases are ours and the row is in tests/isa/ppc.settled), translated and interpreted:
-# little-endian and big-endian as a POWER9, 32 bits as a 7400. One case in eight has floating-point exceptions enabled.
+# little-endian and big-endian as a POWER9, 32 bits as a 7400; 309,060 cases. One case in eight has floating-point exceptions enabled.
 # Then every floating-point operation with 64 x 64 special operands in every rounding mode (tests/isa/ppc-fp-runner.c).
 # SLICES: how many eighths of those are run (default 1); CASES: how many of each row are run (default 20; 1000000: all); CASES0: interpreted.
 CASES=${CASES:-20} CASES0=${CASES0:-1}
@@ -15,9 +15,11 @@ number=0
 # compare CASES WORDS OPTION...
 compare() {
     number=$((number + 1)) cases=$1 words=$2; shift 2
-    have=$(awk '{ print length($5) / 4; exit }' "$top/all")
+    have=$(awk 'length($5) / 4 > n { n = length($5) / 4 } END { print n }' "$top/all")
     [ "$cases" -gt "$have" ] && cases=$have
-    emu-user -cpu $model "$@" "$top/runner" "$cases" <"$top/patterns" >"$top/out"
+    # not all rows have as many
+    emu-user -cpu $model "$@" "$top/runner" "$cases" <"$top/patterns" | awk '
+        NR == FNR { have[FNR] = length($5); next } { print $1, $2, substr($3, 1, have[FNR]) }' "$top/all" - >"$top/out"
     awk -v n="$((cases * 4))" '{ print $1, $2, substr($5, 1, n) }' "$top/all" >"$top/want"
     rows=$(wc -l <"$top/want")
     if cmp -s "$top/want" "$top/out"; then
