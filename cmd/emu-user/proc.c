@@ -229,20 +229,21 @@ bool user_proc_own(int dirfd, const char *path, char *full, size_t size)
 int user_proc_open(struct thread *t, const char *path, int flags, int mode)
 {
 	struct process *p = t->process;
-	const char *file = own_file(t, path);
+	bool cpuinfo = p->abi->cpuinfo && !strcmp(path, "/proc/cpuinfo");
+	const char *file = cpuinfo ? "cpuinfo" : own_file(t, path);
 	FILE *out;
 	int fd, r;
 
-	if (!file)
+	if (!file || (cpuinfo && access(path, F_OK) < 0))
 		return -ENOTSUP;
 	if (!strcmp(file, "exe")) {
 		fd = open(p->exe_path, flags, mode);
 		return fd < 0 ? -errno : fd;
 	}
-	if (strcmp(file, "maps") && strcmp(file, "smaps") && strcmp(file, "cmdline") && strcmp(file, "auxv") &&
+	if (!cpuinfo && strcmp(file, "maps") && strcmp(file, "smaps") && strcmp(file, "cmdline") && strcmp(file, "auxv") &&
 	    strcmp(file, "environ") && strcmp(file, "stat"))
 		return -ENOTSUP;
-	if (p->proc_described && strcmp(file, "maps") && strcmp(file, "smaps") && (p->abi->word == 8 || strcmp(file, "auxv")))
+	if (!cpuinfo && p->proc_described && strcmp(file, "maps") && strcmp(file, "smaps") && (p->abi->word == 8 || strcmp(file, "auxv")))
 		return -ENOTSUP;
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
@@ -255,7 +256,9 @@ int user_proc_open(struct thread *t, const char *path, int flags, int mode)
 		close(fd);
 		return r;
 	}
-	if (!strcmp(file, "maps") || !strcmp(file, "smaps"))
+	if (cpuinfo)
+		p->abi->cpuinfo(t->cpu, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), out), r = 0;
+	else if (!strcmp(file, "maps") || !strcmp(file, "smaps"))
 		r = proc_maps_text(p, out, file[0] == 's');
 	else if (!strcmp(file, "cmdline"))
 		r = memory_text(t, p->arg_start, p->arg_end, out);

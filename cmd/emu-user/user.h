@@ -325,6 +325,7 @@ struct abi {
 	void (*hwcap)(struct cpu *c, uint64_t *hwcap, uint64_t *hwcap2);
 	const char *(*cpu_platform)(struct cpu *c);               /* AT_PLATFORM where it is the model's; NULL: .platform */
 	unsigned (*aux)(struct cpu *c, uint64_t *aux);            /* more entries of the auxiliary vector, at most 16 words; may be NULL */
+	void (*cpuinfo)(struct cpu *c, unsigned processors, FILE *out); /* /proc/cpuinfo; NULL: the host's own will do */
 	/* the image of the guest's vdso, NULL: none */
 	const void *(*vdso)(struct process *p, size_t *size);
 	bool vdso_is_host; /* it is the host's own, where it lies */

@@ -15,6 +15,7 @@ cat >"$top/p.c" <<'END'
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <math.h>
+#include <setjmp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -119,6 +120,52 @@ static int structures(const char *self)
 	       !pipe2(fd, O_CLOEXEC) && !epoll_ctl(ep, EPOLL_CTL_ADD, fd[0], &e) && write(fd[1], "x", 1) == 1 &&
 	       epoll_wait(ep, &got, 1, 0) == 1 && got.data.u64 == 0x123456789abcdef && dir >= 0 && not < 0 && getauxval(AT_HWCAP) & HWCAP_ASIMD;
 }
+/* /proc shows this processor, not the host's. */
+static int processor(void)
+{
+	char line[600], features[600] = "";
+	unsigned implementer = 0, count = 0;
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	while (f && fgets(line, sizeof line, f)) {
+		count += !strncmp(line, "processor\t: ", 12);
+		sscanf(line, "CPU implementer\t: %x", &implementer);
+		sscanf(line, "Features\t: %599[^\n]", features);
+		if (strstr(line, "vendor_id"))
+			return 0;
+	}
+	return (long)count == sysconf(_SC_NPROCESSORS_ONLN) && !strncmp(features, "fp asimd ", 9) &&
+	       (getauxval(AT_HWCAP) & HWCAP_ATOMICS ? implementer == 0 && strstr(features, " atomics ") : implementer == 0x41 && !strstr(features, "atomics"));
+}
+static sigjmp_buf back;
+static void *where;
+static void leap(int sig, siginfo_t *si, void *context)
+{
+	(void)context;
+	seen = sig << 8 | si->si_code;
+	where = si->si_addr;
+	siglongjmp(back, 1);
+}
+/* What the kernel makes of each kind of fault: signal, code, address. */
+static int kinds(void)
+{
+	struct sigaction sa = {.sa_sigaction = leap, .sa_flags = SA_SIGINFO};
+	char *none = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int good = 0, bad = 0;
+	for (int s = 0; s < 4; s++)
+		sigaction((int[]){SIGILL, SIGTRAP, SIGBUS, SIGSEGV}[s], &sa, NULL);
+#define FAULTS(code, sig, sicode, address) do { seen = 0; if (!sigsetjmp(back, 1)) { code; } if (seen == ((sig) << 8 | (sicode)) && where == (void *)(address)) good++; else bad++, printf("%s: %x %p\n", #code, seen, where); } while (0)
+	FAULTS(*(volatile char *)none = 1, SIGSEGV, SEGV_ACCERR, none);
+	FAULTS(*(volatile char *)0x1230, SIGSEGV, SEGV_MAPERR, 0x1230);
+	FAULTS(((void (*)(void))none)(), SIGSEGV, SEGV_ACCERR, none);
+	FAULTS(((void (*)(void))0x4560)(), SIGSEGV, SEGV_MAPERR, 0x4560);
+	FAULTS(((void (*)(void))(none + 2))(), SIGBUS, BUS_ADRALN, none + 2);
+	FAULTS(__asm__ volatile("ldxr x9, [%0]" : : "r"(none + 1) : "x9"), SIGBUS, BUS_ADRALN, none + 1);
+	FAULTS(__asm__ volatile("mrs x9, sctlr_el1" : : : "x9"), SIGILL, ILL_ILLOPC, where);
+	FAULTS(__asm__ volatile("hvc #0"), SIGILL, ILL_ILLOPC, where);
+	FAULTS(__asm__ volatile("hlt #1"), SIGILL, ILL_ILLOPC, where);
+	FAULTS(__asm__ volatile("brk #7"), SIGTRAP, TRAP_BRKPT, where);
+	return !bad && good == 10;
+}
 int main(int argc, char **argv)
 {
 	int status;
@@ -129,6 +176,8 @@ int main(int argc, char **argv)
 	printf("threads %d\n", threads());
 	printf("code %d\n", changing_code());
 	printf("structures %d\n", structures(argv[0]));
+	printf("processor %d\n", processor());
+	printf("kinds %d\n", kinds());
 	printf("sine %.15f\n", sin(1.0));
 	fflush(stdout);
 	if (!fork())
@@ -139,7 +188,7 @@ int main(int argc, char **argv)
 }
 END
 $cross -O2 -pthread -static -o "$top/static" "$top/p.c" -lm && $cross -O2 -g -pthread -o "$top/dynamic" "$top/p.c" -lm || exit 1
-printf 'frames 1\ntraps 1\nthreads 1\ncode 1\nstructures 1\nsine 0.841470984807897\nchild\nexec 0\n' >"$top/want"
+printf 'frames 1\ntraps 1\nthreads 1\ncode 1\nstructures 1\nprocessor 1\nkinds 1\nsine 0.841470984807897\nchild\nexec 0\n' >"$top/want"
 L=/usr/aarch64-linux-gnu
 for how in "static" "dynamic -L $L" "static -accel interp" "static -cpu cortex-a53"; do
     set -- $how; prog=$1; shift
@@ -153,6 +202,7 @@ emu-user -cpu cortex-a99 "$top/static" 2>&1 | grep -q "'cortex-a99' is not a mod
 emu-user -strace "$top/static" a b 2>&1 | grep -q 'write(1,0x[0-9a-f]*,6) = 6' ; ok $? "-strace names the calls"
 (cd "$top" && ulimit -c unlimited && emu-user "$top/static" c b >/dev/null 2>err; ls static.core.* >/dev/null 2>&1); ok $? "a crash leaves a core dump"
 grep -q "SIGSEGV at address 0x8" "$top/err" && grep -q "str w" "$top/err"; ok $? "and says where, with the instruction"
+aarch64-linux-gnu-readelf -n "$top"/static.core.* 2>&1 | grep -c 'NT_PRSTATUS\|NT_PRPSINFO\|NT_SIGINFO\|NT_AUXV\|NT_FILE\|NT_FPREGSET\|NT_ARM_TLS\|NT_ARM_SYSTEM_CALL' | grep -qx 8; ok $? "with the notes that the kernel writes"
 if command -v gdb-multiarch >/dev/null; then
     gdb-multiarch -batch -nx -ex "set confirm off" -ex "bt" -ex "p \$x0" -ex "info registers pc v0" "$top/static" "$top"/static.core.* >"$top/gdb" 2>&1
     grep -q "in main" "$top/gdb"; ok $? "gdb reads the core dump"

@@ -3,6 +3,7 @@
  * AArch64 Linux (AAPCS64; the kernel's uapi headers asm/sigcontext.h, asm/ucontext.h, asm/ptrace.h), in both byte orders. The structures
  * below are the kernel's; their integers are written and read in the guest's order.
  */
+#include <stdio.h>
 #include <string.h>
 #include "aarch64.h"
 #include "isa/aarch64/cpu.h"
@@ -282,6 +283,10 @@ static int exception(struct thread *t, const struct trap *trap, siginfo_t *si)
 	case A64_V_PC_ALIGN: sig = SIGBUS, code = BUS_ADRALN; break;
 	case A64_V_BTI: code = ILL_ILLOPC; break;
 	case A64_V_FETCH:
+		if (pc & 3) { /* is looked at before the page (DDI 0487 D1.3.2, priorities) */
+			sig = SIGBUS, code = BUS_ADRALN;
+			break;
+		}
 		sig = SIGSEGV, addr = trap->address;
 		code = mm_is_mapped(t->process, addr) ? SEGV_ACCERR : SEGV_MAPERR;
 		break;
@@ -304,6 +309,30 @@ static int exception(struct thread *t, const struct trap *trap, siginfo_t *si)
 static void hwcap(struct cpu *c, uint64_t *h, uint64_t *h2)
 {
 	a64_hwcaps(a64_cpu(c), h, h2);
+}
+
+/* arch/arm64/kernel/cpuinfo.c; the names are those of the bits of AT_HWCAP and AT_HWCAP2 (uapi asm/hwcap.h). */
+static void cpuinfo(struct cpu *c, unsigned processors, FILE *out)
+{
+	static const char names[2][64][12] = {
+		{"fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp", "cpuid", "asimdrdm", "jscvt",
+		 "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve", "asimdfhm", "dit", "uscat", "ilrcpc", "flagm", "ssbs",
+		 "sb", "paca", "pacg"},
+		{"dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2", "frint", "svei8mm", "svef32mm", "svef64mm",
+		 "svebf16", "i8mm", "bf16", "dgh", "rng", "bti", "mte"},
+	};
+	uint64_t cap[2];
+	uint32_t midr = a64_midr(a64_cpu(c));
+
+	a64_hwcaps(a64_cpu(c), &cap[0], &cap[1]);
+	for (unsigned n = 0; n < processors; n++) {
+		fprintf(out, "processor\t: %u\nBogoMIPS\t: 100.00\nFeatures\t:", n);
+		for (unsigned i = 0; i < 128; i++)
+			if (cap[i / 64] >> i % 64 & 1 && names[i / 64][i % 64][0])
+				fprintf(out, " %s", names[i / 64][i % 64]);
+		fprintf(out, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
+			midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
+	}
 }
 
 /* struct user_pt_regs */
@@ -340,6 +369,22 @@ static size_t core_fpregs(struct cpu *c, void *buf, size_t size)
 	return 528;
 }
 
+/* arch/arm64/kernel/ptrace.c: the thread register, and the system call, of which a program that crashed is in none. */
+static size_t core_more(struct cpu *c, unsigned which, uint32_t *type, void *buf, size_t size)
+{
+	const int32_t none = -1;
+
+	if (which > 1 || size < 8)
+		return 0;
+	*type = which ? 0x404 /* NT_ARM_SYSTEM_CALL */ : 0x401 /* NT_ARM_TLS */;
+	if (which) {
+		memcpy(buf, &none, 4); /* the same in both byte orders */
+		return 4;
+	}
+	put64(is_big(c), (uint64_t *)buf, a64_cpu(c)->tpidr);
+	return 8;
+}
+
 static size_t core_xstate(struct cpu *c, void *buf, size_t size)
 {
 	(void)c, (void)buf, (void)size;
@@ -357,7 +402,7 @@ static size_t core_xstate(struct cpu *c, void *buf, size_t size)
 		.signal_frame = signal_frame, .sigreturn = return_from_signal, .exception = exception, \
 		.write_siginfo = write_siginfo, .read_siginfo = read_siginfo, .hwcap = hwcap, .vdso = vdso_aarch64, \
 		.vdso_mapped = vdso_aarch64_mapped, .core_gregs = core_gregs, .core_fpregs = core_fpregs, \
-		.core_xstate = core_xstate, \
+		.core_xstate = core_xstate, .core_more = core_more, .cpuinfo = cpuinfo, \
 	}
 const struct abi abi_aarch64 = ABI("aarch64", isa_aarch64, ELFDATA2LSB, sys_table_aarch64);
 const struct abi abi_aarch64_be = ABI("aarch64_be", isa_aarch64_be, ELFDATA2MSB, sys_table_aarch64_be);

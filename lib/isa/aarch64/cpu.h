@@ -71,4 +71,6 @@ void a64_set_fpsr(struct a64_cpu *c, uint32_t v);
 void a64_set_fpcr(struct a64_cpu *c, uint32_t v);
 /* As Linux shows them to programs: AT_HWCAP, AT_HWCAP2. */
 void a64_hwcaps(const struct a64_cpu *c, uint64_t *hwcap, uint64_t *hwcap2);
+/* MIDR_EL1: who made the model, and which it is. */
+uint32_t a64_midr(const struct a64_cpu *c);
 #endif

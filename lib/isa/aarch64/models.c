@@ -121,6 +121,11 @@ uint64_t a64_model_id(const struct a64_cpu *c, unsigned crm, unsigned op2)
 	}
 }
 
+uint32_t a64_midr(const struct a64_cpu *c)
+{
+	return c->model->midr;
+}
+
 void a64_hwcaps(const struct a64_cpu *c, uint64_t *hwcap, uint64_t *hwcap2)
 {
 	*hwcap = *hwcap2 = 0;
