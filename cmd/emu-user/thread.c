@@ -269,6 +269,7 @@ void threads_freeze(struct thread *t)
 struct start {
 	struct thread *t;
 	const struct user_clone_args *args;
+	pid_t tid; /* for the parent: when it looks, the thread may have ended, and its struct with it; -errno: it could not begin */
 	sem_t ready;
 };
 
@@ -293,10 +294,11 @@ static void *thread_main(void *opaque)
 	uint64_t flags = s->args->flags;
 
 	if (thread_host_setup(t)) {
-		t->tid = -ENOMEM;
+		s->tid = -ENOMEM;
 		sem_post(&s->ready);
 		return NULL;
 	}
+	s->tid = t->tid;
 	if (!(flags & CLONE_FILES))
 		unshare(CLONE_FILES);
 	if (!(flags & CLONE_FS))
@@ -348,7 +350,7 @@ static int64_t new_thread(struct thread *t, const struct user_clone_args *args)
 	if (!r) {
 		while (sem_wait(&s.ready) < 0)
 			;
-		r = n->tid;
+		r = s.tid;
 	}
 	if (!t->signal_ready)
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
