@@ -162,8 +162,8 @@ static void fault(struct cpu *c)
 }
 
 const struct ir_front ppc32_front = {
-	.guest = &ppc32_guest, .translate = translate, .mode = mode, .fp_host = fp_host, .fault = fault, .longest = 4, .max_insns = 64,
+	.guest = &ppc32_guest, .translate = translate, .mode = mode, .fp_host = fp_host, .fault = fault, .longest = 4, .max_insns = 64, .cold = ppc_cold,
 };
 const struct ir_front ppc64_front = {
-	.guest = &ppc64_guest, .translate = translate, .mode = mode, .fp_host = fp_host, .fault = fault, .longest = 4, .max_insns = 64,
+	.guest = &ppc64_guest, .translate = translate, .mode = mode, .fp_host = fp_host, .fault = fault, .longest = 4, .max_insns = 64, .cold = ppc_cold,
 };

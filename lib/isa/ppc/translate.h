@@ -22,6 +22,8 @@ enum {
 
 extern struct ir_guest ppc32_guest, ppc64_guest;
 extern const struct ir_front ppc32_front, ppc64_front;
+/* cold.c: ir_front.cold */
+bool ppc_cold(struct cpu *cc, const uint8_t *code, size_t n);
 
 struct ppc_exit {
 	uint16_t label;
