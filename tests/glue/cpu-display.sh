@@ -62,6 +62,13 @@ class Ctl:
             time.sleep(0.1)
         return False
 
+    def gone(self, pattern):
+        for _ in range(600):
+            if not re.search(pattern, self.text()):
+                return True
+            time.sleep(0.02)
+        return False
+
 def start(*args):
     run = tempfile.mkdtemp(dir=tmp)
     p = subprocess.Popen([cpu, '-run', run, *args], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -213,7 +220,8 @@ ok('no key has that name' in c('send-key', {'keys': [q('teapot')]})['error']['de
 ok('no key has that number' in c('send-key', {'keys': [{'type': 'number', 'data': 255}]})['error']['desc'], 'a number that there is not')
 ok('hold-time' in c('send-key', {'keys': [q('a')], 'hold-time': -1})['error']['desc'], 'a negative time')
 ok(c('send-key', {'keys': [q('ctrl'), q('alt'), q('delete')], 'hold-time': 50}) == {'return': {}}, 'send-key')
-ok(c.until('Press ESC for boot menu'), 'ctrl-alt-delete: the firmware begins anew', c.text())
+# what was on the screen before has both texts, too
+ok(c.gone('Select boot device') and c.until('Press ESC for boot menu'), 'ctrl-alt-delete: the firmware begins anew', c.text())
 ok('one of left' in c('input-send-event', {'events': [{'type': 'btn', 'data': {'button': 'nose', 'down': True}}]})['error']['desc'], 'a button that there is not')
 ok('0 to 32767' in c('input-send-event', {'events': [{'type': 'abs', 'data': {'axis': 'x', 'value': 40000}}]})['error']['desc'], 'a place beyond the screen')
 ok('not found' in c('input-send-event', {'events': [{'type': 'abs', 'data': {'axis': 'x', 'value': 4}}]})['error']['desc'], 'a mouse takes no places')
